@@ -1,0 +1,34 @@
+# The flags of every target (loam_flags) and of whatever becomes part of a program's process (loam_runtime_flags).
+
+add_library(loam_flags INTERFACE)
+target_include_directories(loam_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+target_compile_options(loam_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion -Wformat=2 -Wundef -Wvla
+  -Wimplicit-fallthrough -Wcast-align -Wwrite-strings
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast -Wextra-semi>
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+  $<$<BOOL:${LOAM_WERROR}>:-Werror>)
+
+# Debug symbols always: a crash report of a release build must name lines.
+target_compile_options(loam_flags INTERFACE -g)
+
+if(LOAM_SANITIZE)
+  target_compile_options(loam_flags INTERFACE
+    -fsanitize=${LOAM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(loam_flags INTERFACE -fsanitize=${LOAM_SANITIZE})
+endif()
+if(LOAM_COVERAGE)
+  target_compile_options(loam_flags INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(loam_flags INTERFACE --coverage)
+endif()
+
+# No exceptions, no RTTI, no guarded statics: the runtime has no C++ library to call for them. The compiler must not
+# treat the allocation functions as built-ins: it would turn our own calloc into a call of calloc. initial-exec keeps
+# the thread's heap one load away from the thread pointer, and __tls_get_addr (which allocates) out of malloc.
+add_library(loam_runtime_flags INTERFACE)
+target_link_libraries(loam_runtime_flags INTERFACE loam_flags)
+target_compile_options(loam_runtime_flags INTERFACE
+  -fPIC -ftls-model=initial-exec -fvisibility=hidden
+  -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+  -fno-builtin-aligned_alloc -fno-builtin-memalign -fno-builtin-posix_memalign
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility-inlines-hidden>)

@@ -1,0 +1,45 @@
+# One object library a floor, in the order of docs/architecture.md. A floor of headers only has none.
+# loam_core: every floor below the runtime, linkable into a test without replacing that test's malloc.
+
+set(LOAM_CORE_FLOORS base sys format options meta heap policy stack scan check record report)
+set(LOAM_TOOL_FLOORS base sys format options policy)
+set(LOAM_TOP_FLOORS runtime preload)
+
+function(loam_add_floor floor)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${floor}/*.cpp ${CMAKE_SOURCE_DIR}/src/${floor}/*.S)
+  if(sources)
+    add_library(loam_floor_${floor} OBJECT ${sources})
+    target_link_libraries(loam_floor_${floor} PRIVATE loam_runtime_flags)
+  endif()
+endfunction()
+
+# Appends to the list named by out the objects of those of the floors given that have any.
+function(loam_floor_objects out)
+  set(objects)
+  foreach(floor IN LISTS ARGN)
+    if(TARGET loam_floor_${floor})
+      list(APPEND objects $<TARGET_OBJECTS:loam_floor_${floor}>)
+    endif()
+  endforeach()
+  set(${out} ${objects} PARENT_SCOPE)
+endfunction()
+
+foreach(floor IN LISTS LOAM_CORE_FLOORS LOAM_TOP_FLOORS)
+  loam_add_floor(${floor})
+endforeach()
+
+# A static library that carries the include directories and warnings of the project, from the floors given.
+function(loam_add_floor_library name)
+  loam_floor_objects(objects ${ARGN})
+  if(objects)
+    add_library(${name} STATIC ${objects})
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+    target_link_libraries(${name} PUBLIC loam_flags)
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE loam_flags)
+  endif()
+endfunction()
+
+loam_add_floor_library(loam_core ${LOAM_CORE_FLOORS})
+loam_add_floor_library(loam_tool_floors ${LOAM_TOOL_FLOORS})

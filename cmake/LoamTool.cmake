@@ -1,0 +1,18 @@
+# The command line tool, build/bin/loam.
+
+file(GLOB_RECURSE tool_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/tool/*.cpp)
+if(tool_sources)
+  find_package(CLI11 REQUIRED)
+  find_package(fmt REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+  find_package(Threads REQUIRED)
+
+  add_executable(loam ${tool_sources})
+  target_compile_definitions(loam PRIVATE LOAM_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(loam PRIVATE
+    loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads
+    ${CMAKE_DL_LIBS})
+  if(LOAM_PRELOAD)
+    add_dependencies(loam loam_shared)
+  endif()
+endif()
