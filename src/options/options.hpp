@@ -1,0 +1,116 @@
+// The option table: every setting of the runtime, once. Parsing (parse.hpp), the flags and help of the tool,
+// the man pages and the documentation are all made from it, so that the three ways to say a thing cannot
+// drift apart.
+//
+// Invariant: kOptions is indexed by Key, and every name matches [a-z_]+ (parse.hpp finds option borders by
+// it). Locking: none, everything here is constant. Usable before main and without a C++ library.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace loam::options {
+
+enum class Key : std::uint8_t {
+  kSource,
+  kStats,
+  kVerbose,
+  kDeny,
+  kPurgeDelayMs,
+  kAdvice,
+  kFollow,
+  kFailNth,
+  kFailFrom,
+  kCount,
+};
+
+enum class Type : std::uint8_t {
+  kSwitch,  // 0 or 1
+  kNumber,  // decimal, between minimum and maximum
+  kPath,    // any text that is not empty
+  kNames,   // names separated by commas
+  kSource,  // mmap, sbrk or file:PATH
+};
+
+// Who has a use for the option: decides where the documentation lists it and whether the tool has a flag for
+// it.
+enum class Audience : std::uint8_t {
+  kUser,     // flag of `loam run` and LOAM_OPTIONS
+  kTool,     // set by the tool itself, through a flag of another shape
+  kTesting,  // LOAM_OPTIONS only: makes kernel calls fail on purpose
+};
+
+struct Option {
+  Key key;
+  const char* name;
+  Type type;
+  Audience audience;
+  const char* value_name;
+  const char* fallback;  // as it would be written; nullptr: unset
+  std::uint64_t minimum;
+  std::uint64_t maximum;
+  const char* sentence;
+};
+
+inline constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+
+inline constexpr Option kOptions[] = {
+    {Key::kSource, "source", Type::kSource, Audience::kUser, "mmap|sbrk|file:PATH", "mmap", 0, 0,
+     "Where the heap takes its pages from: anonymous mappings, the program break, or an unlinked file beside "
+     "PATH."},
+    {Key::kStats, "stats", Type::kPath, Audience::kTool, "PATH", nullptr, 0, 0,
+     "Count every call into the counter file PATH, which the tool makes and reads."},
+    {Key::kVerbose, "verbose", Type::kSwitch, Audience::kUser, "0|1", "0", 0, 1,
+     "Say on standard error what the heap chose at start and what it could not do."},
+    {Key::kDeny, "deny", Type::kNames, Audience::kUser, "NAME,NAME", nullptr, 0, 0,
+     "Executables (by file name) in which loam stays passive and the C library's malloc serves."},
+    {Key::kPurgeDelayMs, "purge_delay_ms", Type::kNumber, Audience::kUser, "MILLISECONDS", "500", 0,
+     3'600'000,
+     "How long free pages stay resident before they are given back to the kernel; 0 gives them back at "
+     "once."},
+    {Key::kAdvice, "advice", Type::kSwitch, Audience::kUser, "0|1", "1", 0, 1,
+     "Advise huge pages and purge free ones; 0 shows the bare page source without any advice."},
+    {Key::kFollow, "follow", Type::kSwitch, Audience::kTool, "0|1", "1", 0, 1,
+     "Count child processes and the programs they execute as well, a record for each."},
+    {Key::kFailNth, "fail_nth", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
+     "Let the N-th memory call to the kernel fail once with ENOMEM; 0 for none."},
+    {Key::kFailFrom, "fail_from", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
+     "Let every memory call to the kernel from the N-th on fail with ENOMEM; 0 for none."},
+};
+
+inline constexpr std::size_t kOptionCount = sizeof kOptions / sizeof kOptions[0];
+static_assert(kOptionCount == static_cast<std::size_t>(Key::kCount));
+
+constexpr bool table_is_in_key_order() {
+  for (std::size_t i = 0; i < kOptionCount; ++i) {
+    if (static_cast<std::size_t>(kOptions[i].key) != i) return false;
+  }
+  return true;
+}
+static_assert(table_is_in_key_order());
+
+constexpr const Option& option(Key key) {
+  return kOptions[static_cast<std::size_t>(key)];
+}
+
+enum class Source : std::uint8_t { kMmap, kSbrk, kFile };
+
+// Room for a path or a list of names. Longer text is an error, never cut: a cut path would name another file.
+inline constexpr std::size_t kTextBytes = 1024;
+
+// The parsed options. Text is copied: a program may overwrite the memory of its environment (setproctitle
+// does).
+struct Values {
+  Source source = Source::kMmap;
+  bool verbose = false;
+  bool advice = true;
+  bool follow = true;
+  std::uint64_t purge_delay_ms = 500;
+  std::uint64_t fail_nth = 0;
+  std::uint64_t fail_from = 0;
+  char source_path[kTextBytes] = {};
+  char stats_path[kTextBytes] = {};
+  char deny[kTextBytes] = {};
+};
+
+}  // namespace loam::options
