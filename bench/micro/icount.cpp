@@ -1,0 +1,217 @@
+// icount: how many instructions a malloc and its free execute, exactly, for any preloaded malloc.
+//
+// The child warms an operation up, stops, and is then single-stepped by its parent through some hundred units
+// of it. Each step is one instruction; marker instructions separate the units, so that the common case (the
+// median), the best and the worst unit are told apart: the difference is what the slow path adds now and
+// then. The call, the PLT entry and the moves of arguments count as part of the pair; the loop's own
+// instructions (operation "loop") are subtracted from the column "pair" and are part of the column "with
+// loop". No hardware counter is needed.
+#include <fcntl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "micro/operations.hpp"
+#include "tool/bench/allocators.hpp"
+
+namespace {
+
+using loam::bench::Operation;
+using loam::tool::bench::Allocator;
+
+constexpr long kWarmUnits = 20000;
+constexpr int kSetupFailed = 2;
+constexpr int kMeasureFailed = 1;
+
+struct Counts {
+  std::vector<long> units;  // instructions from one marker to the next, the marker included
+
+  long at(double quantile) const {
+    return units[static_cast<std::size_t>(quantile * static_cast<double>(units.size() - 1))];
+  }
+  double mean() const {
+    double sum = 0;
+    for (const long count : units) sum += static_cast<double>(count);
+    return sum / static_cast<double>(units.size());
+  }
+};
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "icount: %s\n", what.c_str());
+  std::exit(kMeasureFailed);
+}
+
+// The child's side: the same calls a user makes, never a step through the start-up of the program.
+int run_traced(const char* name, const char* units) {
+  const Operation* operation = loam::bench::find_operation(name);
+  if (operation == nullptr) return kSetupFailed;
+  operation->run(operation->size, kWarmUnits / operation->weight);
+  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kSetupFailed;
+  std::raise(SIGSTOP);
+  operation->run(operation->size, std::atol(units));
+  return 0;
+}
+
+enum class Mark { kNone, kUnit, kEnd };
+
+// x86-64 only: the marker is an instruction of that architecture (nopl disp32(%rax)).
+Mark mark_at_counter(pid_t child) {
+  const long counter = ptrace(PTRACE_PEEKUSER, child, offsetof(user_regs_struct, rip), nullptr);
+  const long word = ptrace(PTRACE_PEEKTEXT, child, counter, nullptr);
+  std::uint8_t bytes[8];
+  std::memcpy(bytes, &word, sizeof bytes);
+  if (bytes[0] != 0x0f || bytes[1] != 0x1f || bytes[2] != 0x80) return Mark::kNone;
+  std::uint32_t operand = 0;
+  std::memcpy(&operand, bytes + 3, sizeof operand);
+  if (operand == loam::bench::kUnitMark) return Mark::kUnit;
+  return operand == loam::bench::kEndMark ? Mark::kEnd : Mark::kNone;
+}
+
+Counts step_through(pid_t child) {
+  Counts counts;
+  long since_mark = 0;
+  bool seen_mark = false;
+  for (;;) {
+    if (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) != 0) fail("single-stepping is refused (ptrace)");
+    int status = 0;
+    if (waitpid(child, &status, 0) != child) fail("the traced child is lost");
+    if (!WIFSTOPPED(status)) fail("the traced child ended before its last unit");
+    ++since_mark;
+    const Mark mark = mark_at_counter(child);
+    if (mark == Mark::kNone) continue;
+    if (seen_mark) counts.units.push_back(since_mark);
+    seen_mark = true;
+    since_mark = 0;
+    if (mark == Mark::kEnd) break;
+  }
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  std::sort(counts.units.begin(), counts.units.end());
+  return counts;
+}
+
+Counts count(const Allocator& allocator, const Operation& operation, long pairs) {
+  const long units = std::max(pairs / operation.weight, 3L);
+  const pid_t child = fork();
+  if (child < 0) fail("fork failed");
+  if (child == 0) {
+    preload(allocator);
+    const std::string name(operation.name);
+    execl("/proc/self/exe", "icount", "--traced", name.c_str(), std::to_string(units).c_str(), nullptr);
+    _exit(kSetupFailed);
+  }
+  int status = 0;
+  if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP) {
+    fail(allocator.name + ": the child did not reach " + std::string(operation.name) +
+         " (ptrace refused, or it died)");
+  }
+  return step_through(child);
+}
+
+void report(const Allocator& allocator, const Operation& operation, const Counts& counts, double loop) {
+  const double pairs = operation.pairs;
+  const double per_pair = (static_cast<double>(counts.at(0.5)) - loop) / pairs;
+  std::printf("%-10s %-13s %9.1f %9.1f %9.1f %9.1f %9.1f\n", allocator.name.c_str(),
+              std::string(operation.name).c_str(), per_pair, per_pair + (loop - 1) / pairs,
+              (static_cast<double>(counts.units.front()) - loop) / pairs,
+              (static_cast<double>(counts.units.back()) - loop) / pairs, (counts.mean() - loop) / pairs);
+  std::fflush(stdout);
+}
+
+void usage(std::FILE* out) {
+  std::fprintf(
+      out,
+      "Usage: icount [--allocators LIST] [--units N] [--all] [OPERATION...]\n"
+      "Counts the instructions of a malloc and its free by single-stepping (call and PLT included).\n\n"
+      "  --allocators LIST  names or NAME=LIBRARY, by commas (default "
+      "loam,glibc,jemalloc,mimalloc,tcmalloc)\n"
+      "  --units N          pairs to step through, about; at least three units of the operation (default "
+      "200)\n"
+      "  --all              every operation, not only the basic ones\n\n"
+      "Columns: pair = median without the loop; with loop = the same with the loop's instructions, as a\n"
+      "cycle counter around the loop would see it; min, max, mean without the loop.\n"
+      "Exit status: 0 counted, 1 the measurement failed, 2 usage or a missing library.\n\n"
+      "Example: icount --allocators loam,mimalloc pair16 pair4096\n\nOperations:");
+  for (const Operation& operation : loam::bench::operations()) {
+    std::fprintf(out, " %s", std::string(operation.name).c_str());
+  }
+  std::fprintf(out, "\n");
+}
+
+struct Arguments {
+  std::vector<Allocator> allocators;
+  std::vector<const Operation*> chosen;
+  long units = 200;
+};
+
+// Exits on bad input: nothing has been measured yet.
+Arguments parse(const std::vector<std::string>& words) {
+  Arguments arguments;
+  std::string list;
+  bool all = false;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const bool has_value = i + 1 < words.size();
+    if (word == "--help") {
+      usage(stdout);
+      std::exit(0);
+    }
+    if (word == "--all") {
+      all = true;
+    } else if (word == "--allocators" && has_value) {
+      list = words[++i];
+    } else if (word == "--units" && has_value) {
+      arguments.units = std::atol(words[++i].c_str());
+    } else if (const Operation* operation = loam::bench::find_operation(word)) {
+      arguments.chosen.push_back(operation);
+    } else {
+      std::fprintf(stderr, "icount: unknown operation or option \"%s\" (see --help)\n", word.c_str());
+      std::exit(kSetupFailed);
+    }
+  }
+  if (arguments.units < 1) {
+    std::fprintf(stderr, "icount: --units must be at least 1\n");
+    std::exit(kSetupFailed);
+  }
+  if (arguments.chosen.empty()) {
+    for (const Operation& operation : loam::bench::operations()) {
+      if (operation.name != "loop" && (all || operation.is_basic)) arguments.chosen.push_back(&operation);
+    }
+  }
+  using loam::tool::bench::parse_allocators;
+  arguments.allocators = list.empty() ? loam::tool::bench::default_allocators() : parse_allocators(list);
+  return arguments;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() == 3 && words[0] == "--traced") return run_traced(words[1].c_str(), words[2].c_str());
+  try {
+    const Arguments arguments = parse(words);
+    const Operation& loop = *loam::bench::find_operation("loop");
+    std::printf("%-10s %-13s %9s %9s %9s %9s %9s\n", "allocator", "operation", "pair", "with loop", "min",
+                "max", "mean");
+    for (const Operation* operation : arguments.chosen) {
+      for (const Allocator& allocator : arguments.allocators) {
+        const double loop_count = static_cast<double>(count(allocator, loop, arguments.units).at(0.5));
+        report(allocator, *operation, count(allocator, *operation, arguments.units), loop_count);
+      }
+    }
+  } catch (const loam::tool::bench::SetupError& error) {
+    std::fprintf(stderr, "icount: %s\n", error.what());
+    return kSetupFailed;
+  }
+  return 0;
+}

@@ -1,0 +1,198 @@
+// pairs: nanoseconds of a malloc and its free in a bare loop, for a quick comparison of preloaded mallocs.
+//
+// Each contestant runs in a process of its own; the processes are interleaved and repeated, so that a slow
+// phase of the machine meets all of them. A process times many short repetitions; printed are the minimum
+// (what the code can do) and the median (what it did) per pair. The loop is not subtracted: operation "loop"
+// tells what it costs.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "micro/operations.hpp"
+#include "tool/bench/allocators.hpp"
+
+namespace {
+
+using loam::bench::Operation;
+using loam::tool::bench::Allocator;
+
+constexpr int kRepetitions = 200;
+constexpr long kNanosecondsPerRepetition = 50000;
+constexpr int kSetupFailed = 2;
+constexpr int kMeasureFailed = 1;
+
+double now_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+// Units that take about one repetition's time: long enough for the clock, short enough to fall between two
+// interrupts.
+long calibrate(const Operation& operation) {
+  long units = 1;
+  for (;;) {
+    const double start = now_ns();
+    operation.run(operation.size, units);
+    if (now_ns() - start >= kNanosecondsPerRepetition || units >= (1L << 24)) return units;
+    units *= 2;
+  }
+}
+
+// The child's side: prints "minimum median" in nanoseconds per pair.
+int run_timed(const std::string& name) {
+  const Operation* operation = loam::bench::find_operation(name);
+  if (operation == nullptr) return kSetupFailed;
+  const long units = calibrate(*operation);
+  std::vector<double> times;
+  times.reserve(kRepetitions);
+  for (int i = 0; i < kRepetitions; ++i) {
+    const double start = now_ns();
+    operation->run(operation->size, units);
+    times.push_back((now_ns() - start) / static_cast<double>(units) / operation->pairs);
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("%.4f %.4f\n", times.front(), times[times.size() / 2]);
+  return 0;
+}
+
+std::pair<double, double> time_once(const Allocator& allocator, const Operation& operation) {
+  int channel[2];
+  if (pipe(channel) != 0) return {-1, -1};
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(channel[1], STDOUT_FILENO);
+    close(channel[0]);
+    preload(allocator);
+    const std::string name(operation.name);
+    execl("/proc/self/exe", "pairs", "--timed", name.c_str(), nullptr);
+    _exit(kSetupFailed);
+  }
+  close(channel[1]);
+  std::FILE* input = fdopen(channel[0], "r");
+  std::pair<double, double> result{-1, -1};
+  const bool is_read = input != nullptr && std::fscanf(input, "%lf %lf", &result.first, &result.second) == 2;
+  if (input != nullptr) std::fclose(input);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!is_read || status != 0) return {-1, -1};
+  return result;
+}
+
+struct Arguments {
+  std::vector<Allocator> allocators;
+  std::vector<const Operation*> chosen;
+  int rounds = 5;
+};
+
+void usage(std::FILE* out) {
+  std::fprintf(
+      out,
+      "Usage: pairs [--allocators LIST] [--rounds N] [--all] [OPERATION...]\n"
+      "Nanoseconds of a malloc and its free in a bare loop, minimum and median, interleaved processes.\n\n"
+      "  --allocators LIST  names or NAME=LIBRARY, by commas (default "
+      "loam,glibc,jemalloc,mimalloc,tcmalloc)\n"
+      "  --rounds N         processes of each contestant (default 5)\n"
+      "  --all              every operation, not only the basic ones\n\n"
+      "Exit status: 0 measured, 1 a child failed, 2 usage or a missing library.\n"
+      "Example: pairs --allocators loam,glibc pair16 batchlifo64\n\nOperations:");
+  for (const Operation& operation : loam::bench::operations()) {
+    std::fprintf(out, " %s", std::string(operation.name).c_str());
+  }
+  std::fprintf(out, "\n");
+}
+
+Arguments parse(const std::vector<std::string>& words) {
+  Arguments arguments;
+  std::string list;
+  bool all = false;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const bool has_value = i + 1 < words.size();
+    if (word == "--help") {
+      usage(stdout);
+      std::exit(0);
+    }
+    if (word == "--all") {
+      all = true;
+    } else if (word == "--allocators" && has_value) {
+      list = words[++i];
+    } else if (word == "--rounds" && has_value) {
+      arguments.rounds = std::atoi(words[++i].c_str());
+    } else if (const Operation* operation = loam::bench::find_operation(word)) {
+      arguments.chosen.push_back(operation);
+    } else {
+      std::fprintf(stderr, "pairs: unknown operation or option \"%s\" (see --help)\n", word.c_str());
+      std::exit(kSetupFailed);
+    }
+  }
+  if (arguments.rounds < 1) {
+    std::fprintf(stderr, "pairs: --rounds must be at least 1\n");
+    std::exit(kSetupFailed);
+  }
+  if (arguments.chosen.empty()) {
+    for (const Operation& operation : loam::bench::operations()) {
+      if (all || operation.is_basic) arguments.chosen.push_back(&operation);
+    }
+  }
+  using loam::tool::bench::parse_allocators;
+  arguments.allocators = list.empty() ? loam::tool::bench::default_allocators() : parse_allocators(list);
+  return arguments;
+}
+
+// One line of the table: minimum over all processes and median of their medians, for each contestant.
+bool measure(const Operation& operation, const Arguments& arguments) {
+  std::map<std::string, std::vector<std::pair<double, double>>> results;
+  const std::size_t count = arguments.allocators.size();
+  for (int round = 0; round < arguments.rounds; ++round) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const Allocator& allocator = arguments.allocators[(i + static_cast<std::size_t>(round)) % count];
+      const auto result = time_once(allocator, operation);
+      if (result.first < 0) {
+        std::fprintf(stderr, "pairs: %s failed under %s\n", std::string(operation.name).c_str(),
+                     allocator.name.c_str());
+        return false;
+      }
+      results[allocator.name].push_back(result);
+    }
+  }
+  std::printf("%-13s", std::string(operation.name).c_str());
+  for (const Allocator& allocator : arguments.allocators) {
+    auto& list = results[allocator.name];
+    double minimum = list.front().first;
+    for (const auto& [best, median] : list) minimum = std::min(minimum, best);
+    std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    std::printf(" %8.2f/%8.2f", minimum, list[list.size() / 2].second);
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() == 2 && words[0] == "--timed") return run_timed(words[1]);
+  try {
+    const Arguments arguments = parse(words);
+    std::printf("%-13s", "ns min/median");
+    for (const Allocator& allocator : arguments.allocators) std::printf(" %17s", allocator.name.c_str());
+    std::printf("\n");
+    for (const Operation* operation : arguments.chosen) {
+      if (!measure(*operation, arguments)) return kMeasureFailed;
+    }
+  } catch (const loam::tool::bench::SetupError& error) {
+    std::fprintf(stderr, "pairs: %s\n", error.what());
+    return kSetupFailed;
+  }
+  return 0;
+}

@@ -1,0 +1,40 @@
+// The contestants of a benchmark: which shared libraries serve malloc, and where they lie on this machine.
+//
+// Invariant: a list that was returned names files that exist; a library that cannot be found is an error that
+// tells which Debian package brings it, never a contestant that silently runs on another malloc.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace loam::tool::bench {
+
+struct Allocator {
+  std::string name;
+  std::string library;  // absolute path, preloaded
+  bool ours = false;
+};
+
+// The reason why a benchmark cannot start; what() is one sentence for the user.
+class SetupError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Directory of the running executable.
+std::string executable_directory();
+
+// First existing file among `candidates` relative to the executable's directory; empty when there is none.
+std::string find_beside(const std::vector<std::string>& candidates);
+
+// loam, glibc, jemalloc, mimalloc, tcmalloc from their usual places.
+std::vector<Allocator> default_allocators();
+
+// From a list such as "glibc,loam,mine=/path/lib.so": names without a path come from the usual places.
+std::vector<Allocator> parse_allocators(const std::string& list);
+
+// Sets LD_PRELOAD in this process for a later exec: the library alone, so that nothing else can serve malloc.
+void preload(const Allocator& allocator);
+
+}  // namespace loam::tool::bench
