@@ -2,6 +2,7 @@
 
 import os
 import re
+import unittest
 
 ROOT = os.path.realpath(os.environ.get("LOAM_SOURCE_DIR", os.path.join(os.path.dirname(__file__), "..", "..")))
 CXX = (".cpp", ".hpp", ".c", ".h")
@@ -34,3 +35,11 @@ def without_comments(text):
         return "\n" * kept.count("\n")
 
     return token.sub(blank, text)
+
+
+class Check(unittest.TestCase):
+    """A test case that prints every fault on a line of its own."""
+
+    def no_faults(self, faults):
+        if faults:
+            self.fail("\n  " + "\n  ".join(str(fault) for fault in faults))

@@ -127,27 +127,27 @@ def platform_faults(sources):
     return faults
 
 
-class TheTree(unittest.TestCase):
+class TheTree(house.Check):
     def setUp(self):
         self.table = rows(house.read(TABLE))
         self.sources = {path: house.read(path) for path in house.files("src", "include")}
         self.assertGreater(len(self.sources), 5, "no sources found")
 
     def test_table(self):
-        self.assertEqual(table_faults(self.table), [])
+        self.no_faults(table_faults(self.table))
 
     def test_every_row_has_files(self):
         used = {folder_of(path.removeprefix("src/"), self.table) for path in self.sources}
-        self.assertEqual(sorted(set(self.table) - used), [], "rows without a folder")
+        self.no_faults(sorted(set(self.table) - used))
 
     def test_includes(self):
-        self.assertEqual(layer_faults(self.table, self.sources), [])
+        self.no_faults(layer_faults(self.table, self.sources))
 
     def test_cycles(self):
-        self.assertEqual(cycles(self.sources), [])
+        self.no_faults(cycles(self.sources))
 
     def test_platform(self):
-        self.assertEqual(platform_faults(self.sources), [])
+        self.no_faults(platform_faults(self.sources))
 
 
 class TheChecker(unittest.TestCase):

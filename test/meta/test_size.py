@@ -68,27 +68,27 @@ def leftovers(sources):
             for number, line in enumerate(text.splitlines(), 1) if marks.search(line)]
 
 
-class TheTree(unittest.TestCase):
+class TheTree(house.Check):
     def setUp(self):
         self.cxx = {path: house.read(path) for path in house.files(*FOLDERS)}
         self.python = {path: house.read(path) for path in house.files(*FOLDERS, suffixes=(".py",))}
         self.assertGreater(len(self.cxx), 5, "no sources found")
 
     def test_files(self):
-        self.assertEqual(long_files({**self.cxx, **self.python}), [])
+        self.no_faults(long_files({**self.cxx, **self.python}))
 
     def test_functions(self):
         functions = cxx_functions(sorted(self.cxx))
         self.assertGreater(len(functions), 20, "ctags found next to nothing")
-        self.assertEqual(long_functions(functions), [])
-        self.assertEqual(long_functions(python_functions(self.python)), [])
+        self.no_faults(long_functions(functions))
+        self.no_faults(long_functions(python_functions(self.python)))
 
     def test_headers(self):
-        self.assertEqual(header_faults({p: t for p, t in self.cxx.items() if p.endswith((".hpp", ".h"))}), [])
+        self.no_faults(header_faults({p: t for p, t in self.cxx.items() if p.endswith((".hpp", ".h"))}))
 
     def test_leftovers(self):
         texts = {path: house.read(path) for path in house.files("docs", "packaging", "cmake", suffixes=(".md", ".cmake", ".in"))}
-        self.assertEqual(leftovers({**self.cxx, **self.python, **texts}), [])
+        self.no_faults(leftovers({**self.cxx, **self.python, **texts}))
 
 
 class TheChecker(unittest.TestCase):
