@@ -6,7 +6,7 @@ DESTDIR ?=
 JOBS    ?= $(shell nproc)
 
 .NOTPARALLEL:
-.PHONY: build help setup setup-build setup-test setup-full setup-bench setup-lint configure demo test test-full \
+.PHONY: build help setup setup-build setup-test setup-full setup-bench setup-deb setup-lint configure demo test test-full \
         bench install deb lint format clean
 
 build: configure
@@ -33,6 +33,8 @@ setup-test:
 	@scripts/setup.sh build test
 setup-full:
 	@scripts/setup.sh build test full lint bench
+setup-deb:
+	@scripts/setup.sh build deb
 setup-bench:
 	@scripts/setup.sh build bench
 setup-lint:
@@ -57,7 +59,7 @@ bench: setup-bench build
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
 
-deb: setup-build
+deb: setup-deb
 	@BUILD=$(BUILD) JOBS=$(JOBS) scripts/deb.sh
 
 lint: setup-lint
