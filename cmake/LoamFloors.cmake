@@ -10,6 +10,7 @@ function(loam_add_floor floor)
   if(sources)
     add_library(loam_floor_${floor} OBJECT ${sources})
     target_link_libraries(loam_floor_${floor} PRIVATE loam_runtime_flags)
+    target_compile_definitions(loam_floor_${floor} PRIVATE LOAM_VERSION="${PROJECT_VERSION}")
   endif()
 endfunction()
 

@@ -1,0 +1,38 @@
+// Arithmetic on sizes, addresses and 64-bit words. Pure functions: no state, no locking, never calls the system.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace loam::base {
+
+constexpr bool is_power_of_two(uint64_t value) { return std::has_single_bit(value); }
+
+// Requires: `alignment` is a power of two and value + alignment - 1 does not overflow.
+constexpr uint64_t align_up(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
+
+constexpr uint64_t align_down(uint64_t value, uint64_t alignment) { return value & ~(alignment - 1); }
+
+constexpr uint64_t divide_up(uint64_t value, uint64_t divisor) { return (value + divisor - 1) / divisor; }
+
+// The low `count` bits set; count is 0 to 64.
+constexpr uint64_t low_bits(unsigned count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
+
+constexpr unsigned lowest_bit(uint64_t word) { return static_cast<unsigned>(std::countr_zero(word)); }
+
+constexpr unsigned highest_bit(uint64_t word) { return 63u - static_cast<unsigned>(std::countl_zero(word)); }
+
+// Bit i of the result is set where `word` has `count` (1 to 64) set bits from bit i upward: the possible starts of a run.
+constexpr uint64_t run_starts(uint64_t word, unsigned count) {
+  for (unsigned rest = count; rest > 1;) {
+    const unsigned step = rest / 2;
+    word &= word >> step;
+    rest -= step;
+  }
+  return count > 1 ? word & low_bits(65 - count) : word;
+}
+
+}  // namespace loam::base

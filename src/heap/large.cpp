@@ -1,0 +1,91 @@
+#include "heap/large.hpp"
+
+#include "heap/outside.hpp"
+#include "heap/regions.hpp"
+#include "heap/span_table.hpp"
+
+namespace loam::heap {
+
+namespace {
+
+void give_slices(uint64_t slice, uint64_t slices, bool zero) {
+  if (slices > 0) regions.release(slice, slices, zero);
+}
+
+// A run whose address has an alignment above that of slices: claimed with room in front and behind, which goes back.
+Run claim_aligned(uint64_t slices, size_t alignment) {
+  const uint64_t room = alignment / meta::kSlice - 1;
+  Run run = regions.claim(slices + room);
+  if (!run.found) return run;
+  const auto address = reinterpret_cast<uint64_t>(page_map.address_of(run.slice));
+  const uint64_t front = (base::align_up(address, alignment) - address) / meta::kSlice;
+  give_slices(run.slice, front, run.zero);
+  give_slices(run.slice + front + slices, room - front, run.zero);
+  run.slice += front;
+  return run;
+}
+
+}  // namespace
+
+void* allocate_large(size_t size, size_t alignment, bool* zero) {
+  const uint64_t bytes = base::align_up(size == 0 ? 1 : size, kPage);
+  if (bytes > kMaxInside || alignment > kMaxInside) return allocate_outside(bytes, alignment, zero);
+  const uint64_t slices = base::divide_up(bytes, meta::kSlice);
+  Span* span = take_large_record();
+  if (span == nullptr) return nullptr;
+  const Run run = alignment <= meta::kSlice ? regions.claim(slices) : claim_aligned(slices, alignment);
+  if (!run.found) {
+    put_large_record(span);
+    // The window may be full, or closed in by other mappings, while the kernel still has room elsewhere.
+    return bytes >= kRegion ? allocate_outside(bytes, alignment, zero) : nullptr;
+  }
+  span->start = page_map.address_of(run.slice);
+  span->start_offset = 0;
+  span->slices = static_cast<uint32_t>(slices);
+  span->blocks = 1;
+  span->block_size = static_cast<uint32_t>(bytes);
+  span->large_bytes.store(bytes, std::memory_order_relaxed);
+  span->start_low = static_cast<uint32_t>(reinterpret_cast<uint64_t>(span->start));
+  span->inverse = 0;
+  span->owner = nullptr;
+  span->kind = SpanKind::kLarge;
+  span->state.store(SpanState::kLive, std::memory_order_release);
+  enter(*span, run.slice);
+  if (zero != nullptr) *zero = run.zero;
+  return span->start;
+}
+
+bool release_large(Span& span, void* block) {
+  if (block != large_block(span)) return false;
+  // Acquire-release: of two threads that free the block at once, exactly one finds it live.
+  if (span.state.exchange(SpanState::kFree, std::memory_order_acq_rel) != SpanState::kLive) return false;
+  leave_large(span);
+  regions.release(page_map.slice_of(span.start), span.slices, false);
+  regions.purge_excess();
+  return true;
+}
+
+bool resize_large(Span& span, size_t new_size) {
+  const uint64_t bytes = base::align_up(new_size, kPage);
+  if (bytes > kMaxInside) return false;
+  const uint64_t slices = base::divide_up(bytes, meta::kSlice);
+  const uint64_t first = page_map.slice_of(span.start);
+  if (slices > span.slices) {
+    const uint64_t from = first + span.slices;
+    const uint64_t more = slices - span.slices;
+    if (!regions.extend(from, more)) return false;
+    span.slices = static_cast<uint32_t>(slices);
+    enter(span, first);
+  } else if (slices < span.slices) {
+    const uint64_t less = span.slices - slices;
+    page_map.set(first + slices, less, &none_span);
+    span.slices = static_cast<uint32_t>(slices);
+    regions.release(first + slices, less, false);
+    regions.purge_excess();
+  }
+  span.block_size = static_cast<uint32_t>(bytes);
+  span.large_bytes.store(bytes, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace loam::heap

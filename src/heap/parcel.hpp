@@ -1,0 +1,66 @@
+// Frees by a thread that does not own the block, in parcels: the freeing thread collects addresses per owner and
+// posts them as one list, so that a free costs no atomic operation and the block's memory is not touched.
+// Invariant: a parcel belongs to one thread at a time: filled by the sender, then in the owner's inbox, then in the
+// pool. Parcels are never unmapped.
+#pragma once
+
+#include <cstdint>
+
+#include "base/tagged_stack.hpp"
+#include "meta/arena.hpp"
+
+namespace loam::heap {
+
+struct ThreadHeap;
+
+struct Parcel {
+  static constexpr unsigned kItems = 108;
+  static constexpr unsigned kFilterBits = 1024;
+
+  Parcel* next;
+  ThreadHeap* owner;
+  uint32_t count;
+  uint32_t bytes;
+  uint64_t filter[kFilterBits / 64];  // which items may be inside: one bit each, by a hash of the address
+  void* items[kItems];
+
+  // Returns whether the address was put in before.
+  bool add(void* block, uint32_t block_bytes) {
+    const uint64_t hash = (reinterpret_cast<uint64_t>(block) >> 4) * 0x9e3779b97f4a7c15u >> 54;
+    uint64_t& word = filter[hash / 64];
+    const uint64_t mask = uint64_t{1} << (hash % 64);
+    if ((word & mask) != 0 && contains(block)) return true;
+    word |= mask;
+    items[count++] = block;
+    bytes += block_bytes;
+    return false;
+  }
+
+  bool contains(const void* block) const {
+    for (unsigned i = 0; i < count; ++i) {
+      if (items[i] == block) return true;
+    }
+    return false;
+  }
+
+  void clear(ThreadHeap* to) {
+    owner = to;
+    count = 0;
+    bytes = 0;
+    for (uint64_t& word : filter) word = 0;
+  }
+};
+
+static_assert(sizeof(Parcel) <= 1024);
+
+inline constinit base::TaggedStack<Parcel> parcel_pool;
+
+// Returns an empty parcel for `owner`, or null when out of memory. Thread-safe, lock-free but for a new chunk.
+inline Parcel* take_parcel(ThreadHeap* owner) {
+  Parcel* parcel = parcel_pool.pop();
+  if (parcel == nullptr) parcel = static_cast<Parcel*>(meta::arena.allocate(sizeof(Parcel)));
+  if (parcel != nullptr) parcel->clear(owner);
+  return parcel;
+}
+
+}  // namespace loam::heap

@@ -1,0 +1,261 @@
+#include "heap/refill.hpp"
+
+#include "heap/fast_path.hpp"
+#include "heap/large.hpp"
+#include "heap/regions.hpp"
+#include "heap/registry.hpp"
+#include "heap/remote.hpp"
+#include "heap/span_list.hpp"
+#include "heap/span_table.hpp"
+#include "meta/arena.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::heap {
+
+namespace {
+
+// Frees of a current span between two heartbeats: what bounds a steady pair of malloc and free.
+constexpr int32_t kHeartbeat = 512;
+// A full span is looked at again when 1/32 of it is free: sooner costs a slow path a block, later hides memory.
+constexpr uint32_t kRelinkPart = 32;
+// Empty spans that a heap keeps for itself, so that a class that breathes does not return to the regions each time.
+constexpr uint64_t kKeepEmpty = uint64_t{256} << 10;
+constexpr uint64_t kClockEvery = 64;  // heartbeats between two looks at the clock
+
+constinit uint64_t no_free_blocks = 0;
+
+void set_bin(ThreadHeap& heap, unsigned class_index, uint64_t* word) {
+  __atomic_store_n(&heap.bins[class_index].word, word, __ATOMIC_RELAXED);
+}
+
+// Moves the bin to a word of the current span that has free blocks, the lowest addresses first.
+bool next_word(ThreadHeap& heap, unsigned class_index, Span& span) {
+  for (unsigned i = 0; i < span.words(); ++i) {
+    if (span.bits[i] == 0) continue;
+    set_bin(heap, class_index, &span.bits[i]);
+    return true;
+  }
+  return false;
+}
+
+int32_t relink_budget(const Span& span) {
+  return span.blocks < kRelinkPart ? 0 : static_cast<int32_t>(span.blocks / kRelinkPart) - 1;
+}
+
+void mark_full(Span& span) {
+  span.state.store(SpanState::kFull, std::memory_order_relaxed);
+  span.zeroed = false;
+  span.budget = relink_budget(span);
+}
+
+void make_current(ThreadHeap& heap, unsigned class_index, Span& span) {
+  heap.classes[class_index].current = &span;
+  span.state.store(SpanState::kCurrent, std::memory_order_relaxed);
+  span.budget = kHeartbeat;
+}
+
+Span* take_record(ThreadHeap& heap, unsigned class_index) {
+  ClassState& state = heap.classes[class_index];
+  Span* span = state.records;
+  if (span != nullptr) {
+    state.records = span->next;
+    return span;
+  }
+  const auto words = static_cast<unsigned>(base::divide_up(kSizeClasses[class_index].blocks, 64));
+  return static_cast<Span*>(meta::arena.allocate(record_bytes(words)));
+}
+
+void put_record(ThreadHeap& heap, Span& span) {
+  ClassState& state = heap.classes[span.class_index];
+  span.next = state.records;
+  state.records = &span;
+}
+
+void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run) {
+  const SizeClass& shape = kSizeClasses[class_index];
+  span.start = page_map.address_of(run.slice);
+  span.slices = shape.slices;
+  span.blocks = shape.blocks;
+  span.block_size = shape.size;
+  span.inverse = shape.inverse;
+  span.start_low = static_cast<uint32_t>(reinterpret_cast<uint64_t>(span.start));
+  span.class_index = static_cast<uint8_t>(class_index);
+  span.kind = SpanKind::kSmall;
+  span.zeroed = run.zero;
+  span.owner = &heap;
+  for (unsigned i = 0; i < span.words(); ++i) {
+    span.base[i] = reinterpret_cast<uint64_t>(span.start) + uint64_t{i} * 64 * shape.size;
+    // The addresses before the bits: whoever finds a bit finds its address (see span.hpp on signals).
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    const unsigned rest = span.blocks - i * 64;
+    __atomic_store_n(&span.bits[i], base::low_bits(rest < 64 ? rest : 64), __ATOMIC_RELAXED);
+  }
+}
+
+Span* acquire(ThreadHeap& heap, unsigned class_index) {
+  Span* span = take_record(heap, class_index);
+  if (span == nullptr) return nullptr;
+  const Run run = regions.claim(kSizeClasses[class_index].slices);
+  if (!run.found) {
+    span->class_index = static_cast<uint8_t>(class_index);
+    put_record(heap, *span);
+    return nullptr;
+  }
+  describe(heap, *span, class_index, run);
+  enter(*span, run.slice);
+  ++heap.classes[class_index].spans;
+  return span;
+}
+
+void retire(ThreadHeap& heap, Span& span) {
+  for (unsigned i = 0; i < span.words(); ++i) __atomic_store_n(&span.bits[i], 0, __ATOMIC_RELAXED);
+  leave_small(span);
+  span.state.store(SpanState::kIdle, std::memory_order_relaxed);
+  --heap.classes[span.class_index].spans;
+  const uint64_t slice = page_map.slice_of(span.start);
+  const uint32_t slices = span.slices;
+  put_record(heap, span);
+  regions.release(slice, slices, false);
+  regions.purge_excess();
+}
+
+void make_available(ThreadHeap& heap, Span& span, uint32_t live) {
+  span.state.store(SpanState::kAvailable, std::memory_order_relaxed);
+  span.budget = static_cast<int32_t>(live) - 1;
+  push_front(heap.classes[span.class_index].available, span);
+}
+
+// The span has no live block: keep it if the class has nothing else to allocate from, else give it back.
+void settle_empty(ThreadHeap& heap, Span& span) {
+  const uint64_t bytes = size_t{span.slices} * meta::kSlice;
+  if (span.next == nullptr && span.prev == nullptr && heap.kept_empty_bytes + bytes <= kKeepEmpty) {
+    heap.kept_empty_bytes += bytes;
+    span.budget = INT32_MAX;
+    return;
+  }
+  unlink(heap.classes[span.class_index].available, span);
+  retire(heap, span);
+}
+
+Span* take_available(ThreadHeap& heap, unsigned class_index) {
+  Span* span = heap.classes[class_index].available;
+  if (span == nullptr) return nullptr;
+  unlink(heap.classes[class_index].available, *span);
+  if (span->budget == INT32_MAX) heap.kept_empty_bytes -= size_t{span->slices} * meta::kSlice;
+  return span;
+}
+
+void* refill(ThreadHeap& heap, unsigned class_index) {
+    ClassState& state = heap.classes[class_index];
+  Bin& bin = heap.bins[class_index];
+  if (state.current != nullptr && next_word(heap, class_index, *state.current)) return pop(bin);
+  heartbeat(heap);
+  for (;;) {
+    if (state.current != nullptr) {
+      if (next_word(heap, class_index, *state.current)) return pop(bin);  // the heartbeat brought some back
+      mark_full(*state.current);
+      state.current = nullptr;
+      set_bin(heap, class_index, &no_free_blocks);
+    }
+    Span* span = take_available(heap, class_index);
+    if (span == nullptr) span = adopt(heap, class_index);
+    if (span == nullptr) span = acquire(heap, class_index);
+    if (span == nullptr) return nullptr;
+    make_current(heap, class_index, *span);
+  }
+}
+
+}  // namespace
+
+void* allocate_small(ThreadHeap& heap, unsigned class_index) {
+  if (void* block = pop(heap.bins[class_index])) return block;
+  if (heap.busy) return allocate_large(kSizeClasses[class_index].size, meta::kSlice);
+  BusyMark mark(heap);
+  return refill(heap, class_index);
+}
+
+void heartbeat(ThreadHeap& heap) {
+  drain(heap);
+  if (heap.beats++ % kClockEvery == 0) regions.decay(sys::coarse_ns());
+}
+
+void attend(ThreadHeap& heap, Span& span) {
+  if (heap.busy) {
+    span.budget = 0;  // from a signal handler: come back at the next free
+    return;
+  }
+  BusyMark mark(heap);
+  settle(heap, span);
+  if (span.state.load(std::memory_order_relaxed) == SpanState::kCurrent) heartbeat(heap);
+}
+
+void settle(ThreadHeap& heap, Span& span) {
+  span.zeroed = false;
+  const SpanState state = span.state.load(std::memory_order_relaxed);
+  if (state == SpanState::kIdle) return;  // given back by a signal handler between the free and here
+  if (state == SpanState::kCurrent) {
+    span.budget = kHeartbeat;
+    return;
+  }
+  const uint32_t live = span.blocks - count_free(span);
+  if (state == SpanState::kFull)
+    make_available(heap, span, live);
+  else
+    span.budget = static_cast<int32_t>(live) - 1;
+  if (live == 0) settle_empty(heap, span);
+}
+
+bool untouched(const Span& span) {
+  return span.zeroed && span.budget == kHeartbeat &&
+         span.state.load(std::memory_order_relaxed) == SpanState::kCurrent;
+}
+
+Span* adopt(ThreadHeap& heap, unsigned class_index) {
+  ThreadHeap* orphan = borrow_orphan(class_index);
+  if (orphan == nullptr) return nullptr;
+  drain(*orphan);
+  Span* span = take_available(*orphan, class_index);
+  ClassState& theirs = orphan->classes[class_index];
+  if (span == nullptr && theirs.current != nullptr) {
+    span = theirs.current;
+    theirs.current = nullptr;
+    set_bin(*orphan, class_index, &no_free_blocks);
+    if (count_free(*span) == 0) {
+      mark_full(*span);
+      span = nullptr;
+    }
+  }
+  if (span != nullptr) {
+    --theirs.spans;
+    ++heap.classes[class_index].spans;
+    __atomic_store_n(&span->owner, &heap, __ATOMIC_RELEASE);
+  }
+  return_orphan(*orphan);
+  return span;
+}
+
+void trim(ThreadHeap& heap) {
+  if (heap.busy) return;
+  BusyMark mark(heap);
+  drain(heap);
+  for (unsigned i = 0; i < kClasses; ++i) {
+    ClassState& state = heap.classes[i];
+    Span* current = state.current;
+    if (current != nullptr && count_free(*current) == current->blocks) {
+      state.current = nullptr;
+      set_bin(heap, i, &no_free_blocks);
+      retire(heap, *current);
+    }
+    for (Span* span = state.available; span != nullptr;) {
+      Span* next = span->next;
+      if (count_free(*span) == span->blocks) {
+        if (span->budget == INT32_MAX) heap.kept_empty_bytes -= size_t{span->slices} * meta::kSlice;
+        unlink(state.available, *span);
+        retire(heap, *span);
+      }
+      span = next;
+    }
+  }
+}
+
+}  // namespace loam::heap

@@ -1,0 +1,133 @@
+#include "heap/registry.hpp"
+
+#include "heap/refill.hpp"
+#include "heap/remote.hpp"
+#include "meta/arena.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::heap {
+
+namespace {
+
+constinit uint64_t no_free_blocks = 0;
+
+constexpr FastHeap make_null_heap() {
+  FastHeap heap{};
+  for (unsigned i = 0; i < kClasses; ++i) heap.bins[i] = {&no_free_blocks, 0};
+  return heap;
+}
+
+struct Registry {
+  sys::Lock lock{sys::LockRank::kRegistry};
+  std::atomic<ThreadHeap*> heaps{nullptr};
+  ThreadHeap* orphans = nullptr;
+  std::atomic<uint32_t> orphan_count{0};
+  std::atomic<uint32_t> heap_count{0};
+  std::atomic<uint32_t> threads{0};
+};
+
+constinit Registry registry;
+
+ThreadHeap* make_heap() {
+  auto* heap = static_cast<ThreadHeap*>(meta::arena.allocate(sizeof(ThreadHeap)));
+  if (heap == nullptr) return nullptr;
+  for (unsigned i = 0; i < kClasses; ++i) heap->bins[i] = {&no_free_blocks, kSizeClasses[i].size};
+  heap->id = registry.heap_count.fetch_add(1, std::memory_order_relaxed);
+  heap->next_heap = registry.heaps.load(std::memory_order_relaxed);
+  registry.heaps.store(heap, std::memory_order_release);
+  return heap;
+}
+
+bool borrow(ThreadHeap& heap) {
+  HeapState orphan = HeapState::kOrphan;
+  return heap.state.compare_exchange_strong(orphan, HeapState::kBorrowed, std::memory_order_acquire);
+}
+
+}  // namespace
+
+constinit FastHeap null_heap = make_null_heap();
+thread_local constinit FastHeap* fast_heap = &null_heap;
+
+ThreadHeap* attach_heap() {
+  if (registry.lock.held_by_me()) return nullptr;
+  sys::LockGuard guard(registry.lock);
+  registry.threads.fetch_add(1, std::memory_order_relaxed);
+  ThreadHeap** link = &registry.orphans;
+  while (*link != nullptr && !borrow(**link)) link = &(*link)->next_orphan;
+  ThreadHeap* heap = *link;
+  if (heap != nullptr) {
+    *link = heap->next_orphan;
+    registry.orphan_count.fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    heap = make_heap();
+    if (heap == nullptr) return nullptr;
+  }
+  heap->thread = sys::thread_id();
+  heap->state.store(HeapState::kAttached, std::memory_order_relaxed);
+  return heap;
+}
+
+void orphan_heap(ThreadHeap& heap) {
+  {
+    BusyMark mark(heap);
+    post_all(heap);
+    drain(heap);
+  }
+  heap.thread = 0;
+  sys::LockGuard guard(registry.lock);
+  heap.next_orphan = registry.orphans;
+  registry.orphans = &heap;
+  registry.orphan_count.fetch_add(1, std::memory_order_relaxed);
+  heap.state.store(HeapState::kOrphan, std::memory_order_release);
+}
+
+ThreadHeap* borrow_orphan(unsigned class_index) {
+  if (registry.orphan_count.load(std::memory_order_relaxed) == 0 || !registry.lock.try_lock()) return nullptr;
+  ThreadHeap* heap = registry.orphans;
+  for (; heap != nullptr; heap = heap->next_orphan) {
+    const ClassState& state = heap->classes[class_index];
+    const bool has = state.available != nullptr || state.current != nullptr || !heap->inbox.empty();
+    if (has && borrow(*heap)) break;
+  }
+  registry.lock.unlock();
+  return heap;
+}
+
+void return_orphan(ThreadHeap& heap) { heap.state.store(HeapState::kOrphan, std::memory_order_release); }
+
+void drain_orphan(ThreadHeap& heap) {
+  if (!borrow(heap)) return;
+  drain(heap);
+  return_orphan(heap);
+}
+
+void trim_orphans() {
+  if (registry.orphan_count.load(std::memory_order_relaxed) == 0) return;
+  for (ThreadHeap* heap = first_heap(); heap != nullptr; heap = heap->next_heap) {
+    if (!borrow(*heap)) continue;
+    trim(*heap);
+    return_orphan(*heap);
+  }
+}
+
+void orphan_others(const ThreadHeap* mine) {
+  registry.orphans = nullptr;
+  uint32_t orphans = 0;
+  for (ThreadHeap* heap = first_heap(); heap != nullptr; heap = heap->next_heap) {
+    if (heap == mine) continue;
+    const bool halfway = heap->busy || heap->state.load(std::memory_order_relaxed) == HeapState::kBorrowed;
+    heap->state.store(halfway ? HeapState::kBorrowed : HeapState::kOrphan, std::memory_order_relaxed);
+    if (halfway) continue;
+    heap->next_orphan = registry.orphans;
+    registry.orphans = heap;
+    ++orphans;
+  }
+  registry.orphan_count.store(orphans, std::memory_order_relaxed);
+}
+
+ThreadHeap* first_heap() { return registry.heaps.load(std::memory_order_acquire); }
+uint32_t heap_count() { return registry.heap_count.load(std::memory_order_relaxed); }
+uint32_t threads_seen() { return registry.threads.load(std::memory_order_relaxed); }
+sys::Lock& registry_lock() { return registry.lock; }
+
+}  // namespace loam::heap

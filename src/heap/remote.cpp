@@ -1,0 +1,105 @@
+#include "heap/remote.hpp"
+
+#include "heap/fault.hpp"
+#include "heap/refill.hpp"
+#include "heap/registry.hpp"
+#include "sys/cpu.hpp"
+
+namespace loam::heap {
+
+namespace {
+
+// A parcel is posted when it is full or holds this much: big blocks must not wait for a hundred others.
+constexpr uint32_t kPostBytes = 64u << 10;
+
+Fault describe_double(const Span& span, const void* block) {
+  return {FaultKind::kDoubleFree, block, block, span.block_size, span.start, false};
+}
+
+void post(Parcel* parcel) {
+  ThreadHeap* owner = parcel->owner;
+  owner->inbox.push(parcel);
+  // Nobody drains an orphan's inbox but those who free into it.
+  if (owner->state.load(std::memory_order_relaxed) == HeapState::kOrphan) drain_orphan(*owner);
+}
+
+// Takes one block back. The owner may have changed since the sender looked: then the block goes on to the new one.
+void take_back(ThreadHeap& heap, void* block) {
+  Span* span = page_map.find(block);
+  if (span == nullptr || span->kind != SpanKind::kSmall) {  // the span went empty and away: freed twice
+    raise_fault({FaultKind::kDoubleFree, block, block, span == nullptr ? 0 : span->block_size, span, false});
+    return;
+  }
+  if (span->owner != &heap) {
+    send_stray(*span, block);
+    return;
+  }
+  const BlockIndex at = block_index(*span, block);
+  if (sys::put_bit(span->bits, at.index)) {
+    raise_fault(describe_double(*span, block));
+    return;
+  }
+  if (--span->budget < 0)
+    settle(heap, *span);
+  else
+    span->zeroed = false;
+}
+
+}  // namespace
+
+void send(ThreadHeap& heap, Span& span, void* block) {
+  if (is_free(span, block_index(span, block).index)) {
+    raise_fault(describe_double(span, block));
+    return;
+  }
+  ThreadHeap* owner = __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE);
+  if (heap.busy) {
+    send_stray(span, block);
+    return;
+  }
+  BusyMark mark(heap);
+  Parcel*& slot = heap.outgoing[owner->id % ThreadHeap::kOutgoing];
+  if (slot == nullptr || slot->owner != owner) {
+    if (slot != nullptr) post(slot);
+    slot = take_parcel(owner);
+    if (slot == nullptr) {
+      send_stray(span, block);
+      return;
+    }
+  }
+  Parcel* parcel = slot;
+  if (parcel->add(block, span.block_size)) {
+    raise_fault(describe_double(span, block));
+    return;
+  }
+  if (parcel->count < Parcel::kItems && parcel->bytes < kPostBytes) return;
+  slot = nullptr;
+  post(parcel);
+}
+
+void send_stray(Span& span, void* block) {
+  __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE)->strays.push(static_cast<Stray*>(block));
+}
+
+void post_all(ThreadHeap& heap) {
+  for (Parcel*& slot : heap.outgoing) {
+    if (slot != nullptr) post(slot);
+    slot = nullptr;
+  }
+}
+
+void drain(ThreadHeap& heap) {
+  for (Parcel* parcel = heap.inbox.take_all(); parcel != nullptr;) {
+    Parcel* next = parcel->next;
+    for (uint32_t i = 0; i < parcel->count; ++i) take_back(heap, parcel->items[i]);
+    parcel_pool.push(parcel);
+    parcel = next;
+  }
+  for (Stray* stray = heap.strays.take_all(); stray != nullptr;) {
+    Stray* next = stray->next;
+    take_back(heap, stray);
+    stray = next;
+  }
+}
+
+}  // namespace loam::heap

@@ -1,0 +1,54 @@
+#include "meta/arena.hpp"
+
+#include "base/bits.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::meta {
+
+constinit Arena arena;
+
+void* Arena::allocate(size_t bytes) {
+  const uint64_t wanted = base::align_up(bytes, kLine);
+  for (;;) {
+    const uint64_t end = end_.load(std::memory_order_acquire);
+    uint64_t start = next_.load(std::memory_order_relaxed);
+    while (start + wanted <= end) {
+      // Chunks lie anywhere, so `start` belongs to the chunk of `end` only if it is within one chunk's length of it.
+      if (end - start > kChunk) break;
+      if (next_.compare_exchange_weak(start, start + wanted, std::memory_order_relaxed)) {
+        used_.fetch_add(wanted, std::memory_order_relaxed);
+        return reinterpret_cast<void*>(start);
+      }
+    }
+    if (!add_chunk(end)) return nullptr;
+  }
+}
+
+bool Arena::add_chunk(uint64_t seen_end) {
+  if (lock_.held_by_me()) return false;  // a signal handler interrupted this very function
+  sys::LockGuard guard(lock_);
+  if (end_.load(std::memory_order_relaxed) != seen_end) return true;
+  const uint32_t count = chunk_count_.load(std::memory_order_relaxed);
+  auto* chunk = count == kMaxChunks ? nullptr : static_cast<char*>(sys::map(kChunk));
+  if (chunk == nullptr) return false;
+  mapped_.fetch_add(kChunk, std::memory_order_relaxed);
+  chunks_[count] = chunk;
+  chunk_count_.store(count + 1, std::memory_order_release);
+  const auto start = reinterpret_cast<uint64_t>(chunk);
+  // Between these two stores an allocation sees the old end with the new start or the reverse; the distance test in
+  // allocate() refuses both.
+  end_.store(0, std::memory_order_release);
+  next_.store(start, std::memory_order_release);
+  end_.store(start + kChunk, std::memory_order_release);
+  return true;
+}
+
+bool Arena::owns(const void* address) const {
+  const uint32_t count = chunk_count_.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (static_cast<uint64_t>(static_cast<const char*>(address) - chunks_[i]) < kChunk) return true;
+  }
+  return false;
+}
+
+}  // namespace loam::meta

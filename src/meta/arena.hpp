@@ -1,0 +1,47 @@
+// Memory about memory: the heap's records come from here, never from the heap itself. Owns mappings of its own, gives
+// out zeroed pieces and takes none back; whoever needs reuse keeps a pool of records.
+// Invariant: what was given out stays readable for ever, so a stale pointer to a record is harmless to read.
+// Locking: lock-free while the current chunk lasts; a lock of the highest rank for the next chunk.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "sys/lock.hpp"
+
+namespace loam::meta {
+
+class Arena {
+ public:
+  // Returns `bytes` zeroed bytes (at most 64 KiB) aligned to a cache line, or null when the kernel gives no more.
+  void* allocate(size_t bytes);
+
+  // Bytes given out, and bytes mapped for it.
+  uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+  uint64_t mapped() const { return mapped_.load(std::memory_order_relaxed); }
+
+  // Whether the address lies in a chunk of the arena.
+  bool owns(const void* address) const;
+
+  sys::Lock& lock() { return lock_; }
+
+ private:
+  static constexpr size_t kChunk = size_t{1} << 20;
+  static constexpr size_t kLine = 64;
+  static constexpr size_t kMaxChunks = 1 << 12;
+
+  bool add_chunk(uint64_t seen_end);
+
+  std::atomic<uint64_t> next_{0};
+  std::atomic<uint64_t> end_{0};
+  std::atomic<uint64_t> used_{0};
+  std::atomic<uint64_t> mapped_{0};
+  std::atomic<uint32_t> chunk_count_{0};
+  char* chunks_[kMaxChunks] = {};
+  sys::Lock lock_{sys::LockRank::kMetadata};
+};
+
+extern constinit Arena arena;
+
+}  // namespace loam::meta

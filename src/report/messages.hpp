@@ -1,0 +1,22 @@
+// The wording of every message that the runtime prints, each a function of its own. Written to standard error in one
+// write; allocates nothing, takes no lock, async-signal-safe.
+#pragma once
+
+#include "heap/fault.hpp"
+
+namespace loam::report {
+
+enum class Operation : uint8_t { kFree, kRealloc, kUsableSize };
+
+// A pointer into the heap that is no live block's start. Ends the process.
+[[noreturn]] void fault(Operation operation, const heap::Fault& fault);
+
+// A pointer that is not the heap's. `place`: stack, data, unmapped, metadata, mapping. Ends the process.
+[[noreturn]] void not_a_block(Operation operation, const void* pointer, const char* place);
+
+void bad_option(const char* text);
+// loam stands aside: the program runs on the C library's malloc.
+void passive(const char* why);
+void verbose(const char* text);
+
+}  // namespace loam::report

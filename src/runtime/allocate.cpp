@@ -1,0 +1,105 @@
+#include <cstring>
+
+#include "heap/fast_path.hpp"
+#include "heap/large.hpp"
+#include "heap/refill.hpp"
+#include "runtime/heap_calls.hpp"
+#include "runtime/passive.hpp"
+#include "runtime/runtime.hpp"
+#include "runtime/statistics.hpp"
+
+namespace loam::runtime {
+
+namespace {
+
+using heap::ThreadHeap;
+
+// Whether a fresh small block may be taken for zero. Only worth asking where clearing costs more than the answer.
+bool is_untouched(void* block, size_t size) {
+  return size > heap::kMaxDirect && heap::untouched(*heap::page_map.find(block));
+}
+
+}  // namespace
+
+void* heap_allocate(ThreadHeap* heap, size_t size) {
+  if (size > PTRDIFF_MAX) return nullptr;
+  if (size > heap::kMaxSmall || heap == nullptr) return heap::allocate_large(size, meta::kSlice);
+  return heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size));
+}
+
+void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
+  if (size > PTRDIFF_MAX) return nullptr;
+  bool zero = false;
+  void* block;
+  if (size > heap::kMaxSmall || heap == nullptr) {
+    block = heap::allocate_large(size, meta::kSlice, &zero);
+  } else {
+    block = heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size));
+    zero = block != nullptr && is_untouched(block, size);
+  }
+  if (block != nullptr && !zero) memset(block, 0, heap::find_size(block));
+  return block;
+}
+
+void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
+  if (size > PTRDIFF_MAX) return nullptr;
+  if (alignment <= heap::kGranule) return heap_allocate(heap, size);
+  if (size == 0) size = 1;
+  // Spans start on slices, so that every block of a class whose size is a multiple of the alignment has it.
+  if (alignment <= meta::kSlice && size <= heap::kMaxSmall && heap != nullptr) {
+    const size_t rounded = base::align_up(size, alignment);
+    for (size_t candidate = rounded; candidate <= heap::kMaxSmall && candidate <= 2 * rounded; candidate += alignment) {
+      const unsigned index = heap::class_of(candidate);
+      if (heap::kSizeClasses[index].size % alignment == 0) return heap::allocate_small(*heap, index);
+    }
+  }
+  return heap::allocate_large(size, alignment < meta::kSlice ? meta::kSlice : alignment);
+}
+
+void* allocate_slow(size_t size, Symbol symbol) {
+  if (size > heap::kMaxDirect && size <= heap::kMaxSmall) {
+    if (void* block = heap::pop(heap::fast_heap->bins[heap::class_of(size)])) [[likely]]
+      return block;
+  }
+  ThreadHeap* heap = thread_heap();
+  switch (mode()) {
+    case Mode::kStats:
+      return counted_allocate(heap, size, symbol);
+    case Mode::kPassive:
+      return passive_allocate(size);
+    case Mode::kFast:
+    case Mode::kUnstarted:
+      break;
+  }
+  return heap_allocate(heap, size);
+}
+
+void* allocate_zeroed(size_t size, Symbol symbol) {
+  ThreadHeap* heap = thread_heap();
+  switch (mode()) {
+    case Mode::kStats:
+      return counted_allocate_zeroed(heap, size, symbol);
+    case Mode::kPassive:
+      return passive_allocate_zeroed(size);
+    case Mode::kFast:
+    case Mode::kUnstarted:
+      break;
+  }
+  return heap_allocate_zeroed(heap, size);
+}
+
+void* allocate_aligned(size_t alignment, size_t size, Symbol symbol) {
+  ThreadHeap* heap = thread_heap();
+  switch (mode()) {
+    case Mode::kStats:
+      return counted_allocate_aligned(heap, alignment, size, symbol);
+    case Mode::kPassive:
+      return passive_allocate_aligned(alignment, size);
+    case Mode::kFast:
+    case Mode::kUnstarted:
+      break;
+  }
+  return heap_allocate_aligned(heap, alignment, size);
+}
+
+}  // namespace loam::runtime

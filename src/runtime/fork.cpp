@@ -1,0 +1,62 @@
+#include "runtime/fork.hpp"
+
+#include "heap/outside.hpp"
+#include "heap/regions.hpp"
+#include "heap/registry.hpp"
+#include "meta/arena.hpp"
+#include "runtime/runtime.hpp"
+#include "runtime/statistics.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::runtime {
+
+namespace {
+
+constexpr unsigned kLocks = 4;
+
+// In rank order.
+sys::Lock* lock_at(unsigned index) {
+  switch (index) {
+    case 0:
+      return &heap::registry_lock();
+    case 1:
+      return &heap::regions.lock();
+    case 2:
+      return &heap::outside_lock();
+    default:
+      return &meta::arena.lock();
+  }
+}
+
+// Locks that the forking thread held already: a signal handler that interrupted the heap forks. Guarded by the locks.
+constinit bool held_before[kLocks];
+
+void before_fork() {
+  for (unsigned i = 0; i < kLocks; ++i) {
+    held_before[i] = lock_at(i)->held_by_me();
+    if (!held_before[i]) lock_at(i)->lock();
+  }
+}
+
+void in_parent() {
+  for (unsigned i = kLocks; i-- > 0;) {
+    if (!held_before[i]) lock_at(i)->unlock();
+  }
+}
+
+void in_child() {
+  for (unsigned i = kLocks; i-- > 0;) lock_at(i)->reset();
+  heap::ThreadHeap* mine = thread_heap();
+  if (mine != nullptr) mine->thread = sys::thread_id();
+  heap::orphan_others(mine);
+  if (mode() == Mode::kStats) restart_statistics();
+}
+
+}  // namespace
+
+// What pthread_atfork calls. It is taken directly because it wants no handle of a library: ours is never unloaded.
+extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(), void* library) noexcept;
+
+void prepare_fork() { __register_atfork(before_fork, in_parent, in_child, nullptr); }
+
+}  // namespace loam::runtime

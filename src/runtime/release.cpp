@@ -1,0 +1,104 @@
+#include "base/bits.hpp"
+#include "heap/fast_path.hpp"
+#include "heap/large.hpp"
+#include "heap/outside.hpp"
+#include "heap/refill.hpp"
+#include "heap/regions.hpp"
+#include "heap/registry.hpp"
+#include "heap/remote.hpp"
+#include "runtime/heap_calls.hpp"
+#include "runtime/passive.hpp"
+#include "runtime/runtime.hpp"
+#include "runtime/statistics.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::runtime {
+
+namespace {
+
+using heap::Found;
+using heap::Span;
+using heap::ThreadHeap;
+using heap::Where;
+
+const void* slice_start(const void* pointer) {
+  return reinterpret_cast<const void*>(base::align_down(reinterpret_cast<uint64_t>(pointer), meta::kSlice));
+}
+
+[[noreturn]] void report_pointer(const void* pointer, const Found& found, report::Operation operation) {
+  using heap::FaultKind;
+  const void* span = found.span == nullptr ? found.block : found.span->start;
+  const bool retired = found.span != nullptr && found.span->kind == heap::SpanKind::kRetired;
+  if (retired) report::fault(operation, {FaultKind::kDoubleFree, pointer, pointer, found.size, slice_start(pointer), false});
+  if (found.block == pointer)
+    report::fault(operation, {FaultKind::kDoubleFree, pointer, pointer, found.size, span, found.where == Where::kLive});
+  if (found.block != nullptr)
+    report::fault(operation, {FaultKind::kInterior, pointer, found.block, found.size, span, found.where == Where::kLive});
+  report::not_a_block(operation, pointer, "free span");
+}
+
+// A block of a span of small blocks that is another heap's, or whose thread has none.
+bool release_remote(ThreadHeap* heap, Span& span, void* block) {
+  const heap::BlockIndex at = heap::block_index(span, block);
+  if (!at.exact || at.index >= span.blocks || heap::is_free(span, at.index)) return false;
+  if (heap == nullptr)
+    heap::send_stray(span, block);
+  else
+    heap::send(*heap, span, block);
+  return true;
+}
+
+}  // namespace
+
+Freed heap_release(ThreadHeap* heap, void* block) {
+  Span* span = heap::page_map.find(block);
+  if (span == nullptr) return heap::release_outside(block) ? Freed::kDone : Freed::kForeign;
+  bool done = false;
+  if (span->kind == heap::SpanKind::kLarge) {
+    done = heap::release_large(*span, block);
+  } else if (span->kind == heap::SpanKind::kSmall && span->owner == heap && heap != nullptr) {
+    const heap::Released result = heap::put_back(heap, block);
+    if (result == heap::Released::kAttend) heap::attend(*heap, *span);
+    done = result != heap::Released::kSlow;
+  } else if (span->kind == heap::SpanKind::kSmall) {
+    done = release_remote(heap, *span, block);
+  }
+  if (!done) report_pointer(block, heap::find(block), report::Operation::kFree);
+  return Freed::kDone;
+}
+
+Found expect_block(const void* block, report::Operation operation) {
+  const Found found = heap::find(block);
+  if (found.where == Where::kNowhere || (found.where == Where::kLive && found.block == block)) return found;
+  report_pointer(block, found, operation);
+}
+
+void attend_slow(void* block) {
+  ThreadHeap* heap = thread_heap();
+  Span* span = heap::page_map.find(block);
+  if (heap != nullptr && span != nullptr && span->owner == heap) heap::attend(*heap, *span);
+}
+
+bool trim() {
+  const uint64_t before = sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls;
+  if (ThreadHeap* heap = thread_heap()) heap::trim(*heap);
+  heap::trim_orphans();
+  heap::regions.purge(0, true);
+  return sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls != before;
+}
+
+void release_slow(void* block, Symbol symbol) {
+  if (block == nullptr) return;
+  ThreadHeap* heap = thread_heap();
+  if (mode() == Mode::kStats) {
+    counted_release(heap, block, symbol);
+    return;
+  }
+  if (mode() == Mode::kPassive) {
+    passive_release(block);
+    return;
+  }
+  if (heap_release(heap, block) == Freed::kForeign) release_foreign(block);
+}
+
+}  // namespace loam::runtime

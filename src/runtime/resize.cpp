@@ -1,0 +1,67 @@
+// realloc: in place where the block's span or the slices behind it allow, by moving pages outside the window, else by
+// a copy.
+#include <cstring>
+
+#include "base/bits.hpp"
+#include "heap/large.hpp"
+#include "heap/outside.hpp"
+#include "heap/size_class.hpp"
+#include "runtime/heap_calls.hpp"
+#include "runtime/passive.hpp"
+#include "runtime/runtime.hpp"
+#include "runtime/statistics.hpp"
+
+namespace loam::runtime {
+
+namespace {
+
+using heap::Found;
+using heap::ThreadHeap;
+
+// A block may stay in a larger one than it needs while at most one eighth is left over.
+bool fits_well(size_t size, size_t block_size) { return size <= block_size && block_size - size <= block_size / 8; }
+
+void* move(ThreadHeap* heap, const Found& found, size_t size) {
+  void* fresh = heap_allocate(heap, size);
+  if (fresh == nullptr) return nullptr;
+  memcpy(fresh, found.block, size < found.size ? size : found.size);
+  heap_release(heap, found.block);
+  return fresh;
+}
+
+}  // namespace
+
+void* heap_resize(ThreadHeap* heap, const Found& found, size_t size) {
+  if (size > PTRDIFF_MAX) return nullptr;
+  const bool large = found.span == nullptr || found.span->kind == heap::SpanKind::kLarge;
+  if (!large) {
+    const bool same_class = size <= heap::kMaxSmall && heap::class_of(size) == found.span->class_index;
+    if (same_class || fits_well(size, found.size)) return found.block;
+  } else if (size > heap::kMaxSmall) {
+    if (found.span != nullptr && heap::resize_large(*found.span, size)) return found.block;
+    if (found.span == nullptr && size > heap::kMaxInside) {
+      if (base::align_up(size, heap::kPage) == found.size) return found.block;
+      if (void* moved = heap::resize_outside(found.block, size)) return moved;
+    }
+  }
+  void* moved = move(heap, found, size);
+  // Shrinking cannot fail: without memory for a smaller block the old one serves.
+  return moved == nullptr && size <= found.size ? found.block : moved;
+}
+
+void* resize(void* block, size_t size, Symbol symbol) {
+  ThreadHeap* heap = thread_heap();
+  if (mode() == Mode::kPassive) return passive_resize(block, size);
+  const Found found = expect_block(block, report::Operation::kRealloc);
+  if (mode() == Mode::kStats) return counted_resize(heap, block, found, size, symbol);
+  if (found.where == heap::Where::kNowhere) return resize_foreign(block, size);
+  return heap_resize(heap, found, size);
+}
+
+size_t usable_size(void* block) {
+  if (mode() == Mode::kPassive) return passive_usable_size(block);
+  const Found found = expect_block(block, report::Operation::kUsableSize);
+  return found.where == heap::Where::kNowhere ? usable_size_foreign(block) : found.size;
+}
+
+}  // namespace loam::runtime

@@ -1,0 +1,62 @@
+// The life of the runtime in a process, and the slow halves of malloc and free: what happens when the fast path finds
+// no free block, a pointer that is not its own, a thread without a heap, or a mode that must see every call.
+//
+// Locking: none of its own. State is constant-initialized: usable before constructors have run and after destructors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "format/counters.hpp"
+#include "heap/thread_heap.hpp"
+
+namespace loam::runtime {
+
+using format::Symbol;
+
+// How calls are served.
+enum class Mode : uint8_t {
+  kUnstarted,
+  kFast,
+  kStats,    // every call passes through the slow path and is counted
+  kPassive,  // the next malloc serves: denied executables, or no memory at start
+};
+
+Mode mode();
+
+// Reads the options and opens the heap, once; any thread, any time. Called by the first slow path at the latest.
+void start();
+
+// --- The slow halves (allocate.cpp, release.cpp, resize.cpp). None touches errno. ---
+
+// Returns a block of at least `size` bytes (0 is taken for 1), or null when out of memory.
+void* allocate_slow(size_t size, Symbol symbol);
+// The same, all bytes zero.
+void* allocate_zeroed(size_t size, Symbol symbol);
+// Requires: `alignment` is a power of two.
+void* allocate_aligned(size_t alignment, size_t size, Symbol symbol);
+// Frees a block that put_back() refused, or null; ends the process when it is no block.
+void release_slow(void* block, Symbol symbol);
+// put_back() said kAttend.
+void attend_slow(void* block);
+// realloc() with size > 0 and a non-null block. Null when out of memory, the block is then as it was.
+void* resize(void* block, size_t size, Symbol symbol);
+size_t usable_size(void* block);
+// What malloc_trim does: gives back every page that can be given. Returns whether any was.
+bool trim();
+
+// --- Threads (thread.cpp) ---
+
+// The calling thread's heap, attached now if need be; null for threads that are ending, in early signal handlers, or
+// when out of memory: callers then do without.
+heap::ThreadHeap* thread_heap();
+
+// --- The next definition of a symbol (foreign.cpp) ---
+
+// A pointer that is not ours. Passes it on to the next free if it can be another malloc's, else ends the process.
+void release_foreign(void* block);
+void* resize_foreign(void* block, size_t size);
+size_t usable_size_foreign(void* block);
+void* next_symbol(const char* name);
+
+}  // namespace loam::runtime

@@ -1,0 +1,64 @@
+#include "runtime/thread.hpp"
+
+#include <pthread.h>
+
+#include "heap/fast_path.hpp"
+#include "heap/registry.hpp"
+#include "runtime/runtime.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::runtime {
+
+namespace {
+
+using heap::ThreadHeap;
+
+// The thread's heap, also in modes where fast_heap is the empty one. The second and last word of static TLS.
+thread_local constinit ThreadHeap* own_heap __attribute__((tls_model("initial-exec"))) = nullptr;
+
+// Marks a thread whose heap has gone: it must never get another, or each late free would leave one behind.
+ThreadHeap* const kEnded = reinterpret_cast<ThreadHeap*>(1);
+
+constinit pthread_key_t key = 0;
+constinit bool have_key = false;
+
+// Other libraries' destructors allocate and free too, and libc runs destructors in four rounds: leave in the last
+// but one, which also lets the destructors of keys made after ours go first.
+constexpr uintptr_t kRounds = 3;
+
+void on_thread_end(void* round) {
+  const auto left = reinterpret_cast<uintptr_t>(round) - 1;
+  if (left > 0) {
+    pthread_setspecific(key, reinterpret_cast<void*>(left));
+    return;
+  }
+  ThreadHeap* heap = own_heap;
+  heap::fast_heap = &heap::null_heap;
+  own_heap = kEnded;
+  if (heap != nullptr && heap != kEnded) heap::orphan_heap(*heap);
+}
+
+ThreadHeap* attach() {
+  start();
+  if (mode() != Mode::kFast && mode() != Mode::kStats) return nullptr;
+  ThreadHeap* heap = heap::attach_heap();
+  if (heap == nullptr) return nullptr;
+  own_heap = heap;
+  if (mode() == Mode::kFast) heap::fast_heap = heap;
+  // Only now: for a high key libc allocates, and must find the heap attached.
+  if (have_key) pthread_setspecific(key, reinterpret_cast<void*>(kRounds));
+  return heap;
+}
+
+}  // namespace
+
+void prepare_threads() { have_key = pthread_key_create(&key, on_thread_end) == 0; }
+
+ThreadHeap* thread_heap() {
+  ThreadHeap* heap = own_heap;
+  if (heap == nullptr) [[unlikely]]
+    return attach();
+  return heap == kEnded ? nullptr : heap;
+}
+
+}  // namespace loam::runtime

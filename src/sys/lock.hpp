@@ -1,0 +1,46 @@
+// A futex lock with a rank. State is valid when zero. A thread may take locks only in rising rank; fork takes all of
+// them in rank order. The owner's thread id is the state, so that a signal handler which interrupted the holder can
+// tell (held_by_me) and go another way instead of waiting for itself.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace loam::sys {
+
+enum class LockRank : uint8_t { kRegistry = 1, kGrowth = 2, kOutside = 3, kMetadata = 4 };
+
+class Lock {
+ public:
+  constexpr explicit Lock(LockRank rank) : rank_(rank) {}
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+  void lock();
+  bool try_lock();
+  void unlock();
+  bool held_by_me() const;
+  LockRank rank() const { return rank_; }
+
+  // In the child of a fork, where the holder was the forking thread under its old id.
+  void reset() { state_.store(0, std::memory_order_relaxed); }
+
+ private:
+  static constexpr uint32_t kWaiters = 1u << 31;
+
+  std::atomic<uint32_t> state_{0};  // 0, or the owner's thread id with kWaiters when somebody sleeps
+  LockRank rank_;
+};
+
+class LockGuard {
+ public:
+  explicit LockGuard(Lock& lock) : lock_(lock) { lock_.lock(); }
+  ~LockGuard() { lock_.unlock(); }
+  LockGuard(const LockGuard&) = delete;
+  LockGuard& operator=(const LockGuard&) = delete;
+
+ private:
+  Lock& lock_;
+};
+
+}  // namespace loam::sys

@@ -1,0 +1,151 @@
+#include "sys/proc.hpp"
+
+#include <fcntl.h>
+
+#include "sys/syscall.hpp"
+
+namespace loam::sys {
+
+namespace {
+
+// Lines of /proc/self/maps, one at a time; what of a line exceeds the buffer (a long path) is dropped.
+class Lines {
+ public:
+  explicit Lines(const char* path) {
+    descriptor_ = raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDONLY | O_CLOEXEC);
+  }
+  ~Lines() {
+    if (descriptor_ >= 0) raw_call(SYS_close, descriptor_);
+  }
+  Lines(const Lines&) = delete;
+  Lines& operator=(const Lines&) = delete;
+
+  bool next(char* line, size_t size) {
+    size_t length = 0;
+    for (;;) {
+      if (at_ == filled_ && !fill()) break;
+      const char c = buffer_[at_++];
+      if (c == '\n') {
+        line[length] = '\0';
+        return true;
+      }
+      if (length + 1 < size) line[length++] = c;
+    }
+    line[length] = '\0';
+    return length > 0;
+  }
+
+ private:
+  bool fill() {
+    if (descriptor_ < 0) return false;
+    const long count = raw_call(SYS_read, descriptor_, reinterpret_cast<long>(buffer_), sizeof buffer_);
+    if (count <= 0) return false;
+    at_ = 0;
+    filled_ = static_cast<size_t>(count);
+    return true;
+  }
+
+  long descriptor_ = -1;
+  size_t at_ = 0;
+  size_t filled_ = 0;
+  char buffer_[2048];
+};
+
+uint64_t read_hex(const char*& text) {
+  uint64_t value = 0;
+  for (;; ++text) {
+    if (*text >= '0' && *text <= '9')
+      value = value * 16 + static_cast<uint64_t>(*text - '0');
+    else if (*text >= 'a' && *text <= 'f')
+      value = value * 16 + static_cast<uint64_t>(*text - 'a' + 10);
+    else
+      return value;
+  }
+}
+
+struct Line {
+  uint64_t start;
+  uint64_t end;
+  bool writable;
+  bool shared;
+  const char* name;
+};
+
+// "start-end rwxp offset device inode   name"
+Line parse(const char* text) {
+  Line line{};
+  line.start = read_hex(text);
+  if (*text == '-') ++text;
+  line.end = read_hex(text);
+  if (*text == ' ') ++text;
+  for (int i = 0; i < 4 && *text != '\0'; ++i, ++text) {
+    if (i == 1) line.writable = *text == 'w';
+    if (i == 3) line.shared = *text == 's';
+  }
+  for (int field = 0; field < 3 && *text != '\0'; ++field) {
+    while (*text == ' ') ++text;
+    while (*text != ' ' && *text != '\0') ++text;
+  }
+  while (*text == ' ') ++text;
+  line.name = text;
+  return line;
+}
+
+bool starts_with(const char* text, const char* prefix) {
+  while (*prefix != '\0') {
+    if (*text++ != *prefix++) return false;
+  }
+  return true;
+}
+
+MappingKind kind_of(const Line& line, bool follows_file) {
+  int here;
+  const auto stack = reinterpret_cast<uint64_t>(&here);
+  if (stack >= line.start && stack < line.end) return MappingKind::kStack;
+  if (starts_with(line.name, "[stack")) return MappingKind::kStack;
+  if (starts_with(line.name, "[heap]")) return MappingKind::kBreak;
+  if (line.name[0] == '/') return MappingKind::kFile;
+  if (line.name[0] == '\0' && follows_file) return MappingKind::kFile;
+  const bool nameless = line.name[0] == '\0' || starts_with(line.name, "[anon");
+  return nameless && line.writable && !line.shared ? MappingKind::kAnonymous : MappingKind::kOther;
+}
+
+}  // namespace
+
+MappingInfo find_mapping(const void* address) {
+  Lines lines("/proc/self/maps");
+  char text[256];
+  const auto wanted = reinterpret_cast<uint64_t>(address);
+  uint64_t file_end = 0;
+  while (lines.next(text, sizeof text)) {
+    const Line line = parse(text);
+    if (wanted < line.start) break;
+    if (wanted < line.end) return {line.start, line.end, kind_of(line, line.start == file_end)};
+    file_end = line.name[0] == '/' ? line.end : 0;
+  }
+  return {0, 0, MappingKind::kNone};
+}
+
+uint64_t count_mappings() {
+  Lines lines("/proc/self/maps");
+  char text[64];
+  uint64_t count = 0;
+  while (lines.next(text, sizeof text)) ++count;
+  return count;
+}
+
+size_t read_file(const char* path, char* buffer, size_t size) {
+  const long descriptor = raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDONLY | O_CLOEXEC);
+  size_t filled = 0;
+  while (descriptor >= 0 && filled + 1 < size) {
+    const long count =
+        raw_call(SYS_read, descriptor, reinterpret_cast<long>(buffer + filled), static_cast<long>(size - 1 - filled));
+    if (count <= 0) break;
+    filled += static_cast<size_t>(count);
+  }
+  if (descriptor >= 0) raw_call(SYS_close, descriptor);
+  buffer[filled] = '\0';
+  return filled;
+}
+
+}  // namespace loam::sys
