@@ -26,6 +26,7 @@ step() {  # step NAME COMMAND...
   fi
 }
 
+# shellcheck disable=SC2317 # called through step
 with_preset() {  # with_preset PRESET: build it and run its tests
   cmake --preset "$1" --log-level=WARNING && cmake --build --preset "$1" -j "$JOBS" &&
     ctest --preset "$1" -LE full --no-tests=error -j "$JOBS" --timeout 900
