@@ -85,7 +85,8 @@ def layout(path):
     tls = re.search(r"^\s*TLS\s+\S+\s+\S+\s+\S+\s+\S+\s+0x([0-9a-f]+)", headers, re.M)
     return {
         "start functions": sections.get(".init_array", 0) // 8,
-        "other start or end code": sorted({".fini_array", ".init", ".fini", ".ctors", ".dtors", ".preinit_array"} & set(sections)),
+        "end functions": sections.get(".fini_array", 0) // 8,
+        "other start or end code": sorted({".init", ".fini", ".ctors", ".dtors", ".preinit_array"} & set(sections)),
         "tls": int(tls.group(1), 16) if tls else 0,
         "needed": set(re.findall(r"\(NEEDED\).*\[(.+)\]", entries)),
         "soname": "".join(re.findall(r"\(SONAME\).*\[(.+)\]", entries)),
@@ -99,7 +100,9 @@ def layout(path):
 def layout_faults(found):
     faults = []
     if found["start functions"] > 1:
-        faults.append(f"{found['start functions']} start-up functions: there may be one, which the runtime's start is")
+        faults.append(f"{found['start functions']} start-up functions: there may be one, the runtime's start")
+    if found["end functions"] > 1:
+        faults.append(f"{found['end functions']} functions at exit: there may be one, which writes the last figures")
     if found["other start or end code"]:
         faults.append(f"code that runs at load or at exit: {found['other start or end code']}")
     if found["tls"] > STATIC_TLS_BYTES:
@@ -125,7 +128,8 @@ class TheTree(house.Check):
 
     def test_imports(self):
         found = layout(LIBRARY)
-        self.no_faults(import_faults(dynamic(LIBRARY, "--undefined-only"), allowed_imports(house.read(IMPORTS)), found["needed"]))
+        imports = dynamic(LIBRARY, "--undefined-only")
+        self.no_faults(import_faults(imports, allowed_imports(house.read(IMPORTS)), found["needed"]))
 
     def test_layout(self):
         self.no_faults(layout_faults(layout(LIBRARY)))
@@ -158,6 +162,7 @@ class TheChecker(unittest.TestCase):
             __attribute__((constructor)) static void a(void) { count++; }
             __attribute__((constructor)) static void b(void) { count++; }
             __attribute__((destructor)) static void c(void) { count++; }
+            __attribute__((destructor)) static void d(void) { count++; }
             char* mine(void) { return storage; }
         """
         with tempfile.TemporaryDirectory() as folder:
@@ -166,7 +171,7 @@ class TheChecker(unittest.TestCase):
                 stream.write(source)
             run("gcc", "-shared", "-fPIC", "-ftls-model=initial-exec", "-Wl,-z,lazy", "-o", path, path + ".c")
             faults = layout_faults(layout(path))
-        for word in ("start-up functions", "at exit", "static thread-local", "soname", "NODELETE", "NOW"):
+        for word in ("start-up functions", "functions at exit", "code that runs", "static thread-local", "soname", "NODELETE", "NOW"):
             self.assertTrue(any(word in fault for fault in faults), (word, faults))
 
 
