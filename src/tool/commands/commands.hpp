@@ -1,0 +1,29 @@
+// The commands of the tool: each file of this folder registers one, with its options, help and examples.
+//
+// A command does its work in its CLI11 callback and leaves its exit status with set_exit_status, or throws
+// Failure. A command with prefix_command() set takes a program to run: main cuts `PROGRAM ARGS...` off the
+// command line before CLI11 sees it (the program's own options must not be read as ours) and keeps it for
+// program_arguments().
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+#include <vector>
+
+namespace loam::tool {
+
+void register_run(CLI::App& app);
+void register_stats(CLI::App& app);
+void register_doctor(CLI::App& app);
+[[gnu::weak]] void register_bench(CLI::App& app);
+
+// Adds the hidden `--generate man|bash|zsh|fish|markdown`, which prints documentation made from the app
+// itself.
+void register_generate(CLI::App& app);
+
+void set_exit_status(int status);
+int exit_status();
+
+const std::vector<std::string>& program_arguments();
+
+}  // namespace loam::tool

@@ -1,0 +1,31 @@
+// `loam doctor`: what the kernel and the limits of this place allow, and what the kernel charges here.
+
+#include <CLI/App.hpp>
+#include <cstdio>
+
+#include "tool/commands/commands.hpp"
+#include "tool/commands/output_options.hpp"
+#include "tool/render/doctor.hpp"
+
+namespace loam::tool {
+
+void register_doctor(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("doctor", "Say what loam can do here, and measure what the kernel charges");
+  auto options = std::make_shared<OutputOptions>();
+  options->add_to(*command, "standard output");
+  command->footer(
+      "Features are tried, not guessed from the kernel's version. Takes less than two seconds.\n\n"
+      "Examples:\n"
+      "  loam doctor\n"
+      "  loam doctor --format json --output here.json");
+  command->callback([options] {
+    const Host host = examine_host();
+    const Prices prices = measure_prices(Effort::kThorough);
+    const Palette palette = options->output.empty() ? Palette::for_file(stdout) : Palette(false);
+    write_output(options->output, stdout,
+                 options->json() ? doctor_json(host, prices) : doctor_text(host, prices, palette));
+  });
+}
+
+}  // namespace loam::tool

@@ -1,0 +1,118 @@
+// `loam run`: puts libloam.so under a program, passes its status on, and reports what its heap cost.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "options/parse.hpp"
+#include "tool/commands/commands.hpp"
+#include "tool/commands/output_options.hpp"
+#include "tool/commands/runtime_flags.hpp"
+#include "tool/model/counter_file.hpp"
+#include "tool/model/failure.hpp"
+#include "tool/model/launch.hpp"
+#include "tool/model/program.hpp"
+#include "tool/model/run_report.hpp"
+#include "tool/render/run.hpp"
+
+namespace loam::tool {
+namespace {
+
+struct RunOptions {
+  OutputOptions output;
+  RuntimeFlags flags;
+  std::string stats;  // "": off, "true": report to standard error, else the file to write it to
+  std::string library;
+  bool no_follow = false;
+
+  bool counting() const { return !stats.empty() && stats != "false"; }
+  std::string report_file() const { return stats == "true" ? output.output : stats; }
+};
+
+std::string preload(const std::string& library) {
+  const char* before = std::getenv("LD_PRELOAD");
+  return before == nullptr || before[0] == '\0' ? library : library + ":" + before;
+}
+
+void check(const RunOptions& options) {
+  if (program_arguments().empty()) throw Failure(kExitUsage, "run: no program given; see 'loam run --help'");
+  if (!options.counting() && (options.output.json() || !options.output.output.empty() || options.no_follow)) {
+    throw Failure(kExitUsage, "run: --format, --output and --no-follow need --stats");
+  }
+  if (options.stats != "true" && !options.output.output.empty() && options.counting()) {
+    throw Failure(kExitUsage, "run: --stats=FILE and --output FILE both name the file of the report");
+  }
+}
+
+// A report that cannot be written must not cost the whole run of the program: find out before.
+void check_writable(const std::string& path) {
+  if (!path.empty()) write_output(path, stderr, "");
+}
+
+void run(const RunOptions& options) {
+  check(options);
+  const std::vector<std::string>& arguments = program_arguments();
+  const Program program = resolve_program(arguments.front());
+  const std::string library = find_library(options.library);
+  for (const std::string& warning : program.warnings) fmt::print(stderr, "loam: warning: {}\n", warning);
+
+  std::string settings = options.flags.settings();
+  std::unique_ptr<CounterFile> counters;
+  Launch launch;
+  if (options.counting()) {
+    check_writable(options.report_file());
+    counters = std::make_unique<CounterFile>(!options.no_follow);
+    append_setting(settings, options::Key::kStats, counters->path());
+    append_setting(settings, options::Key::kFollow, options.no_follow ? "0" : "1");
+    format::CounterHeader& header = counters->header();
+    launch.in_child = [&header] { header.root_pid.store(static_cast<std::uint64_t>(getpid())); };
+  }
+  launch.path = program.path;
+  launch.arguments = arguments;
+  launch.environment = {{"LD_PRELOAD", preload(library)}};
+  if (!settings.empty()) launch.environment.emplace_back("LOAM_OPTIONS", settings);
+  const Ended ended = run_program(launch);
+  if (counters != nullptr) {
+    const RunReport report = make_report(arguments, ended, *counters);
+    const std::string file = options.report_file();
+    const Palette palette = file.empty() ? Palette::for_file(stderr) : Palette(false);
+    write_output(file, stderr, options.output.json() ? run_json(report) : run_text(report, palette));
+  }
+  counters.reset();
+  set_exit_status(pass_status_on(ended.wait_status));
+}
+
+}  // namespace
+
+void register_run(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("run", "Run a program on loam's malloc, and tell what its heap cost");
+  auto options = std::make_shared<RunOptions>();
+  command->prefix_command();
+  command
+      ->add_flag("--stats", options->stats,
+                 "Count every call; report at the end to standard error, or with --stats=FILE to FILE")
+      ->type_name("[=FILE]");
+  options->output.add_to(*command, "standard error");
+  command->add_flag("--no-follow", options->no_follow, "Count the program alone, not its children");
+  options->flags.add_to(*command);
+  command
+      ->add_option("--library", options->library,
+                   "Preload this libloam.so instead of the one beside the tool")
+      ->type_name("FILE");
+  command->footer(
+      "Exit status: that of the program; the signal that killed it kills loam run too. 2 wrong usage,\n"
+      "125 loam cannot serve the program (static, setuid, other architecture, own malloc),\n"
+      "126 program not executable, 127 program not found.\n\n"
+      "Examples:\n"
+      "  loam run -- redis-server --port 7000\n"
+      "  loam run --stats -- python3 script.py\n"
+      "  loam run --stats=report.json --format json --source sbrk -- make -j2");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace loam::tool

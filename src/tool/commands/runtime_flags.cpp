@@ -1,0 +1,83 @@
+#include "tool/commands/runtime_flags.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/Validators.hpp>
+#include <cstdlib>
+
+#include "options/parse.hpp"
+#include "tool/model/failure.hpp"
+
+namespace loam::tool {
+namespace {
+
+// Empty if the runtime accepts the value, else a sentence.
+std::string complaint(const options::Option& rule, const std::string& value) {
+  options::Values scratch;
+  const options::Error error = options::set(rule, value.c_str(), value.size(), scratch);
+  if (error == options::Error::kNone) return {};
+  return fmt::format("{} '{}': '{}' (expected {})", options::reason(error), rule.name, value,
+                     rule.value_name);
+}
+
+std::string escape(const std::string& value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == '\\') out += '\\';
+    out += c;
+  }
+  // A colon ends a value where something like `key=` follows: escape each but the one of `file:`.
+  std::string safe;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const bool prefix = i == 4 && out.starts_with("file:");
+    if (out[i] == ':' && !prefix) safe += '\\';
+    safe += out[i];
+  }
+  return safe;
+}
+
+}  // namespace
+
+std::string flag_name(const options::Option& option) {
+  std::string name = "--";
+  for (const char* c = option.name; *c != '\0'; ++c) name += *c == '_' ? '-' : *c;
+  return name;
+}
+
+void append_setting(std::string& settings, options::Key key, const std::string& value) {
+  const options::Option& rule = options::option(key);
+  const std::string problem = complaint(rule, escape(value));
+  if (!problem.empty()) throw Failure(kExitUsage, problem);
+  if (!settings.empty()) settings += ':';
+  settings += fmt::format("{}={}", rule.name, escape(value));
+}
+
+void RuntimeFlags::add_to(CLI::App& command) {
+  for (const options::Option& rule : options::kOptions) {
+    if (rule.audience != options::Audience::kUser) continue;
+    const auto check = [&rule](const std::string& value) { return complaint(rule, value); };
+    std::string sentence = rule.sentence;
+    if (rule.fallback != nullptr) sentence += fmt::format(" Default {}.", rule.fallback);
+    command
+        .add_option_function<std::string>(
+            flag_name(rule), [this, &rule](const std::string& value) { given_[rule.key] = value; }, sentence)
+        ->check(CLI::Validator(check, ""))
+        ->type_name(rule.value_name);
+  }
+}
+
+std::string RuntimeFlags::settings() const {
+  const char* inherited = std::getenv("LOAM_OPTIONS");
+  std::string text = inherited == nullptr ? "" : inherited;
+  options::Values scratch;
+  const options::Result result = options::parse(text.c_str(), scratch);
+  if (!result.ok()) {
+    char message[512];
+    options::describe(result, message, sizeof message);
+    throw Failure(kExitUsage, fmt::format("LOAM_OPTIONS: {}", message));
+  }
+  for (const auto& [key, value] : given_) append_setting(text, key, value);
+  return text;
+}
+
+}  // namespace loam::tool

@@ -1,0 +1,30 @@
+// The flags by which a command hands settings to the runtime: one for each option of the table that is for users.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <map>
+#include <string>
+
+#include "options/options.hpp"
+
+namespace loam::tool {
+
+// Adds `name=value` to a text for LOAM_OPTIONS, with what the parser would misread escaped. Throws Failure if the
+// value is not one that the runtime accepts.
+void append_setting(std::string& settings, options::Key key, const std::string& value);
+
+class RuntimeFlags {
+ public:
+  void add_to(CLI::App& command);
+
+  // The text for LOAM_OPTIONS: what the environment holds already, then the flags, which so have the last word.
+  std::string settings() const;
+
+ private:
+  std::map<options::Key, std::string> given_;
+};
+
+// "purge_delay_ms" is "--purge-delay-ms" on the command line.
+std::string flag_name(const options::Option& option);
+
+}  // namespace loam::tool

@@ -1,0 +1,135 @@
+// The command line of loam: finds the command, cuts off the program to run, turns failures into messages.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tool/commands/commands.hpp"
+#include "tool/model/failure.hpp"
+
+namespace loam::tool {
+namespace {
+
+constexpr std::size_t kHelpWidth = 100;
+
+int g_exit_status = kExitClean;
+std::vector<std::string> g_program;
+
+// Help whose usage line names the program that a command runs.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    const std::string own = CLI::Formatter::make_usage(app, name);
+    if (!app->get_prefix_command()) return own;
+    return own.substr(0, own.find_last_not_of('\n') + 1) + " [--] PROGRAM [ARGS...]\n";
+  }
+
+  // Sentences are broken into lines; CLI11 indents what follows a line break.
+  std::string make_option_desc(const CLI::Option* option) const override {
+    std::string out;
+    std::size_t width = 0;
+    std::istringstream words(CLI::Formatter::make_option_desc(option));
+    for (std::string word; words >> word; width += word.size() + 1) {
+      const bool full = width + word.size() > kHelpWidth - get_column_width();
+      if (full) width = 0;
+      out += (full ? "\n" : out.empty() ? "" : " ") + word;
+    }
+    return out;
+  }
+};
+
+// Does `word` take the next argument as its value? Flags and `--option=value` do not.
+bool takes_next(const CLI::App& command, const std::string& word) {
+  if (word.find('=') != std::string::npos) return false;
+  const CLI::Option* option = command.get_option_no_throw(word);
+  return option != nullptr && option->get_items_expected_max() > 0;
+}
+
+// Moves PROGRAM ARGS... of a command that runs a program out of `arguments`: what stands after `--`, or after
+// the first word which is neither an option nor the value of one.
+void cut_program(const CLI::App& app, std::vector<std::string>& arguments) {
+  if (arguments.empty()) return;
+  const auto commands = app.get_subcommands(
+      [&](const CLI::App* sub) { return sub->get_name() == arguments.front() && sub->get_prefix_command(); });
+  if (commands.empty()) return;
+  const CLI::App* command = commands.front();
+  std::size_t i = 1;
+  while (i < arguments.size() && arguments[i].size() > 1 && arguments[i][0] == '-' && arguments[i] != "--") {
+    i += takes_next(*command, arguments[i]) ? 2 : 1;
+  }
+  if (i >= arguments.size()) return;
+  const std::size_t start = arguments[i] == "--" ? i + 1 : i;
+  g_program.assign(arguments.begin() + static_cast<std::ptrdiff_t>(start), arguments.end());
+  arguments.resize(i);
+}
+
+// CLI11 calls a misspelt command "a subcommand is required".
+void check_command(const CLI::App& app, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().starts_with('-')) return;
+  const auto known =
+      app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == arguments.front(); });
+  if (known.empty()) {
+    throw Failure(kExitUsage, fmt::format("unknown command '{}'; see 'loam --help'", arguments.front()));
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"loam: the memory system of a native program", "loam"};
+  app.set_version_flag("--version", "loam " LOAM_VERSION);
+  app.require_subcommand(1);
+  app.failure_message([](const CLI::App* command, const CLI::Error& error) {
+    (void)command;
+    return fmt::format("loam: {}\nTry 'loam --help', or 'loam COMMAND --help'.\n", error.what());
+  });
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.get_formatter()->column_width(34);
+  app.footer(
+      "Exit status: that of the program for commands which run one; else 0 done, 1 failed, 2 wrong usage,\n"
+      "125 loam cannot serve the program, 126 program not executable, 127 program not found.\n\n"
+      "Examples:\n"
+      "  loam run --stats -- python3 script.py\n"
+      "  loam stats 4711\n"
+      "  loam doctor");
+  register_run(app);
+  register_stats(app);
+  register_doctor(app);
+  if (register_bench != nullptr) register_bench(app);
+  register_generate(app);
+
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  check_command(app, arguments);
+  cut_program(app, arguments);
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitClean : kExitUsage;
+  }
+  return g_exit_status;
+}
+
+}  // namespace
+
+void set_exit_status(int status) { g_exit_status = status; }
+int exit_status() { return g_exit_status; }
+const std::vector<std::string>& program_arguments() { return g_program; }
+
+}  // namespace loam::tool
+
+int main(int argc, char** argv) {
+  try {
+    return loam::tool::run(argc, argv);
+  } catch (const loam::tool::Failure& failure) {
+    fmt::print(stderr, "loam: {}\n", failure.what());
+    return failure.status();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "loam: {}\n", error.what());
+    return loam::tool::kExitFailure;
+  }
+}
