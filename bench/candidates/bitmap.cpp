@@ -1,16 +1,18 @@
-// Candidate A: each span has a bitmap of its free blocks beside its record (1 = free). malloc pops the lowest set bit of
-// the class's current word, free sets the bit; nothing is ever written into a block.
+// Candidate A: each span has a bitmap of its free blocks beside its record (1 = free). malloc pops the lowest
+// set bit of the class's current word, free sets the bit; nothing is ever written into a block.
 //
-// Why a signal between any two instructions does no harm (FORM 0 and 1): the only shared step is one instruction that
-// reads and writes the word, and it reports whether the bit was still there. malloc may hold a word that its class has
-// left meanwhile (a handler ran the slow half): the word still belongs to a span of this heap and this class, since
-// records never change either, and the base address beside the word is read after the claim. free holds a record whose
-// block is live until its own `bts`. The counter is decremented by one instruction. FORM 2 loads, changes and stores
-// the word by separate instructions and therefore hides the heap meanwhile; a handler's calls then fall through.
+// Why a signal between any two instructions does no harm (FORM 0 and 1): the only shared step is one
+// instruction that reads and writes the word, and it reports whether the bit was still there. malloc may hold
+// a word that its class has left meanwhile (a handler ran the slow half): the word still belongs to a span of
+// this heap and this class, since records never change either, and the base address beside the word is read
+// after the claim. free holds a record whose block is live until its own `bts`. The counter is decremented by
+// one instruction. FORM 2 loads, changes and stores the word by separate instructions and therefore hides the
+// heap meanwhile; a handler's calls then fall through.
 #include "common.hpp"
 
 #ifndef FORM
-#define FORM 0  // 0: btr/bts on memory; 1: cmpxchg without lock; 2: registers and a mark; 3: registers, not signal-safe
+#define FORM \
+  0  // 0: btr/bts on memory; 1: cmpxchg without lock; 2: registers and a mark; 3: registers, not signal-safe
 #endif
 // The promises, each of which can be switched off to see its price.
 #ifndef DOUBLE_FREE
@@ -49,7 +51,7 @@ struct Heap : HeapBase {
   Span* last[kClasses];
 };
 
-#if FORM == 2 || FORM == 3
+#if FORM >= 2
 #define LOAD(w) __atomic_load_n(&(w), __ATOMIC_RELAXED)
 #define STORE(w, v) __atomic_store_n(&(w), (v), __ATOMIC_RELAXED)
 #endif
@@ -79,9 +81,10 @@ inline bool put(Span* s, uint64_t i) {
   bool was;
   asm volatile("btsq %2, %1" : "=@ccc"(was), "+m"(s->bits[0]) : "r"(i) : "memory");
   return !was || !DOUBLE_FREE;
-#elif FORM == 1
+#elif FORM == 1 || FORM == 4
+  uint64_t bit = 0;
+  asm("btsq %1, %0" : "+r"(bit) : "r"(i) : "cc");
   uint64_t* word = &s->bits[i / 64];
-  const uint64_t bit = uint64_t{1} << (i % 64);
   if (UNLIKELY(__atomic_load_n(word, __ATOMIC_RELAXED) & bit) && DOUBLE_FREE) return false;
   asm volatile("orq %1, %0" : "+m"(*word) : "r"(bit) : "memory", "cc");
   return true;
@@ -105,22 +108,19 @@ EXPORT void free(void* p);
 #include "shell.hpp"
 namespace candidate {
 
+template <bool kOn>
 struct Mark {
   Heap* heap;
   explicit Mark(Heap* h) : heap(h) {
-#if FORM == 2
-    *const_cast<Heap* volatile*>(&t_heap) = &g_empty;
-#endif
+    if (kOn) *const_cast<Heap* volatile*>(&t_heap) = &g_empty;
   }
   void end() {
-#if FORM == 2
-    *const_cast<Heap* volatile*>(&t_heap) = heap;
-#endif
+    if (kOn) *const_cast<Heap* volatile*>(&t_heap) = heap;
   }
 };
 
 __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
-  Mark mark(h);
+  Mark<FORM == 2 || FORM == 4> mark(h);
   uint64_t* word = __atomic_load_n(&bin->word, __ATOMIC_RELAXED);
   const uint64_t m = __atomic_load_n(word, __ATOMIC_RELAXED);
   if (UNLIKELY(m == 0)) return mark.end(), malloc_slow(n);
@@ -177,8 +177,10 @@ void slow_beat(Heap* h, Span* s) {
   if (s->next != s) return;  // current, or already waiting
   s->next = nullptr;
   Span*& last = h->last[s->cls];
-  if (last != nullptr) last->next = s;
-  else h->first[s->cls] = s;
+  if (last != nullptr)
+    last->next = s;
+  else
+    h->first[s->cls] = s;
   last = s;
 }
 void slow_give(Heap* h, Span* s, void* p) {
@@ -215,7 +217,7 @@ EXPORT void free(void* p) {
   const auto off = static_cast<uint64_t>(static_cast<char*>(p) - s->start);
   const auto product = static_cast<unsigned __int128>(off) * s->inverse;
   if (UNLIKELY(static_cast<uint64_t>(product) >= s->inverse2) && INTERIOR) return bad_free(p, s);
-  Mark mark(h);
+  Mark<FORM == 2> mark(h);
   if (UNLIKELY(!put(s, static_cast<uint64_t>(product >> 64)))) return mark.end(), bad_free(p, s);
   mark.end();
   if (HEARTBEAT) {

@@ -1,11 +1,13 @@
-// What the fast-path candidates share, so that only their paths differ: the page map, the size classes, the slow
-// supply of spans, large blocks, the queue for frees by other threads, and what a signal handler gets meanwhile.
+// What the fast-path candidates share, so that only their paths differ: the page map, the size classes, the
+// slow supply of spans, large blocks, the queue for frees by other threads, and what a signal handler gets
+// meanwhile.
 //
-// Invariant: a page-map entry is null or points to the record of the span that covers those 16 KiB; a record never
-// changes its heap or its class, so a path that a signal handler interrupted may go on with the record it holds.
-// Locking: one spin lock for the supply of pages, taken only while the thread's visible heap is the empty one. A handler
-// that interrupts such a stretch sees the empty heap, so it is served by the emergency region and its frees are queued
-// without a lock. A candidate is one translation unit that includes this header, so that all of it is inlined or local.
+// Invariant: a page-map entry is null or points to the record of the span that covers those 16 KiB; a record
+// never changes its heap or its class, so a path that a signal handler interrupted may go on with the record
+// it holds. Locking: one spin lock for the supply of pages, taken only while the thread's visible heap is the
+// empty one. A handler that interrupts such a stretch sees the empty heap, so it is served by the emergency
+// region and its frees are queued without a lock. A candidate is one translation unit that includes this
+// header, so that all of it is inlined or local.
 #pragma once
 #include <errno.h>
 #include <pthread.h>
@@ -29,13 +31,14 @@ namespace candidate {
 
 constexpr size_t kSliceShift = 14;
 constexpr size_t kSlice = size_t{1} << kSliceShift;
-constexpr size_t kWindow = size_t{64} << 30;  // address space only: pages and map entries are touched when used
+constexpr size_t kWindow = size_t{64}
+                           << 30;  // address space only: pages and map entries are touched when used
 constexpr size_t kSlices = kWindow >> kSliceShift;
 constexpr size_t kSmallMax = 1024;
 constexpr size_t kMediumMax = 65536;
-constexpr unsigned kSmallClasses = 64;    // 16-byte steps to 1 KiB
+constexpr unsigned kSmallClasses = 64;     // 16-byte steps to 1 KiB
 constexpr unsigned kClasses = 64 + 6 * 8;  // then 8 steps per doubling to 64 KiB
-constexpr unsigned kMaxBlocks = 1024;       // per span: 16 words of bits
+constexpr unsigned kMaxBlocks = 1024;      // per span: 16 words of bits
 constexpr size_t kEmergency = size_t{4} << 20;
 
 inline unsigned class_of(size_t n) {  // 1 <= n <= kMediumMax
@@ -60,10 +63,11 @@ struct HeapBase {
 constexpr uintptr_t kQueueKey = 0x9e3779b97f4a7c15;
 
 struct SpanBase {
-  Heap* owner;        // null for a large block
-  uint64_t inverse;   // ceil(2^64 / size): the product with an offset has the index above, a remainder below
-  uint64_t inverse2;  // half of it: remainders at or above belong to no block's start, nor to the gap before start
-  char* start;        // of block 0; a remainder of the span lies before it, so that no index is past the last block
+  Heap* owner;       // null for a large block
+  uint64_t inverse;  // ceil(2^64 / size): the product with an offset has the index above, a remainder below
+  uint64_t
+      inverse2;  // half of it: remainders at or above belong to no block's start, nor to the gap before start
+  char* start;  // of block 0; a remainder of the span lies before it, so that no index is past the last block
   int32_t budget;
   uint32_t size;
   uint32_t count;
@@ -91,9 +95,10 @@ COLD inline void die_block(const char* what, void* p, SpanBase* s, const char* s
   const size_t off = static_cast<size_t>(static_cast<char*>(p) - s->start) % s->size;
   void* block = static_cast<char*>(p) - off;
   if (off == 0 && off < s->size && what[0] == 'd')
-    die("loam: double free of %p (%u bytes, span %p+0x%x, free)\n", p, s->size, s->start, s->bytes_slices << 14);
-  die("loam: invalid free of %p: %zu bytes inside the block %p (%u bytes, span %p+0x%x, %s)\n", p, off, block, s->size,
-      s->start, s->bytes_slices << 14, state);
+    die("loam: double free of %p (%u bytes, span %p+0x%x, free)\n", p, s->size, s->start,
+        s->bytes_slices << 14);
+  die("loam: invalid free of %p: %zu bytes inside the block %p (%u bytes, span %p+0x%x, %s)\n", p, off, block,
+      s->size, s->start, s->bytes_slices << 14, state);
 }
 
 struct Supply {
@@ -106,10 +111,12 @@ struct Supply {
   std::atomic<size_t> emergency_used{0};
   HeapBase* dead = nullptr;
 };
-inline Supply g_supply __attribute__((visibility("hidden")));
+inline constinit Supply g_supply __attribute__((visibility("hidden"))){};
 
 struct Locked {
-  Locked() { while (g_supply.lock.test_and_set(std::memory_order_acquire)) __builtin_ia32_pause(); }
+  Locked() {
+    while (g_supply.lock.test_and_set(std::memory_order_acquire)) __builtin_ia32_pause();
+  }
   ~Locked() { g_supply.lock.clear(std::memory_order_release); }
 };
 
@@ -224,7 +231,8 @@ inline void* take_emergency(size_t n) {
   return p + 16;
 }
 inline bool in_emergency(const void* p) {
-  return g_supply.emergency != nullptr && static_cast<size_t>(static_cast<const char*>(p) - g_supply.emergency) < kEmergency;
+  return g_supply.emergency != nullptr &&
+         static_cast<size_t>(static_cast<const char*>(p) - g_supply.emergency) < kEmergency;
 }
 inline void queue_push(HeapBase* h, void* p) {
   auto* link = static_cast<uintptr_t*>(p);

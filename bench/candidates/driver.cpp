@@ -1,6 +1,7 @@
-// Measures whatever malloc is preloaded. `driver count` prints instructions per malloc and free pair, exactly, by
-// single-stepping a child; `driver time` prints nanoseconds an operation: minimum and median of many short repetitions.
-// Output: one "name value value" line a row; for count: minimum and mean, for time: minimum and median.
+// Measures whatever malloc is preloaded. `driver count` prints instructions per malloc and free pair,
+// exactly, by single-stepping a child; `driver time` prints nanoseconds an operation: minimum and median of
+// many short repetitions. Output: one "name value value" line a row; for count: minimum and mean, for time:
+// minimum and median.
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,16 +18,19 @@
 #include <vector>
 
 extern "C" char pair_head[], pair_done[];
-// One pair between two visits of pair_head, which are five instructions of loop and arguments beside the calls.
+// One pair between two visits of pair_head, which are five instructions of loop and arguments beside the
+// calls.
 __attribute__((noinline, noclone)) static void pairs(size_t n, long times) {
   asm volatile(
-      "mov %0, %%r12\n\t mov %1, %%r13\n\t"
+      "mov %0, %%r12\n\t mov %1, %%r13\n\t mov %%rsp, %%r14\n\t sub $128, %%rsp\n\t and $-16, %%rsp\n\t"
       ".globl pair_head\n pair_head:\n\t"
       "mov %%r12, %%rdi\n\t call malloc@PLT\n\t mov %%rax, %%rdi\n\t call free@PLT\n\t"
       "sub $1, %%r13\n\t jne pair_head\n\t"
-      ".globl pair_done\n pair_done:\n\t nop"
-      : : "r"(n), "r"(times)
-      : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "memory", "cc", "xmm0", "xmm1");
+      ".globl pair_done\n pair_done:\n\t mov %%r14, %%rsp"
+      :
+      : "r"(n), "r"(times)
+      : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "memory", "cc",
+        "xmm0", "xmm1");
 }
 
 static int count(size_t n) {
@@ -45,7 +49,8 @@ static int count(size_t n) {
   waitpid(child, &status, 0);
   long steps = 0, since = -1;
   std::vector<long> each;
-  while (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) == 0 && waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+  while (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) == 0 && waitpid(child, &status, 0) == child &&
+         WIFSTOPPED(status)) {
     ++steps;
     const long at = ptrace(PTRACE_PEEKUSER, child, offsetof(user_regs_struct, rip), nullptr);
     if (at != reinterpret_cast<long>(pair_head) && at != reinterpret_cast<long>(pair_done)) continue;
@@ -58,7 +63,8 @@ static int count(size_t n) {
   if (each.size() != 1024) return fprintf(stderr, "driver: stepped %zu pairs, not 1024\n", each.size()), 1;
   long sum = 0;
   for (const long v : each) sum += v;
-  printf("pair%zu %ld %.1f\n", n, *std::min_element(each.begin(), each.end()), static_cast<double>(sum) / 1024);
+  printf("pair%zu %ld %.1f\n", n, *std::min_element(each.begin(), each.end()),
+         static_cast<double>(sum) / 1024);
   return 0;
 }
 

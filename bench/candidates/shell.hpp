@@ -1,19 +1,22 @@
-// The slow half around a candidate and the rest of the malloc family. The candidate defines before the inclusion:
+// The slow half around a candidate and the rest of the malloc family. The candidate defines before the
+// inclusion:
 //   struct Heap : HeapBase     constant-initialised as an empty heap from which every fast path falls through
 //   struct Span : SpanBase
-//   void* slow_take(Heap*, unsigned cls)       a block of the class, with the visible heap empty; null if no memory
-//   void slow_give(Heap*, Span*, void*)        an owned block comes back, with the visible heap empty; finds double frees
-//   void slow_beat(Heap*, Span*)               the fast path's counter ran out in this span
+//   void* slow_take(Heap*, unsigned cls)       a block of the class, with the visible heap empty; null if no
+//   memory void slow_give(Heap*, Span*, void*)        an owned block comes back, with the visible heap empty;
+//   finds double frees void slow_beat(Heap*, Span*)               the fast path's counter ran out in this
+//   span
 //
-// Two words of thread-local storage: t_heap is what the fast paths see, t_real whose thread this is. They differ while
-// the slow half runs (and inside the fast paths of a candidate that marks them), which is how a handler that
-// interrupted it is told apart: t_heap empty and t_real set means "interrupted", and the handler is served aside.
+// Two words of thread-local storage: t_heap is what the fast paths see, t_real whose thread this is. They
+// differ while the slow half runs (and inside the fast paths of a candidate that marks them), which is how a
+// handler that interrupted it is told apart: t_heap empty and t_real set means "interrupted", and the handler
+// is served aside.
 #pragma once
 #include "common.hpp"
 
 namespace candidate {
 
-inline Heap g_empty __attribute__((visibility("hidden")));
+inline constinit Heap g_empty __attribute__((visibility("hidden"))){};
 inline __thread Heap* t_heap __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &g_empty;
 inline __thread Heap* t_real __attribute__((tls_model("initial-exec"), visibility("hidden"))) = nullptr;
 
@@ -36,7 +39,8 @@ COLD inline bool attach() {  // leaves the visible heap empty and t_real set
     Locked lock;
     if (!start_supply()) return false;
     h = static_cast<Heap*>(g_supply.dead);
-    if (h != nullptr) g_supply.dead = h->next_dead;
+    if (h != nullptr)
+      g_supply.dead = h->next_dead;
     else {
       h = static_cast<Heap*>(take_meta(sizeof(Heap)));
       memcpy(static_cast<void*>(h), static_cast<void*>(&g_empty), sizeof(Heap));
@@ -54,13 +58,21 @@ COLD inline bool attach() {  // leaves the visible heap empty and t_real set
 
 struct Slow {  // the visible heap is empty for its lifetime
   Heap* heap;
-  Slow() : heap(t_real) { t_heap = &g_empty; std::atomic_signal_fence(std::memory_order_seq_cst); }
-  ~Slow() { std::atomic_signal_fence(std::memory_order_seq_cst); t_heap = heap; }
+  Slow() : heap(t_real) {
+    t_heap = &g_empty;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  ~Slow() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    t_heap = heap;
+  }
 };
 
 inline void give(Heap* h, SpanBase* s, void* p) {
-  if (s->owner == nullptr) give_large(s, p);
-  else slow_give(h, static_cast<Span*>(s), p);
+  if (s->owner == nullptr)
+    give_large(s, p);
+  else
+    slow_give(h, static_cast<Span*>(s), p);
 }
 COLD inline void drain(Heap* h) {
   uintptr_t p = h->queue.exchange(0, std::memory_order_acquire);
@@ -76,8 +88,10 @@ COLD void* malloc_slow(size_t n) {
   Slow slow;
   if (slow.heap->queue.load(std::memory_order_relaxed) != 0) drain(slow.heap);
   void* p = nullptr;
-  if (n <= kMediumMax) p = slow_take(slow.heap, class_of(n + (n == 0)));
-  else if (n <= PTRDIFF_MAX) p = take_large(n, 16);
+  if (n <= kMediumMax)
+    p = slow_take(slow.heap, class_of(n + (n == 0)));
+  else if (n <= PTRDIFF_MAX)
+    p = take_large(n, 16);
   if (p == nullptr) errno = ENOMEM;
   return p;
 }

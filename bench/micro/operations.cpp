@@ -95,6 +95,8 @@ void batch_fifo(std::size_t size, long units) {
 void replace(std::size_t slots, long units) {
   static std::array<void*, std::size_t{100} * kReplaceSlots> blocks{};
   static std::uint64_t state = 88172645463325252U;
+  for (std::size_t slot = 0; slot < slots && blocks[slot] == nullptr; ++slot)
+    blocks[slot] = std::malloc(16 + slot % 32 * 16);
   for (long i = 0; i < units; ++i) {
     mark_unit();
     state ^= state << 13U;
@@ -160,9 +162,7 @@ constexpr std::array kOperations{
 
 }  // namespace
 
-std::span<const Operation> operations() {
-  return kOperations;
-}
+std::span<const Operation> operations() { return kOperations; }
 
 const Operation* find_operation(std::string_view name) {
   for (const Operation& operation : kOperations) {

@@ -17,12 +17,8 @@ namespace loam::bench {
 inline constexpr unsigned kUnitMark = 0x10a31d0a;
 inline constexpr unsigned kEndMark = 0x10a3e0d1;
 
-inline void mark_unit() {
-  asm volatile(".byte 0x0f, 0x1f, 0x80; .long %c0" ::"i"(kUnitMark) : "memory");
-}
-inline void mark_end() {
-  asm volatile(".byte 0x0f, 0x1f, 0x80; .long %c0" ::"i"(kEndMark) : "memory");
-}
+inline void mark_unit() { asm volatile(".byte 0x0f, 0x1f, 0x80; .long %c0" ::"i"(kUnitMark) : "memory"); }
+inline void mark_end() { asm volatile(".byte 0x0f, 0x1f, 0x80; .long %c0" ::"i"(kEndMark) : "memory"); }
 
 template <class T>
 inline void keep(T* pointer) {
