@@ -9,6 +9,11 @@ target_compile_options(loam_flags INTERFACE
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<BOOL:${LOAM_WERROR}>:-Werror>)
 
+# GCC 12 warns of overlapping copies inside std::string (GCC bug 105329, fixed in 13).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(loam_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
+
 # Debug symbols always: a crash report of a release build must name lines.
 target_compile_options(loam_flags INTERFACE -g)
 

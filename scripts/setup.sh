@@ -1,15 +1,22 @@
 #!/bin/sh
-# Installs the Debian packages that are missing from the lists named: scripts/packages-LIST.txt.
+# Installs the Debian packages that are missing from the lists named: scripts/packages-LIST.txt, the benchmarks' own
+# list for "bench", the tests' and the house rules' for "test".
 # Usage: scripts/setup.sh LIST...      Says nothing and needs neither root nor a network when all are there.
 set -eu
 cd "$(dirname "$0")"
 
 wanted=
 for list in "$@"; do
-  # The house rules are a part of the tests but have a list of their own.
-  case $list in test) files="packages-test.txt packages-meta.txt" ;; *) files="packages-$list.txt" ;; esac
+  case $list in
+    test) files="packages-test.txt packages-meta.txt" ;;
+    bench) files="../bench/packages.txt" ;;
+    *) files="packages-$list.txt" ;;
+  esac
   for file in $files; do
-    [ -f "$file" ] || continue
+    if [ ! -f "$file" ]; then
+      echo "setup: there is no list of packages $list (scripts/$file)" >&2
+      exit 2
+    fi
     wanted="$wanted $(sed 's/#.*//' "$file" | tr '\n' ' ')"
   done
 done
