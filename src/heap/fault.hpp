@@ -19,6 +19,7 @@ struct Fault {
   const void* block;  // start of the block, null if none
   size_t size;        // of the block, bytes
   const void* span;   // start of the span
+  size_t span_size;   // bytes
   bool live;
 };
 

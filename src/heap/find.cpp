@@ -8,9 +8,9 @@ namespace loam::heap {
 namespace {
 
 Found find_small(Span& span, const void* word) {
+  if (reinterpret_cast<uint64_t>(word) < span.first) return {Where::kRest, &span, nullptr, 0};
   const uint64_t index = block_index(span, word).index;
-  if (index >= span.blocks) return {Where::kRest, &span, nullptr, 0};
-  char* block = span.start + index * span.block_size;
+  char* block = block_at(span, index);
   return {is_free(span, index) ? Where::kFreeBlock : Where::kLive, &span, block, span.block_size};
 }
 

@@ -45,7 +45,6 @@ void* allocate_large(size_t size, size_t alignment, bool* zero) {
   span->blocks = 1;
   span->block_size = static_cast<uint32_t>(bytes);
   span->large_bytes.store(bytes, std::memory_order_relaxed);
-  span->start_low = static_cast<uint32_t>(reinterpret_cast<uint64_t>(span->start));
   span->inverse = 0;
   span->owner = nullptr;
   span->kind = SpanKind::kLarge;

@@ -25,17 +25,35 @@ constexpr uint64_t kClockEvery = 64;  // heartbeats between two looks at the clo
 constinit uint64_t no_free_blocks = 0;
 
 void set_bin(ThreadHeap& heap, unsigned class_index, uint64_t* word) {
-  __atomic_store_n(&heap.bins[class_index].word, word, __ATOMIC_RELAXED);
+  __atomic_store_n(&heap.bin(class_index).word, word, __ATOMIC_RELAXED);
 }
 
-// Moves the bin to a word of the current span that has free blocks, the lowest addresses first.
-bool next_word(ThreadHeap& heap, unsigned class_index, Span& span) {
+// How many blocks a refill opens at once: enough to pay for it, few enough that a class in light use stays on few pages.
+constexpr uint64_t kOpenBytes = uint64_t{64} << 10;
+constexpr unsigned kLeastOpen = 4;
+
+// Opens the lowest free blocks of the span and moves the bin to their word. Requires: no word of the span is open.
+bool open_word(ThreadHeap& heap, unsigned class_index, Span& span) {
+  const auto some = static_cast<unsigned>(kOpenBytes / span.block_size) | kLeastOpen;
   for (unsigned i = 0; i < span.words(); ++i) {
-    if (span.bits[i] == 0) continue;
-    set_bin(heap, class_index, &span.bits[i]);
+    if (span.freed[i] == 0) continue;
+    const uint64_t opened = span.freed[i] & (base::low_bits(some) << sys::lowest_bit(span.freed[i]));
+    __atomic_store_n(&span.open[i], opened, __ATOMIC_RELAXED);
+    // Release: see free_bits.
+    __atomic_store_n(&span.freed[i], span.freed[i] & ~opened, __ATOMIC_RELEASE);
+    set_bin(heap, class_index, &span.open[i]);
     return true;
   }
   return false;
+}
+
+// What is open but was not taken goes back: the span is no longer allocated from.
+void close_word(ThreadHeap& heap, unsigned class_index, Span& span) {
+  set_bin(heap, class_index, &no_free_blocks);
+  for (unsigned i = 0; i < span.words(); ++i) {
+    __atomic_store_n(&span.freed[i], span.freed[i] | span.open[i], __ATOMIC_RELEASE);
+    __atomic_store_n(&span.open[i], 0, __ATOMIC_RELAXED);
+  }
 }
 
 int32_t relink_budget(const Span& span) {
@@ -78,17 +96,16 @@ void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run
   span.blocks = shape.blocks;
   span.block_size = shape.size;
   span.inverse = shape.inverse;
-  span.start_low = static_cast<uint32_t>(reinterpret_cast<uint64_t>(span.start));
+  span.first = reinterpret_cast<uint64_t>(span.end()) - uint64_t{shape.blocks} * shape.size;
   span.class_index = static_cast<uint8_t>(class_index);
   span.kind = SpanKind::kSmall;
   span.zeroed = run.zero;
   span.owner = &heap;
   for (unsigned i = 0; i < span.words(); ++i) {
-    span.base[i] = reinterpret_cast<uint64_t>(span.start) + uint64_t{i} * 64 * shape.size;
-    // The addresses before the bits: whoever finds a bit finds its address (see span.hpp on signals).
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    const unsigned rest = span.blocks - i * 64;
-    __atomic_store_n(&span.bits[i], base::low_bits(rest < 64 ? rest : 64), __ATOMIC_RELAXED);
+    span.base[i] = span.first + uint64_t{i} * 64 * shape.size;
+    const unsigned rest = span.blocks - i * 64u;
+    span.freed[i] = base::low_bits(rest < 64 ? rest : 64);
+    span.open[i] = 0;
   }
 }
 
@@ -108,7 +125,6 @@ Span* acquire(ThreadHeap& heap, unsigned class_index) {
 }
 
 void retire(ThreadHeap& heap, Span& span) {
-  for (unsigned i = 0; i < span.words(); ++i) __atomic_store_n(&span.bits[i], 0, __ATOMIC_RELAXED);
   leave_small(span);
   span.state.store(SpanState::kIdle, std::memory_order_relaxed);
   --heap.classes[span.class_index].spans;
@@ -147,12 +163,11 @@ Span* take_available(ThreadHeap& heap, unsigned class_index) {
 
 void* refill(ThreadHeap& heap, unsigned class_index) {
     ClassState& state = heap.classes[class_index];
-  Bin& bin = heap.bins[class_index];
-  if (state.current != nullptr && next_word(heap, class_index, *state.current)) return pop(bin);
+  if (state.current != nullptr && open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index));
   heartbeat(heap);
   for (;;) {
     if (state.current != nullptr) {
-      if (next_word(heap, class_index, *state.current)) return pop(bin);  // the heartbeat brought some back
+      if (open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index));  // the heartbeat brought some back
       mark_full(*state.current);
       state.current = nullptr;
       set_bin(heap, class_index, &no_free_blocks);
@@ -168,9 +183,9 @@ void* refill(ThreadHeap& heap, unsigned class_index) {
 }  // namespace
 
 void* allocate_small(ThreadHeap& heap, unsigned class_index) {
-  if (void* block = pop(heap.bins[class_index])) return block;
   if (heap.busy) return allocate_large(kSizeClasses[class_index].size, meta::kSlice);
   BusyMark mark(heap);
+  if (void* block = pop_any(heap.bin(class_index))) return block;
   return refill(heap, class_index);
 }
 
@@ -219,7 +234,7 @@ Span* adopt(ThreadHeap& heap, unsigned class_index) {
   if (span == nullptr && theirs.current != nullptr) {
     span = theirs.current;
     theirs.current = nullptr;
-    set_bin(*orphan, class_index, &no_free_blocks);
+    close_word(*orphan, class_index, *span);
     if (count_free(*span) == 0) {
       mark_full(*span);
       span = nullptr;
@@ -243,7 +258,7 @@ void trim(ThreadHeap& heap) {
     Span* current = state.current;
     if (current != nullptr && count_free(*current) == current->blocks) {
       state.current = nullptr;
-      set_bin(heap, i, &no_free_blocks);
+      close_word(heap, i, *current);
       retire(heap, *current);
     }
     for (Span* span = state.available; span != nullptr;) {

@@ -13,7 +13,7 @@ constinit uint64_t no_free_blocks = 0;
 
 constexpr FastHeap make_null_heap() {
   FastHeap heap{};
-  for (unsigned i = 0; i < kClasses; ++i) heap.bins[i] = {&no_free_blocks, 0};
+  for (Bin& bin : heap.bins) bin = {&no_free_blocks, 0};
   return heap;
 }
 
@@ -31,7 +31,8 @@ constinit Registry registry;
 ThreadHeap* make_heap() {
   auto* heap = static_cast<ThreadHeap*>(meta::arena.allocate(sizeof(ThreadHeap)));
   if (heap == nullptr) return nullptr;
-  for (unsigned i = 0; i < kClasses; ++i) heap->bins[i] = {&no_free_blocks, kSizeClasses[i].size};
+  heap->bins[0] = {&no_free_blocks, 0};
+  for (unsigned i = 0; i < kClasses; ++i) heap->bin(i) = {&no_free_blocks, kSizeClasses[i].size};
   heap->id = registry.heap_count.fetch_add(1, std::memory_order_relaxed);
   heap->next_heap = registry.heaps.load(std::memory_order_relaxed);
   registry.heaps.store(heap, std::memory_order_release);

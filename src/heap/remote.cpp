@@ -13,7 +13,7 @@ namespace {
 constexpr uint32_t kPostBytes = 64u << 10;
 
 Fault describe_double(const Span& span, const void* block) {
-  return {FaultKind::kDoubleFree, block, block, span.block_size, span.start, false};
+  return {FaultKind::kDoubleFree, block, block, span.block_size, span.start, size_t{span.slices} * meta::kSlice, false};
 }
 
 void post(Parcel* parcel) {
@@ -27,18 +27,19 @@ void post(Parcel* parcel) {
 void take_back(ThreadHeap& heap, void* block) {
   Span* span = page_map.find(block);
   if (span == nullptr || span->kind != SpanKind::kSmall) {  // the span went empty and away: freed twice
-    raise_fault({FaultKind::kDoubleFree, block, block, span == nullptr ? 0 : span->block_size, span, false});
+    if (span != nullptr) raise_fault(describe_double(*span, block));
     return;
   }
   if (span->owner != &heap) {
     send_stray(*span, block);
     return;
   }
-  const BlockIndex at = block_index(*span, block);
-  if (sys::put_bit(span->bits, at.index)) {
+  const uint64_t index = block_index(*span, block).index;
+  if (is_free(*span, index)) {
     raise_fault(describe_double(*span, block));
     return;
   }
+  sys::set_bits(&span->freed[index / 64], sys::single_bit(index));
   if (--span->budget < 0)
     settle(heap, *span);
   else

@@ -4,7 +4,7 @@
 // Invariants: a class has at most one current span (its bin points into it); spans with free blocks are current or in
 // `available`; full ones are in no list until enough of their blocks have been freed.
 // Locking: all but the inboxes and `state` belongs to the thread that the heap is attached to, or to whoever took an
-// orphaned heap by `state`. `busy` marks the slow path: a signal handler that finds it set goes another way.
+// orphaned heap by `state`. `busy` marks the slow path.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,11 @@ struct Bin {
 // What the fast paths see. A thread without a heap, and every thread in a mode that must see each call, has one
 // whose words are all empty and which owns no span.
 struct FastHeap {
-  Bin bins[kClasses];
+  // One in front for size 0, always empty, so that a size rounded up to 16 is the offset of its bin.
+  Bin bins[kClasses + 1];
+
+  Bin& bin(unsigned class_index) { return bins[class_index + 1]; }
+  const Bin& bin(unsigned class_index) const { return bins[class_index + 1]; }
 };
 
 struct ClassState {
@@ -64,14 +68,18 @@ extern FastHeap null_heap;
 // One word of static TLS, initial-exec: what malloc and free start from.
 extern thread_local constinit FastHeap* fast_heap __attribute__((tls_model("initial-exec")));
 
+// Marks the slow path. Meanwhile the thread's visible heap is the empty one, so that a signal handler's malloc and free
+// fall through to the slow paths too, which find the heap busy and go another way.
 class BusyMark {
  public:
-  explicit BusyMark(ThreadHeap& heap) : heap_(heap) {
+  explicit BusyMark(ThreadHeap& heap) : heap_(heap), shown_(fast_heap) {
     heap_.busy = true;
+    if (shown_ == &heap_) fast_heap = &null_heap;
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   ~BusyMark() {
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (shown_ == &heap_) fast_heap = shown_;
     heap_.busy = false;
   }
   BusyMark(const BusyMark&) = delete;
@@ -79,6 +87,7 @@ class BusyMark {
 
  private:
   ThreadHeap& heap_;
+  FastHeap* shown_;
 };
 
 }  // namespace loam::heap

@@ -24,7 +24,7 @@ namespace {
 const void* highest_live(const Span& span) {
   if (span.kind == SpanKind::kLarge) return large_block(span);
   for (uint64_t i = span.blocks; i-- > 0;) {
-    if (!is_free(span, i)) return span.start + i * span.block_size;
+    if (!is_free(span, i)) return block_at(span, i);
   }
   return nullptr;
 }
@@ -96,8 +96,9 @@ void check_span(Span& span, void* argument) {
     if (is_free(span, i)) check.wrong = "a bit behind a span's last block is set";
   }
   for (unsigned i = 0; i < span.words(); ++i) {
-    if (span.base[i] != reinterpret_cast<uint64_t>(span.start) + uint64_t{i} * 64 * span.block_size)
+    if (span.base[i] != span.first + uint64_t{i} * 64 * span.block_size)
       check.wrong = "a word of a span's bitmap has a wrong address";
+    if ((span.freed[i] & span.open[i]) != 0) check.wrong = "a block is free twice";
   }
 }
 

@@ -2,6 +2,7 @@
 // for each slice of 16 KiB. Answers for any 64-bit word at all, without a fault and in constant time.
 // Invariant: every entry below count() points to a record; slices of nobody point to the `none` record given to
 // open(), so a reader never tests for null.
+// All static, one map for each Record type: its address is then in the instructions of free, not in a register.
 // Locking: readers take none (entries are relaxed atomics; whoever got a block from another thread got its entry by
 // the same way); writers own the slices whose entries they change; extend() runs under the caller's growth lock.
 #pragma once
@@ -22,7 +23,7 @@ template <class Record>
 class PageMap {
  public:
   // Requires: `start` is aligned to a slice. Reserves the table for a window of up to `slices`.
-  bool open(char* start, uint64_t slices, Record* none) {
+  static bool open(char* start, uint64_t slices, Record* none) {
     first_ = reinterpret_cast<uint64_t>(start) >> kSliceShift;
     table_ = static_cast<Record**>(sys::map(slices * sizeof(Record*), true));
     none_ = none;
@@ -31,23 +32,23 @@ class PageMap {
   }
 
   // Returns the record of the slice that `address` lies in, or null outside the window.
-  Record* find(const void* address) const {
+  static Record* find(const void* address) {
     const uint64_t slice = slice_of(address);
     return covers(slice) ? at(slice) : nullptr;
   }
 
   // Whether the slice number, of any address at all, lies in the window.
-  bool covers(uint64_t slice) const { return slice < count_; }
+  static bool covers(uint64_t slice) { return slice < count_; }
 
   // Requires: covers(slice). Never null.
-  Record* at(uint64_t slice) const { return __atomic_load_n(&table_[slice], __ATOMIC_RELAXED); }
+  static Record* at(uint64_t slice) { return __atomic_load_n(&table_[slice], __ATOMIC_RELAXED); }
 
-  void set(uint64_t slice, uint64_t slices, Record* record) {
+  static void set(uint64_t slice, uint64_t slices, Record* record) {
     for (uint64_t i = 0; i < slices; ++i) __atomic_store_n(&table_[slice + i], record, __ATOMIC_RELAXED);
   }
 
   // Effects: the window now covers `count` slices, the new ones with the record `none`.
-  bool extend(uint64_t count) {
+  static bool extend(uint64_t count) {
     if (count > capacity_) return false;
     const uint64_t bytes = base::align_up(count * sizeof(Record*), kCommitStep);
     if (bytes > committed_) {
@@ -60,23 +61,23 @@ class PageMap {
     return true;
   }
 
-  char* address_of(uint64_t slice) const { return reinterpret_cast<char*>((first_ + slice) << kSliceShift); }
-  uint64_t slice_of(const void* address) const { return (reinterpret_cast<uint64_t>(address) >> kSliceShift) - first_; }
-  uint64_t count() const { return __atomic_load_n(&count_, __ATOMIC_ACQUIRE); }
-  uint64_t capacity() const { return capacity_; }
-  Record* none() const { return none_; }
+  static char* address_of(uint64_t slice) { return reinterpret_cast<char*>((first_ + slice) << kSliceShift); }
+  static uint64_t slice_of(const void* address) { return (reinterpret_cast<uint64_t>(address) >> kSliceShift) - first_; }
+  static uint64_t count() { return __atomic_load_n(&count_, __ATOMIC_ACQUIRE); }
+  static uint64_t capacity() { return capacity_; }
+  static Record* none() { return none_; }
   // Bytes of the table that have been made accessible.
-  uint64_t committed() const { return committed_; }
+  static uint64_t committed() { return committed_; }
 
  private:
   static constexpr uint64_t kCommitStep = uint64_t{64} << 10;
 
-  uint64_t first_ = 0;
-  uint64_t count_ = 0;
-  Record** table_ = nullptr;
-  Record* none_ = nullptr;
-  uint64_t capacity_ = 0;
-  uint64_t committed_ = 0;
+  static inline constinit uint64_t first_ = 0;
+  static inline constinit uint64_t count_ = 0;
+  static inline constinit Record** table_ = nullptr;
+  static inline constinit Record* none_ = nullptr;
+  static inline constinit uint64_t capacity_ = 0;
+  static inline constinit uint64_t committed_ = 0;
 };
 
 }  // namespace loam::meta

@@ -54,7 +54,7 @@ void visit_span(heap::Span& span, void* argument) {
     return;
   }
   for (uint64_t i = 0; i < span.blocks && walk.stopped == 0; ++i) {
-    if (!heap::is_free(span, i)) visit_block(walk, span.start + i * span.block_size, span.block_size, span.owner->id);
+    if (!heap::is_free(span, i)) visit_block(walk, heap::block_at(span, i), span.block_size, span.owner->id);
   }
 }
 

@@ -2,6 +2,8 @@
 // Thread-safe all; malloc, free and realloc are async-signal-tolerant.
 #include <errno.h>
 
+#include <cstring>
+
 #include "base/bits.hpp"
 #include "heap/fast_path.hpp"
 #include "preload/export.hpp"
@@ -21,7 +23,35 @@ void* or_enomem(void* block) {
   return block;
 }
 
-__attribute__((noinline)) void* malloc_slow(size_t size) { return or_enomem(runtime::allocate_slow(size, Symbol::kMalloc)); }
+__attribute__((noinline)) void* malloc_slow(size_t size) {
+  return or_enomem(runtime::allocate_slow(size, Symbol::kMalloc));
+}
+
+// Above the direct classes.
+__attribute__((noinline)) void* malloc_medium(size_t size) {
+  if (size > heap::kMaxSmall) return malloc_slow(size);
+  const heap::Bin& bin = heap::fast_heap->bin(heap::class_of(size));
+  return heap::pop_or(bin.word, bin.size, [size] { return malloc_slow(size); });
+}
+
+__attribute__((noinline)) void* calloc_slow(size_t size) {
+  return or_enomem(runtime::allocate_zeroed(size, Symbol::kCalloc));
+}
+
+// The whole block: a later realloc in place may expose what the program did not ask for now. Short ones without a call.
+inline void* clear(void* block, size_t bytes) {
+  struct Granule {
+    uint64_t words[2];
+  };
+  if (bytes > 256) return memset(block, 0, bytes);
+  auto* granule = static_cast<Granule*>(block);
+  auto* end = granule + bytes / sizeof(Granule);
+  do {
+    *granule++ = {};
+    asm volatile("" : : : "memory");  // or the compiler would make a memset of it again
+  } while (granule < end);
+  return block;
+}
 
 __attribute__((noinline)) void free_slow(void* block) { runtime::release_slow(block, Symbol::kFree); }
 
@@ -41,11 +71,9 @@ void* memalign_rounded(size_t alignment, size_t size) {
 }  // namespace
 
 LOAM_EXPORT void* malloc(size_t size) {
-  if (size - 1 < heap::kMaxDirect) [[likely]] {
-    if (void* block = heap::pop(heap::direct_bin(*heap::fast_heap, size))) [[likely]]
-      return block;
-  }
-  return malloc_slow(size);
+  if (size > heap::kMaxDirect) [[unlikely]]
+    return malloc_medium(size);
+  return heap::pop_direct(size, [size] { return malloc_slow(size); });
 }
 
 LOAM_EXPORT void free(void* block) {
@@ -58,8 +86,13 @@ LOAM_EXPORT void free(void* block) {
 
 LOAM_EXPORT void* calloc(size_t count, size_t size) {
   size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes)) return or_enomem(nullptr);
-  return or_enomem(runtime::allocate_zeroed(bytes, Symbol::kCalloc));
+  if (__builtin_mul_overflow(count, size, &bytes)) [[unlikely]]
+    return or_enomem(nullptr);
+  if (bytes > heap::kMaxDirect) return calloc_slow(bytes);
+  void* block = heap::pop_direct(bytes, [] { return static_cast<void*>(nullptr); });
+  if (block == nullptr) [[unlikely]]
+    return calloc_slow(bytes);
+  return clear(block, loam::base::align_up(bytes, heap::kGranule));
 }
 
 LOAM_EXPORT void* realloc(void* block, size_t size) {

@@ -22,34 +22,53 @@ void* next_new(const char* name, Arguments... arguments) {
   return next(arguments...);
 }
 
-inline void* fast(size_t size) {
-  if (size - 1 < heap::kMaxDirect) [[likely]] {
-    if (void* block = heap::pop(heap::direct_bin(*heap::fast_heap, size))) [[likely]]
-      return block;
-  }
-  return nullptr;
+// One function for each form, so that its slow half is a tail call.
+template <const char* kName>
+__attribute__((noinline)) void* slow(size_t size) {
+  void* block = runtime::allocate_slow(size, Symbol::kNew);
+  return block != nullptr ? block : next_new(kName, size);
 }
 
-__attribute__((noinline)) void* slow(size_t size, const char* name) {
+template <const char* kName>
+__attribute__((noinline)) void* slow_nothrow(size_t size, const void* tag) {
   void* block = runtime::allocate_slow(size, Symbol::kNew);
-  return block != nullptr ? block : next_new(name, size);
+  return block != nullptr ? block : next_new(kName, size, tag);
 }
 
-__attribute__((noinline)) void* slow_nothrow(size_t size, const void* tag, const char* name) {
-  void* block = runtime::allocate_slow(size, Symbol::kNew);
-  return block != nullptr ? block : next_new(name, size, tag);
+template <const char* kName>
+inline void* allocate(size_t size) {
+  if (size > heap::kMaxDirect) [[unlikely]]
+    return slow<kName>(size);
+  return heap::pop_direct(size, [size] { return slow<kName>(size); });
+}
+
+template <const char* kName>
+inline void* allocate_nothrow(size_t size, const void* tag) {
+  if (size > heap::kMaxDirect) [[unlikely]]
+    return slow_nothrow<kName>(size, tag);
+  return heap::pop_direct(size, [size, tag] { return slow_nothrow<kName>(size, tag); });
+}
+
+constexpr char kNew[] = "_Znwm";
+constexpr char kNewArray[] = "_Znam";
+constexpr char kNewNothrow[] = "_ZnwmRKSt9nothrow_t";
+constexpr char kNewArrayNothrow[] = "_ZnamRKSt9nothrow_t";
+
+// What the next definition is asked for: a size that fails must not become a small one when it is rounded up.
+size_t unwrapped(size_t size, size_t alignment) {
+  return size <= PTRDIFF_MAX ? size : PTRDIFF_MAX & ~(alignment - 1);
 }
 
 void* aligned(size_t size, size_t alignment, const char* name) {
   const bool valid = loam::base::is_power_of_two(alignment);
   void* block = valid ? runtime::allocate_aligned(alignment, size, Symbol::kNewAligned) : nullptr;
-  return block != nullptr ? block : next_new(name, size, alignment);
+  return block != nullptr ? block : next_new(name, unwrapped(size, alignment), alignment);
 }
 
 void* aligned_nothrow(size_t size, size_t alignment, const void* tag, const char* name) {
   const bool valid = loam::base::is_power_of_two(alignment);
   void* block = valid ? runtime::allocate_aligned(alignment, size, Symbol::kNewAligned) : nullptr;
-  return block != nullptr ? block : next_new(name, size, alignment, tag);
+  return block != nullptr ? block : next_new(name, unwrapped(size, alignment), alignment, tag);
 }
 
 __attribute__((noinline)) void release_slow(void* block) { runtime::release_slow(block, Symbol::kDelete); }
@@ -64,21 +83,11 @@ inline void release(void* block) {
 
 }  // namespace
 
-LOAM_EXPORT void* _Znwm(size_t size) {
-  void* block = fast(size);
-  return block != nullptr ? block : slow(size, "_Znwm");
-}
-LOAM_EXPORT void* _Znam(size_t size) {
-  void* block = fast(size);
-  return block != nullptr ? block : slow(size, "_Znam");
-}
-LOAM_EXPORT void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag) {
-  void* block = fast(size);
-  return block != nullptr ? block : slow_nothrow(size, tag, "_ZnwmRKSt9nothrow_t");
-}
+LOAM_EXPORT void* _Znwm(size_t size) { return allocate<kNew>(size); }
+LOAM_EXPORT void* _Znam(size_t size) { return allocate<kNewArray>(size); }
+LOAM_EXPORT void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag) { return allocate_nothrow<kNewNothrow>(size, tag); }
 LOAM_EXPORT void* _ZnamRKSt9nothrow_t(size_t size, const void* tag) {
-  void* block = fast(size);
-  return block != nullptr ? block : slow_nothrow(size, tag, "_ZnamRKSt9nothrow_t");
+  return allocate_nothrow<kNewArrayNothrow>(size, tag);
 }
 LOAM_EXPORT void* _ZnwmSt11align_val_t(size_t size, size_t alignment) {
   return aligned(size, alignment, "_ZnwmSt11align_val_t");

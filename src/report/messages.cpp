@@ -30,7 +30,7 @@ uint64_t address(const void* pointer) { return reinterpret_cast<uint64_t>(pointe
 
 void add_span(Text& text, const heap::Fault& fault) {
   text.add(" (").add(fault.size).add(" bytes, span ").add_hex(address(fault.span));
-  text.add("+").add_hex(address(fault.block) - address(fault.span));
+  text.add("+").add_hex(fault.span_size);
   text.add(fault.live ? ", live)" : ", free)");
 }
 

@@ -57,9 +57,8 @@ void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
 }
 
 void* allocate_slow(size_t size, Symbol symbol) {
-  if (size > heap::kMaxDirect && size <= heap::kMaxSmall) {
-    if (void* block = heap::pop(heap::fast_heap->bins[heap::class_of(size)])) [[likely]]
-      return block;
+  if (size - 1 < heap::kMaxSmall) {
+    if (void* block = heap::pop_any(heap::fast_heap->bin(heap::class_of(size)))) return block;
   }
   ThreadHeap* heap = thread_heap();
   switch (mode()) {

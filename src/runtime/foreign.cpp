@@ -25,7 +25,7 @@ const char* refuse(const void* pointer) {
       return "unmapped";
     case sys::MappingKind::kStack:
       return "stack";
-    case sys::MappingKind::kFile:
+    case sys::MappingKind::kObject:
       return "data";
     case sys::MappingKind::kBreak:
       return heap::regions.source().kind() == sys::SourceKind::kBreak ? "mapping" : nullptr;

@@ -27,20 +27,28 @@ const void* slice_start(const void* pointer) {
 
 [[noreturn]] void report_pointer(const void* pointer, const Found& found, report::Operation operation) {
   using heap::FaultKind;
-  const void* span = found.span == nullptr ? found.block : found.span->start;
+  const bool live = found.where == Where::kLive;
   const bool retired = found.span != nullptr && found.span->kind == heap::SpanKind::kRetired;
-  if (retired) report::fault(operation, {FaultKind::kDoubleFree, pointer, pointer, found.size, slice_start(pointer), false});
-  if (found.block == pointer)
-    report::fault(operation, {FaultKind::kDoubleFree, pointer, pointer, found.size, span, found.where == Where::kLive});
-  if (found.block != nullptr)
-    report::fault(operation, {FaultKind::kInterior, pointer, found.block, found.size, span, found.where == Where::kLive});
-  report::not_a_block(operation, pointer, "free span");
+  if (found.block == nullptr && !retired) report::not_a_block(operation, pointer, "free span");
+  heap::Fault fault = {live ? FaultKind::kInterior : FaultKind::kDoubleFree, pointer, found.block, found.size, found.block,
+                       found.size, live};
+  if (retired) {
+    // The span is gone; what stood in these slices is known by size only.
+    fault.block = pointer;
+    fault.span = slice_start(pointer);
+    fault.span_size = meta::kSlice;
+  } else if (found.span != nullptr) {
+    fault.span = found.span->start;
+    fault.span_size = size_t{found.span->slices} * meta::kSlice;
+  }
+  if (fault.block != pointer) fault.kind = FaultKind::kInterior;
+  report::fault(operation, fault);
 }
 
 // A block of a span of small blocks that is another heap's, or whose thread has none.
 bool release_remote(ThreadHeap* heap, Span& span, void* block) {
   const heap::BlockIndex at = heap::block_index(span, block);
-  if (!at.exact || at.index >= span.blocks || heap::is_free(span, at.index)) return false;
+  if (at.rest != 0 || heap::is_free(span, at.index)) return false;
   if (heap == nullptr)
     heap::send_stray(span, block);
   else
@@ -52,11 +60,13 @@ bool release_remote(ThreadHeap* heap, Span& span, void* block) {
 
 Freed heap_release(ThreadHeap* heap, void* block) {
   Span* span = heap::page_map.find(block);
-  if (span == nullptr) return heap::release_outside(block) ? Freed::kDone : Freed::kForeign;
   bool done = false;
-  if (span->kind == heap::SpanKind::kLarge) {
+  if (span == nullptr) {
+    if (heap::release_outside(block)) return Freed::kDone;
+    if (heap::find(block).where == Where::kNowhere) return Freed::kForeign;
+  } else if (span->kind == heap::SpanKind::kLarge) {
     done = heap::release_large(*span, block);
-  } else if (span->kind == heap::SpanKind::kSmall && span->owner == heap && heap != nullptr) {
+  } else if (span->kind == heap::SpanKind::kSmall && span->owner == heap && heap != nullptr && !heap->busy) {
     const heap::Released result = heap::put_back(heap, block);
     if (result == heap::Released::kAttend) heap::attend(*heap, *span);
     done = result != heap::Released::kSlow;

@@ -157,7 +157,7 @@ struct Before {
 Before look(ThreadHeap* heap, size_t size) {
   const bool small = heap != nullptr && size <= heap::kMaxSmall;
   const unsigned index = small ? heap::class_of(size == 0 ? 1 : size) : 0;
-  return {heap, small && *heap->bins[index].word != 0, heap != nullptr && heap->busy,
+  return {heap, small && *heap->bin(index).word != 0, heap != nullptr && heap->busy,
           heap != nullptr ? heap->beats : 0, sys::total_calls()};
 }
 

@@ -5,32 +5,75 @@
 
 namespace loam::sys {
 
-// take_bit and put_bit change one bit in ONE instruction: atomic against a signal handler on the same thread, though
-// not against other threads, and without the price of a locked one. The heap's fast paths stand on that: splitting
-// them into load, change, store would let a handler that allocates hand the same block out twice.
+// set_bits and replace change memory in ONE instruction: atomic against a signal handler on the same thread, though not
+// against other threads, and without the price of a locked one. (The one-instruction forms that also tell the old
+// bit, bts and btr on memory, are microcoded: 2.4 ns each where these take 0.3.)
 
-// Clears bit `index` (0 to 63) of *word. Returns whether it was set.
-inline bool take_bit(uint64_t* word, uint64_t index) {
+inline void set_bits(uint64_t* word, uint64_t bits) {
 #if defined(__x86_64__)
-  bool was_set;
-  asm volatile("btrq %2, %1" : "=@ccc"(was_set), "+m"(*word) : "r"(index) : "memory");
-  return was_set;
+  asm volatile("orq %1, %0" : "+m"(*word) : "r"(bits) : "cc");
 #else
-  const uint64_t mask = uint64_t{1} << index;
-  return (__atomic_fetch_and(word, ~mask, __ATOMIC_RELAXED) & mask) != 0;
+  __atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
 #endif
 }
 
-// Sets bit `index` of the bit string that starts at `words` (any length: bit 64 is the lowest of words[1]).
-// Returns whether it was set before.
-inline bool put_bit(uint64_t* words, uint64_t index) {
+// The same on words[index] of an array `kOffset` bytes into a record, and the test, without a register for the address.
+template <uint64_t kOffset>
+inline void set_bits_at(void* record, uint64_t index, uint64_t bits) {
 #if defined(__x86_64__)
-  bool was_set;
-  asm volatile("btsq %2, %1" : "=@ccc"(was_set), "+m"(*words) : "r"(index) : "memory");
-  return was_set;
+  asm volatile("orq %0, %c3(%1,%2,8)" : : "r"(bits), "r"(record), "r"(index), "i"(kOffset) : "cc", "memory");
 #else
-  const uint64_t mask = uint64_t{1} << (index % 64);
-  return (__atomic_fetch_or(words + index / 64, mask, __ATOMIC_RELAXED) & mask) != 0;
+  set_bits(reinterpret_cast<uint64_t*>(static_cast<char*>(record) + kOffset) + index, bits);
+#endif
+}
+
+template <uint64_t kOffset>
+inline bool any_bits_at(const void* record, uint64_t index, uint64_t bits) {
+#if defined(__x86_64__)
+  bool any;
+  asm volatile("testq %1, %c4(%2,%3,8)" : "=@ccnz"(any) : "r"(bits), "r"(record), "r"(index), "i"(kOffset) : "memory");
+  return any;
+#else
+  return (reinterpret_cast<const uint64_t*>(static_cast<const char*>(record) + kOffset)[index] & bits) != 0;
+#endif
+}
+
+// Writes `desired` if *word still is `expected`; returns whether it was, else changes `expected` to what it is. One
+// instruction, without the lock prefix.
+inline bool replace(uint64_t* word, uint64_t& expected, uint64_t desired) {
+#if defined(__x86_64__)
+  bool was;
+  asm volatile("cmpxchgq %3, %1" : "=@ccz"(was), "+m"(*word), "+a"(expected) : "r"(desired) : "memory");
+  return was;
+#else
+  return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+#endif
+}
+
+// Bit index % 64 alone. `zero` must be 0: a caller who has a zero at hand saves making one.
+inline uint64_t single_bit(uint64_t index, uint64_t zero = 0) {
+#if defined(__x86_64__)
+  asm("btsq %1, %0" : "+r"(zero) : "r"(index) : "cc");  // unlike a shift, in any register
+  return zero;
+#else
+  return zero | uint64_t{1} << (index % 64);
+#endif
+}
+
+struct Product {
+  uint64_t high;
+  uint64_t low;
+};
+
+// With the factor taken from memory where it lies.
+inline Product multiply(uint64_t value, const uint64_t& factor) {
+#if defined(__x86_64__)
+  Product product;
+  asm("mulq %3" : "=a"(product.low), "=d"(product.high) : "0"(value), "m"(factor) : "cc");
+  return product;
+#else
+  const auto wide = static_cast<unsigned __int128>(value) * factor;
+  return {static_cast<uint64_t>(wide >> 64), static_cast<uint64_t>(wide)};
 #endif
 }
 

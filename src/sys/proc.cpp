@@ -67,6 +67,7 @@ struct Line {
   uint64_t start;
   uint64_t end;
   bool writable;
+  bool executable;
   bool shared;
   const char* name;
 };
@@ -80,6 +81,7 @@ Line parse(const char* text) {
   if (*text == ' ') ++text;
   for (int i = 0; i < 4 && *text != '\0'; ++i, ++text) {
     if (i == 1) line.writable = *text == 'w';
+    if (i == 2) line.executable = *text == 'x';
     if (i == 3) line.shared = *text == 's';
   }
   for (int field = 0; field < 3 && *text != '\0'; ++field) {
@@ -98,14 +100,35 @@ bool starts_with(const char* text, const char* prefix) {
   return true;
 }
 
-MappingKind kind_of(const Line& line, bool follows_file) {
+uint64_t hash_of(const char* name) {
+  uint64_t hash = 14695981039346656037u;
+  while (*name != '\0') hash = (hash ^ static_cast<unsigned char>(*name++)) * 1099511628211u;
+  return hash;
+}
+
+// The program or library whose mappings the lines go through: one whose file has been seen mapped executable.
+struct Object {
+  uint64_t name = 0;
+  uint64_t end = 0;  // of its last mapping so far
+
+  void pass(const Line& line) {
+    if (line.name[0] == '/' && line.executable) name = hash_of(line.name);
+    end = contains(line) ? line.end : 0;
+  }
+
+  bool contains(const Line& line) const {
+    if (line.name[0] == '/') return line.executable || hash_of(line.name) == name;
+    return line.name[0] == '\0' && line.start == end;  // zeroed data behind the file's
+  }
+};
+
+MappingKind kind_of(const Line& line, const Object& object) {
   int here;
   const auto stack = reinterpret_cast<uint64_t>(&here);
   if (stack >= line.start && stack < line.end) return MappingKind::kStack;
   if (starts_with(line.name, "[stack")) return MappingKind::kStack;
   if (starts_with(line.name, "[heap]")) return MappingKind::kBreak;
-  if (line.name[0] == '/') return MappingKind::kFile;
-  if (line.name[0] == '\0' && follows_file) return MappingKind::kFile;
+  if (object.contains(line)) return MappingKind::kObject;
   const bool nameless = line.name[0] == '\0' || starts_with(line.name, "[anon");
   return nameless && line.writable && !line.shared ? MappingKind::kAnonymous : MappingKind::kOther;
 }
@@ -116,12 +139,12 @@ MappingInfo find_mapping(const void* address) {
   Lines lines("/proc/self/maps");
   char text[256];
   const auto wanted = reinterpret_cast<uint64_t>(address);
-  uint64_t file_end = 0;
+  Object object;
   while (lines.next(text, sizeof text)) {
     const Line line = parse(text);
     if (wanted < line.start) break;
-    if (wanted < line.end) return {line.start, line.end, kind_of(line, line.start == file_end)};
-    file_end = line.name[0] == '/' ? line.end : 0;
+    if (wanted < line.end) return {line.start, line.end, kind_of(line, object)};
+    object.pass(line);
   }
   return {0, 0, MappingKind::kNone};
 }

@@ -11,7 +11,7 @@ enum class MappingKind : uint8_t {
   kNone,       // nothing is mapped there
   kStack,      // the main thread's, or the one the caller runs on
   kBreak,      // [heap]
-  kFile,       // a file's bytes, or the zeroed data that follows them
+  kObject,     // the program or a library, its zeroed data included
   kAnonymous,  // private, writable, nameless
   kOther,
 };
