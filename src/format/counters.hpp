@@ -290,21 +290,17 @@ struct CounterHeader {
 };
 static_assert(sizeof(CounterHeader) <= kHeaderBytes);
 
-constexpr std::uint64_t slot_offset(std::uint64_t slot) {
-  return kHeaderBytes + slot * kSlotBytes;
-}
-constexpr std::uint64_t file_bytes(std::uint64_t capacity) {
-  return kHeaderBytes + capacity * kSlotBytes;
-}
+constexpr std::uint64_t slot_offset(std::uint64_t slot) { return kHeaderBytes + slot * kSlotBytes; }
+constexpr std::uint64_t file_bytes(std::uint64_t capacity) { return kHeaderBytes + capacity * kSlotBytes; }
 
 // --- the writer's side
 // ----------------------------------------------------------------------------------------- Start:   map
 // kHeaderBytes of the file; slot = claim(*header, getpid()); kNoSlot: run without counting.
 //          map kSlotBytes at slot_offset(slot); begin(...); unmap the header or keep it for the children.
-// fork():  in the child claim again and map the new slot with MAP_FIXED over the old address, so that no
-// pointer to
-//          the slot changes; without a slot map private anonymous memory there: the counts of the child must
-//          not run into the record of the parent.
+// fork():  live = live_figures(*slot) in the child; claim again and map the new slot with MAP_FIXED over the old
+//          address, so that no pointer to the slot changes; inherit(*slot, live): the child may free what its parent
+//          allocated. Without a slot map private anonymous memory there: the counts of the child must not run into
+//          the record of the parent.
 // exec:    nothing; the new program starts anew and the tool sees that the old record ended there.
 
 inline std::uint64_t claim(CounterHeader& header, std::uint64_t pid) {
@@ -339,6 +335,29 @@ inline void begin(CounterSlot& slot, const Identity& who) {
   slot.timed.store(who.timed ? 1 : 0, std::memory_order_relaxed);
   slot.set_executable(who.executable);
   slot.set_state(State::kRunning);
+}
+
+// What lives in a process at the moment of a fork and so lives in the child as well.
+struct LiveFigures {
+  std::uint64_t blocks;
+  std::uint64_t requested;
+  std::uint64_t usable;
+  std::uint64_t padding;
+};
+
+inline LiveFigures live_figures(const CounterSlot& slot) {
+  return {slot.get(Counter::kLiveBlocks), slot.get(Counter::kLiveRequested), slot.get(Counter::kLiveUsable),
+          slot.get(Counter::kPaddingLive)};
+}
+
+inline void inherit(CounterSlot& slot, const LiveFigures& live) {
+  slot.set(Counter::kLiveBlocks, live.blocks);
+  slot.set(Counter::kLiveRequested, live.requested);
+  slot.set(Counter::kLiveUsable, live.usable);
+  slot.set(Counter::kPaddingLive, live.padding);
+  slot.raise(Counter::kPeakBlocks, live.blocks);
+  slot.raise(Counter::kPeakRequested, live.requested);
+  slot.raise(Counter::kPeakUsable, live.usable);
 }
 
 inline void end(CounterSlot& slot, std::uint64_t now_ns) {

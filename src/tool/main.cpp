@@ -61,7 +61,7 @@ void cut_program(const CLI::App& app, std::vector<std::string>& arguments) {
   const CLI::App* command = commands.front();
   std::size_t i = 1;
   while (i < arguments.size() && arguments[i].size() > 1 && arguments[i][0] == '-' && arguments[i] != "--") {
-    i += takes_next(*command, arguments[i]) ? 2 : 1;
+    i += takes_next(*command, arguments[i]) ? std::size_t{2} : std::size_t{1};
   }
   if (i >= arguments.size()) return;
   const std::size_t start = arguments[i] == "--" ? i + 1 : i;

@@ -12,7 +12,7 @@
 #include "tool/model/control_client.hpp"
 #include "tool/model/prices.hpp"
 #include "tool/model/record.hpp"
-#include "tool/render/prices.hpp"
+#include "tool/render/json.hpp"
 #include "tool/render/record.hpp"
 
 namespace loam::tool {
@@ -31,13 +31,13 @@ std::string stats_json(const Snapshot& snapshot, const Record& record, const Pri
   out["round_trip_ns"] = snapshot.round_trip_ns;
   out["prices"] = prices_json(prices);
   out["process"] = record_json(record, prices);
-  return out.dump(2) + "\n";
+  return json_text(out);
 }
 
 void stats(const StatsOptions& options) {
   const Snapshot snapshot = ask_stats(options.pid);
   Record record;
-  record.slot = snapshot.slot.get();
+  record.slot = snapshot.slot;
   record.class_bytes = snapshot.class_bytes;
   const Prices prices = measure_prices(Effort::kQuick);
   const Palette palette = options.output.output.empty() ? Palette::for_file(stdout) : Palette(false);

@@ -27,20 +27,27 @@ std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// Blocks the signals that the tool waits for, and puts the old mask back at the end.
+// Blocks the signals that the tool waits for, and puts the old mask back at the end. SIGCHLD must not be ignored
+// meanwhile (a parent may have left it so): the kernel would reap the program and its status would be lost.
 class Signals {
  public:
   Signals() {
     sigemptyset(&waited_);
     sigaddset(&waited_, SIGCHLD);
     for (const int signal : kPassedOn) sigaddset(&waited_, signal);
+    struct sigaction by_default{};
+    by_default.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &by_default, &child_before_);
     sigprocmask(SIG_BLOCK, &waited_, &before_);
   }
   ~Signals() { restore(); }
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  void restore() const { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  void restore() const {
+    sigaction(SIGCHLD, &child_before_, nullptr);
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+  }
 
   // Waits until the child has ended, passing on what arrives meanwhile.
   void wait_for(Ended& child) const {
@@ -59,6 +66,7 @@ class Signals {
  private:
   sigset_t waited_{};
   sigset_t before_{};
+  struct sigaction child_before_{};
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {

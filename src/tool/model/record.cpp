@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "format/counter_names.hpp"
+#include "options/options.hpp"
 
 namespace loam::tool {
 
@@ -14,6 +15,13 @@ using format::index_of;
 using format::KernelCall;
 using format::Symbol;
 
+std::shared_ptr<const format::CounterSlot> copy_slot(const format::CounterSlot& slot) {
+  auto copy = std::make_shared<format::CounterSlot>();
+  std::memcpy(static_cast<void*>(copy.get()), static_cast<const void*>(&slot), sizeof slot);
+  copy->executable[format::kNameBytes - 1] = '\0';
+  return copy;
+}
+
 std::optional<std::uint64_t> Record::find(Counter counter) const {
   if (!known(format::kCounterInfo[index_of(counter)].group)) return std::nullopt;
   return get(counter);
@@ -22,6 +30,10 @@ std::optional<std::uint64_t> Record::find(Counter counter) const {
 std::string Record::reason(Group group) const {
   if (group == Group::kCalls) return "calls are counted in statistics mode only (loam run --stats)";
   if (group == Group::kKernel) return "this runtime does not count its kernel calls";
+  const std::uint64_t source = slot->source.load(std::memory_order_relaxed);
+  if (group == Group::kBreak && source != static_cast<std::uint64_t>(options::Source::kSbrk)) {
+    return "the heap does not take its pages from the break (--source sbrk does)";
+  }
   switch (end) {
     case End::kRunning:
       return "the process still runs";

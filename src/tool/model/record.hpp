@@ -24,8 +24,12 @@ enum class End {
   kGone,      // ended by _exit or a signal, it is not known which
 };
 
+// A private copy of a slot, so that a program which still runs, or wrote nonsense over the mapping, cannot change the
+// figures between two looks; the name ends with a zero byte whatever the slot holds.
+std::shared_ptr<const format::CounterSlot> copy_slot(const format::CounterSlot& slot);
+
 struct Record {
-  const format::CounterSlot* slot = nullptr;
+  std::shared_ptr<const format::CounterSlot> slot;
   std::vector<std::uint64_t> class_bytes;
   End end = End::kRunning;
   int signal = 0;                  // for kSignal

@@ -97,10 +97,9 @@ RunReport make_report(const std::vector<std::string>& program, const Ended& ende
   const std::uint64_t count = std::min<std::uint64_t>(file.header().class_count.load(), format::kMaxClasses);
   for (std::uint64_t i = 0; i < count; ++i) classes.push_back(file.header().class_bytes[i].load());
   for (std::uint64_t i = 0; i < file.slots(); ++i) {
-    const format::CounterSlot& slot = file.slot(i);
-    if (slot.get_state() != State::kRunning && slot.get_state() != State::kExited) continue;
     Record record;
-    record.slot = &slot;
+    record.slot = copy_slot(file.slot(i));
+    if (record.slot->get_state() != State::kRunning && record.slot->get_state() != State::kExited) continue;
     record.class_bytes = classes;
     report.records.push_back(record);
   }

@@ -43,7 +43,6 @@ struct RunReport {
   const Record* main_record() const;
 };
 
-// The records point into `file`, which must outlive the report.
 RunReport make_report(const std::vector<std::string>& program, const Ended& ended, const CounterFile& file);
 
 }  // namespace loam::tool

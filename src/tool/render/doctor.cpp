@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "tool/render/prices.hpp"
+#include "tool/render/json.hpp"
 
 namespace loam::tool {
 namespace {
@@ -102,7 +102,7 @@ std::string doctor_json(const Host& host, const Prices& prices) {
   for (const Verdict& verdict : host.verdicts) {
     out["verdicts"].push_back({{"kind", word(verdict.kind)}, {"text", verdict.text}});
   }
-  return out.dump(2) + "\n";
+  return json_text(out);
 }
 
 }  // namespace loam::tool

@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-#include "tool/render/prices.hpp"
+#include "tool/render/json.hpp"
 #include "tool/render/record.hpp"
 
 namespace loam::tool {
@@ -148,7 +148,7 @@ std::string run_json(const RunReport& report) {
   if (!counted) {
     summary["reason"] = sum.records == 0 ? "no process left a record" : "no record has its calls counted";
   }
-  return out.dump(2) + "\n";
+  return json_text(out);
 }
 
 }  // namespace loam::tool

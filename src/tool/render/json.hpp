@@ -1,11 +1,17 @@
-// Prices as JSON, for every report that carries them.
+// What every JSON report shares: its final text, and the prices.
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "tool/model/prices.hpp"
 
 namespace loam::tool {
+
+// Arguments and paths may hold any bytes, JSON only UTF-8: what is not becomes the replacement character.
+inline std::string json_text(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
 
 inline nlohmann::ordered_json prices_json(const Prices& prices) {
   nlohmann::ordered_json out;
