@@ -1,18 +1,22 @@
-// Candidate A: each span has a bitmap of its free blocks beside its record (1 = free). malloc pops the lowest
-// set bit of the class's current word, free sets the bit; nothing is ever written into a block.
+// Candidate A: each span has a bitmap of its free blocks beside its record (1 = free). malloc pops the lowest set bit
+// of the class's current word, free sets the bit; nothing is ever written into a block.
 //
-// Why a signal between any two instructions does no harm (FORM 0 and 1): the only shared step is one
-// instruction that reads and writes the word, and it reports whether the bit was still there. malloc may hold
-// a word that its class has left meanwhile (a handler ran the slow half): the word still belongs to a span of
-// this heap and this class, since records never change either, and the base address beside the word is read
-// after the claim. free holds a record whose block is live until its own `bts`. The counter is decremented by
-// one instruction. FORM 2 loads, changes and stores the word by separate instructions and therefore hides the
-// heap meanwhile; a handler's calls then fall through.
+// Why a signal between any two instructions does no harm (all forms but kUnsafe): malloc claims the bit by one
+// instruction that reads and writes the word and reports whether the bit was still there. It may hold a word that its
+// class has left meanwhile (a handler ran the slow half): the word still belongs to a span of this heap and this class,
+// since records never change either, and the base address beside the word is read after the claim. free holds a record
+// whose block is live until free's own write, which is one instruction too (`or`, idempotent: between the test and it
+// only a double free by a handler of this very block could be missed, and even that corrupts nothing). The counter is
+// decremented by one instruction. kMark reads and writes the word by separate instructions and hides the heap meanwhile.
 #include "common.hpp"
 
+#define FORM_MEMORY 0   // btr and bts on memory
+#define FORM_CMPXCHG 1  // malloc: cmpxchg without lock; free: test, then or on memory
+#define FORM_MARK 2     // both in registers, under a mark
+#define FORM_UNSAFE 3   // both in registers: what signal tolerance costs the others
+#define FORM_TWO 4      // as FORM_CMPXCHG, but free sets bits of a second bitmap, which the slow half moves to the first
 #ifndef FORM
-#define FORM \
-  0  // 0: btr/bts on memory; 1: cmpxchg without lock; 2: registers and a mark; 3: registers, not signal-safe
+#define FORM FORM_TWO
 #endif
 // The promises, each of which can be switched off to see its price.
 #ifndef DOUBLE_FREE
@@ -27,13 +31,11 @@
 #ifndef OWNER
 #define OWNER 1
 #endif
-#ifndef CHECK_CLAIM  // only FORM 0: trust the bit found by the load (no handler ever mallocs)
-#define CHECK_CLAIM 1
-#endif
 
 namespace candidate {
 
 constexpr int kBeat = 256;
+constexpr bool kMark = FORM == FORM_MARK;
 inline uint64_t g_no_bits[33];  // the empty heap's word (always 0) with a base beside it
 
 struct Bin {
@@ -43,6 +45,12 @@ struct Bin {
 struct Span : SpanBase {
   uint64_t bits[16];
   char* base[16];  // base[k] is the address of block 64 * k and lies 16 words behind bits[k]
+#if FORM == FORM_TWO
+  uint64_t freed[16];  // given back and not yet in bits
+  uint64_t* free_bits() { return freed; }
+#else
+  uint64_t* free_bits() { return bits; }
+#endif
 };
 struct Heap : HeapBase {
   Bin bins[kClasses];
@@ -51,49 +59,46 @@ struct Heap : HeapBase {
   Span* last[kClasses];
 };
 
-#if FORM >= 2
-#define LOAD(w) __atomic_load_n(&(w), __ATOMIC_RELAXED)
-#define STORE(w, v) __atomic_store_n(&(w), (v), __ATOMIC_RELAXED)
-#endif
+inline uint64_t load(const uint64_t* w) { return __atomic_load_n(w, __ATOMIC_RELAXED); }
+inline void store(uint64_t* w, uint64_t v) { __atomic_store_n(w, v, __ATOMIC_RELAXED); }
 
-// Clears bit i of word, which was m when loaded; false if it was not set any more.
+// Clears bit i, the lowest of m, in the word that was m when loaded; false if a handler was faster.
 inline bool claim(uint64_t* word, uint64_t m, uint64_t i) {
-#if FORM == 0
-  (void)m;
+  (void)m, (void)i;
+#if FORM == FORM_MEMORY
   bool was;
   asm volatile("btrq %2, %1" : "=@ccc"(was), "+m"(*word) : "r"(i) : "memory");
-  return was || !CHECK_CLAIM;
-#elif FORM == 1
-  (void)i;
+  return was;
+#elif FORM == FORM_CMPXCHG || FORM == FORM_TWO
   bool same;
   const uint64_t left = m & (m - 1);
   asm volatile("cmpxchgq %3, %1" : "=@ccz"(same), "+m"(*word), "+a"(m) : "r"(left) : "memory");
   return same;
 #else
-  (void)i;
-  STORE(*word, m & (m - 1));
+  store(word, m & (m - 1));
   return true;
 #endif
 }
-// Sets bit i of the span; false if it was set.
+// Makes block i free; false if it was.
 inline bool put(Span* s, uint64_t i) {
-#if FORM == 0
+#if FORM == FORM_MEMORY
   bool was;
-  asm volatile("btsq %2, %1" : "=@ccc"(was), "+m"(s->bits[0]) : "r"(i) : "memory");
+  asm volatile("btsq %2, %1" : "=@ccc"(was), "+m"(*s->free_bits()) : "r"(i) : "memory");
   return !was || !DOUBLE_FREE;
-#elif FORM == 1 || FORM == 4
+#elif FORM == FORM_CMPXCHG || FORM == FORM_TWO
   uint64_t bit = 0;
   asm("btsq %1, %0" : "+r"(bit) : "r"(i) : "cc");
-  uint64_t* word = &s->bits[i / 64];
-  if (UNLIKELY(__atomic_load_n(word, __ATOMIC_RELAXED) & bit) && DOUBLE_FREE) return false;
+  if (DOUBLE_FREE && UNLIKELY(load(&s->bits[i / 64]) & bit)) return false;
+  uint64_t* word = &s->free_bits()[i / 64];
+  if (FORM == FORM_TWO && DOUBLE_FREE && UNLIKELY(load(word) & bit)) return false;
   asm volatile("orq %1, %0" : "+m"(*word) : "r"(bit) : "memory", "cc");
   return true;
 #else
-  uint64_t m = LOAD(s->bits[i / 64]);
+  uint64_t m = load(&s->bits[i / 64]);
   bool was;
   asm("btsq %2, %1" : "=@ccc"(was), "+r"(m) : "r"(i));
-  if (UNLIKELY(was) && DOUBLE_FREE) return false;
-  STORE(s->bits[i / 64], m);
+  if (DOUBLE_FREE && UNLIKELY(was)) return false;
+  store(&s->bits[i / 64], m);
   return true;
 #endif
 }
@@ -108,39 +113,54 @@ EXPORT void free(void* p);
 #include "shell.hpp"
 namespace candidate {
 
-template <bool kOn>
-struct Mark {
-  Heap* heap;
-  explicit Mark(Heap* h) : heap(h) {
-    if (kOn) *const_cast<Heap* volatile*>(&t_heap) = &g_empty;
-  }
-  void end() {
-    if (kOn) *const_cast<Heap* volatile*>(&t_heap) = heap;
-  }
-};
+inline void set_visible(Heap* h) {
+  if (kMark) *const_cast<Heap* volatile*>(&t_heap) = h;
+}
 
 __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
-  Mark<FORM == 2 || FORM == 4> mark(h);
+  set_visible(&g_empty);
   uint64_t* word = __atomic_load_n(&bin->word, __ATOMIC_RELAXED);
-  const uint64_t m = __atomic_load_n(word, __ATOMIC_RELAXED);
-  if (UNLIKELY(m == 0)) return mark.end(), malloc_slow(n);
+  const uint64_t m = load(word);
+  if (UNLIKELY(m == 0)) return set_visible(h), malloc_slow(n);
   uint64_t i;
   asm("rep bsf %1, %0" : "=r"(i) : "r"(m) : "cc");  // as the builtin, without its sign extension
-  if (UNLIKELY(!claim(word, m, i))) return mark.end(), malloc_slow(n);
-  mark.end();
+  if (UNLIKELY(!claim(word, m, i))) return set_visible(h), malloc_slow(n);
+  set_visible(h);
   return *reinterpret_cast<char**>(word + 16) + i * bin->size;
 }
 __attribute__((noinline)) void* malloc_medium(size_t n) {
   if (UNLIKELY(n - 1 >= kMediumMax)) return malloc_slow(n);
+  const unsigned cls = medium_class_of(n);
   Heap* h = t_heap;
-  return pop(h, &h->bins[class_of(n)], n);
+  return pop(h, &h->bins[cls], n);
 }
 
-void fill(Bin* bin, Span* s, size_t size) {  // points the bin at the span's lowest word with a free block
-  unsigned k = 0;
-  while (k < 16 && s->bits[k] == 0) ++k;
-  bin->word = k < 16 ? &s->bits[k] : g_no_bits;
-  bin->size = size;
+#if FORM == FORM_TWO
+// Moves some of the span's freed blocks, so that a steady pair does not walk through more memory than it must; the
+// lowest word first, because it is the one most likely to be warm and the one that keeps the heap dense.
+void replenish(Span* s) {
+  for (unsigned k = 0; k < 16; ++k) {
+    if (s->freed[k] == 0) continue;
+    uint64_t left = 0;
+    if (s->size > 128) {
+      left = s->freed[k];
+      for (size_t n = 0; n < 16 || n * s->size < 8192; ++n) left &= left - 1;
+    }
+    s->bits[k] = s->freed[k] & ~left;
+    s->freed[k] = left;
+    return;
+  }
+}
+#else
+void replenish(Span*) {}
+#endif
+bool fill(Bin* bin, Span* s) {  // points the bin at the span's lowest word with a block to hand out
+  for (int round = 0; round < 2; ++round) {
+    for (unsigned k = 0; k < 16; ++k)
+      if (s->bits[k] != 0) return bin->size = s->size, bin->word = &s->bits[k], true;
+    replenish(s);
+  }
+  return bin->word = g_no_bits, false;
 }
 Span* take_span(Heap* h, unsigned cls) {
   Span* s = h->first[cls];
@@ -151,22 +171,19 @@ Span* take_span(Heap* h, unsigned cls) {
   }
   s = new_span<Span>(h, cls);
   if (s == nullptr) return nullptr;
-  for (unsigned i = 0; i < s->count; ++i) s->bits[i / 64] |= uint64_t{1} << (i % 64);
+  for (unsigned i = 0; i < s->count; ++i) s->free_bits()[i / 64] |= uint64_t{1} << (i % 64);
   for (unsigned k = 0; k * 64 < s->count; ++k) s->base[k] = s->start + size_t{k} * 64 * s->size;
   return s;
 }
 void* slow_take(Heap* h, unsigned cls) {
   Bin* bin = &h->bins[cls];
   Span* s = h->current[cls];
-  if (s != nullptr) fill(bin, s, s->size);
-  if (s == nullptr || bin->word == g_no_bits) {
+  while (s == nullptr || !fill(bin, s)) {
     // The span left behind is full: its counter is set so that it asks for attention after some frees.
     if (s != nullptr) s->budget = static_cast<int32_t>(s->count / 8), s->next = s;
-    s = take_span(h, cls);
-    h->current[cls] = s;
-    if (s == nullptr) return bin->word = g_no_bits, nullptr;
+    h->current[cls] = s = take_span(h, cls);
+    if (s == nullptr) return nullptr;
     s->budget = kBeat, s->next = nullptr;
-    fill(bin, s, s->size);
   }
   const auto i = static_cast<uint64_t>(__builtin_ctzl(*bin->word));
   *bin->word &= *bin->word - 1;
@@ -177,16 +194,12 @@ void slow_beat(Heap* h, Span* s) {
   if (s->next != s) return;  // current, or already waiting
   s->next = nullptr;
   Span*& last = h->last[s->cls];
-  if (last != nullptr)
-    last->next = s;
-  else
-    h->first[s->cls] = s;
+  if (last != nullptr) last->next = s;
+  else h->first[s->cls] = s;
   last = s;
 }
 void slow_give(Heap* h, Span* s, void* p) {
-  const uint64_t i = static_cast<size_t>(static_cast<char*>(p) - s->start) / s->size;
-  if (s->bits[i / 64] >> (i % 64) & 1) die_block("double", p, s, "free");
-  s->bits[i / 64] |= uint64_t{1} << (i % 64);
+  if (!put(s, static_cast<size_t>(static_cast<char*>(p) - s->start) / s->size)) die_block("double", p, s, "free");
   if (--s->budget < 0) slow_beat(h, s);
 }
 // Not analysed by the compiler: a call known not to return would cost the fast path a stack frame.
@@ -209,17 +222,15 @@ EXPORT void* malloc(size_t n) {
 EXPORT void free(void* p) {
   const size_t slice = (reinterpret_cast<uintptr_t>(p) - g_map.base) >> kSliceShift;
   if (UNLIKELY(slice >= kSlices)) return free_slow(p);
-  auto* s = static_cast<Span*>(g_map.table[slice]);
-  if (UNLIKELY(s == nullptr)) return free_slow(p);
+  auto* s = record_at<Span>(slice);
   Heap* h = t_heap;
-  if (UNLIKELY(s->owner != h) && OWNER) return free_slow(p);
-  if (!OWNER && UNLIKELY(s->owner == nullptr)) return free_slow(p);
+  if (UNLIKELY(OWNER ? s->owner != h : s->owner == nullptr)) return free_slow(p);
   const auto off = static_cast<uint64_t>(static_cast<char*>(p) - s->start);
   const auto product = static_cast<unsigned __int128>(off) * s->inverse;
   if (UNLIKELY(static_cast<uint64_t>(product) >= s->inverse2) && INTERIOR) return bad_free(p, s);
-  Mark<FORM == 2> mark(h);
-  if (UNLIKELY(!put(s, static_cast<uint64_t>(product >> 64)))) return mark.end(), bad_free(p, s);
-  mark.end();
+  set_visible(&g_empty);
+  if (UNLIKELY(!put(s, static_cast<uint64_t>(product >> 64)))) return set_visible(h), bad_free(p, s);
+  set_visible(h);
   if (HEARTBEAT) {
     bool below;
     asm volatile("subl $1, %1" : "=@ccs"(below), "+m"(s->budget) : : "memory");

@@ -36,16 +36,21 @@ constexpr size_t kWindow = size_t{64}
 constexpr size_t kSlices = kWindow >> kSliceShift;
 constexpr size_t kSmallMax = 1024;
 constexpr size_t kMediumMax = 65536;
-constexpr unsigned kSmallClasses = 64;     // 16-byte steps to 1 KiB
-constexpr unsigned kClasses = 64 + 6 * 8;  // then 8 steps per doubling to 64 KiB
-constexpr unsigned kMaxBlocks = 1024;      // per span: 16 words of bits
+constexpr unsigned kSmallClasses = 64;        // 16-byte steps to 1 KiB
+constexpr unsigned kClasses = 64 + 6 * 8;     // then 8 steps per doubling to 64 KiB
+constexpr unsigned kMaxBlocks = 1024;         // per span: 16 words of bits
+constexpr size_t kRecords = size_t{1} << 30;  // address space for records behind the table
 constexpr size_t kEmergency = size_t{4} << 20;
 
-inline unsigned class_of(size_t n) {  // 1 <= n <= kMediumMax
+// For sizes above 1 KiB: the three bits below the leading one tell the step within the doubling.
+inline unsigned medium_class_of(size_t n) {
   const size_t r = n - 1;
-  if (r < kSmallMax) return static_cast<unsigned>(r >> 4);
-  const unsigned b = 63u - static_cast<unsigned>(__builtin_clzl(r));
-  return static_cast<unsigned>(r >> (b - 3)) + b * 8 - 24;
+  size_t b;
+  asm("bsrq %1, %0" : "=r"(b) : "r"(r) : "cc");  // as 63 - clz, which the compiler turns round twice
+  return static_cast<unsigned>(r >> (b - 3)) + static_cast<unsigned>(b) * 8 - 24;
+}
+inline unsigned class_of(size_t n) {  // 1 <= n <= kMediumMax
+  return n <= kSmallMax ? static_cast<unsigned>((n - 1) >> 4) : medium_class_of(n);
 }
 inline size_t class_size(unsigned c) {
   if (c < kSmallClasses) return (c + size_t{1}) * 16;
@@ -78,9 +83,9 @@ struct SpanBase {
 
 struct PageMap {
   uintptr_t base = uintptr_t{1} << 62;  // until the window exists every pointer is outside it
-  SpanBase** table = nullptr;
+  uint32_t* table = nullptr;
 };
-inline PageMap g_map __attribute__((visibility("hidden")));
+inline constinit PageMap g_map __attribute__((visibility("hidden"))){};
 
 [[noreturn]] COLD inline void die(const char* format, ...) {
   char text[256];
@@ -127,8 +132,10 @@ inline char* map_pages(size_t bytes) {
 inline bool start_supply() {  // with the lock held
   if (g_supply.emergency != nullptr) return true;
   char* window = map_pages(kWindow + kSlice);
-  g_map.table = reinterpret_cast<SpanBase**>(map_pages(kSlices * sizeof(void*)));
-  if (window == nullptr || g_map.table == nullptr) return false;
+  char* table = map_pages(kSlices * sizeof(uint32_t) + kRecords);
+  if (window == nullptr || table == nullptr) return false;
+  g_map.table = reinterpret_cast<uint32_t*>(table);
+  g_supply.meta = table + kSlices * sizeof(uint32_t), g_supply.meta_left = kRecords;
   const uintptr_t base = (reinterpret_cast<uintptr_t>(window) + kSlice - 1) & ~(kSlice - 1);
   g_supply.emergency = reinterpret_cast<char*>(base);
   g_supply.next_slice = kEmergency >> kSliceShift;
@@ -137,11 +144,7 @@ inline bool start_supply() {  // with the lock held
 }
 inline void* take_meta(size_t bytes) {  // with the lock held; zeroed
   bytes = (bytes + 63) & ~size_t{63};
-  if (g_supply.meta_left < bytes) {
-    g_supply.meta_left = size_t{1} << 20;
-    g_supply.meta = map_pages(g_supply.meta_left);
-    if (g_supply.meta == nullptr) die("loam: no memory for metadata\n");
-  }
+  if (g_supply.meta_left < bytes) die("loam: no memory for metadata\n");
   char* p = g_supply.meta;
   g_supply.meta += bytes, g_supply.meta_left -= bytes;
   return p;
@@ -160,11 +163,20 @@ inline size_t span_slices(size_t size) {
 }
 inline SpanBase* find_span(const void* p) {
   const size_t i = (reinterpret_cast<uintptr_t>(p) - g_map.base) >> kSliceShift;
-  return UNLIKELY(i >= kSlices) ? nullptr : g_map.table[i];
+  if (UNLIKELY(i >= kSlices) || g_map.table[i] == 0) return nullptr;
+  return reinterpret_cast<SpanBase*>(reinterpret_cast<char*>(g_map.table) + g_map.table[i]);
+}
+// For a slice inside the window: the record, or something without an owner.
+template <class Span>
+__attribute__((always_inline)) inline Span* record_at(size_t slice) {
+  const uint32_t* table = g_map.table;
+  return reinterpret_cast<Span*>(reinterpret_cast<uintptr_t>(table) + table[slice]);
 }
 inline void enter_map(SpanBase* s) {
   const size_t i = (reinterpret_cast<uintptr_t>(s->start) - g_map.base) >> kSliceShift;
-  for (size_t k = 0; k < s->bytes_slices; ++k) g_map.table[i + k] = s;
+  const auto distance =
+      static_cast<uint32_t>(reinterpret_cast<char*>(s) - reinterpret_cast<char*>(g_map.table));
+  for (size_t k = 0; k < s->bytes_slices; ++k) g_map.table[i + k] = distance;
 }
 template <class Span>
 Span* new_span(Heap* owner, unsigned cls) {

@@ -23,6 +23,7 @@
 
 #include "micro/operations.hpp"
 #include "tool/bench/allocators.hpp"
+#include "tool/model/failure.hpp"
 
 namespace {
 
@@ -209,7 +210,7 @@ int main(int argc, char** argv) {
         report(allocator, *operation, count(allocator, *operation, arguments.units), loop_count);
       }
     }
-  } catch (const loam::tool::bench::SetupError& error) {
+  } catch (const loam::tool::Failure& error) {
     std::fprintf(stderr, "icount: %s\n", error.what());
     return kSetupFailed;
   }

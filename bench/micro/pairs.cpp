@@ -18,6 +18,7 @@
 
 #include "micro/operations.hpp"
 #include "tool/bench/allocators.hpp"
+#include "tool/model/failure.hpp"
 
 namespace {
 
@@ -190,7 +191,7 @@ int main(int argc, char** argv) {
     for (const Operation* operation : arguments.chosen) {
       if (!measure(*operation, arguments)) return kMeasureFailed;
     }
-  } catch (const loam::tool::bench::SetupError& error) {
+  } catch (const loam::tool::Failure& error) {
     std::fprintf(stderr, "pairs: %s\n", error.what());
     return kSetupFailed;
   }

@@ -10,10 +10,14 @@
 #include <filesystem>
 #include <sstream>
 
+#include "tool/model/failure.hpp"
+
 namespace loam::tool::bench {
 namespace {
 
 namespace fs = std::filesystem;
+
+Failure missing(const std::string& message) { return {kExitUsage, message}; }
 
 struct Peer {
   const char* name;
@@ -35,8 +39,8 @@ std::string find_loam() {
   const std::string path = find_beside(
       {"../lib/libloam.so", "../lib/x86_64-linux-gnu/libloam.so", "../lib/aarch64-linux-gnu/libloam.so"});
   if (path.empty()) {
-    throw SetupError("libloam.so is missing: build or install it (looked in ../lib beside " +
-                     executable_directory() + ")");
+    throw missing("libloam.so is missing: build or install it (looked in ../lib beside " +
+                  executable_directory() + ")");
   }
   return path;
 }
@@ -45,7 +49,7 @@ std::string find_loam() {
 std::string find_glibc() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<void*>(&gnu_get_libc_version), &info) == 0 || info.dli_fname == nullptr) {
-    throw SetupError("cannot find the path of libc.so.6 (is this executable linked statically?)");
+    throw missing("cannot find the path of libc.so.6 (is this executable linked statically?)");
   }
   return fs::canonical(info.dli_fname).string();
 }
@@ -55,7 +59,7 @@ std::string find_peer(const Peer& peer) {
     const fs::path path = fs::path(directory) / peer.soname;
     if (fs::exists(path)) return path.string();
   }
-  throw SetupError(std::string(peer.soname) + " is missing: install the Debian package " + peer.package);
+  throw missing(std::string(peer.soname) + " is missing: install the Debian package " + peer.package);
 }
 
 Allocator known(const std::string& name) {
@@ -64,7 +68,7 @@ Allocator known(const std::string& name) {
   for (const Peer& peer : kPeers) {
     if (name == peer.name) return {name, find_peer(peer), false};
   }
-  throw SetupError("unknown allocator \"" + name + "\": give its library as " + name + "=PATH");
+  throw missing("unknown allocator \"" + name + "\": give its library as " + name + "=PATH");
 }
 
 }  // namespace
@@ -72,7 +76,7 @@ Allocator known(const std::string& name) {
 std::string executable_directory() {
   std::array<char, PATH_MAX> buffer{};
   const ssize_t length = readlink("/proc/self/exe", buffer.data(), buffer.size() - 1);
-  if (length <= 0) throw SetupError("cannot read /proc/self/exe: is /proc mounted?");
+  if (length <= 0) throw missing("cannot read /proc/self/exe: is /proc mounted?");
   return fs::path(std::string(buffer.data(), static_cast<std::size_t>(length))).parent_path().string();
 }
 
@@ -96,24 +100,22 @@ std::vector<Allocator> parse_allocators(const std::string& list) {
   while (std::getline(stream, item, ',')) {
     const std::size_t equals = item.find('=');
     const std::string name = item.substr(0, equals);
-    if (name.empty()) throw SetupError("empty name in the list of allocators \"" + list + "\"");
+    if (name.empty()) throw missing("empty name in the list of allocators \"" + list + "\"");
     for (const Allocator& other : allocators) {
-      if (other.name == name) throw SetupError("allocator \"" + name + "\" is named twice");
+      if (other.name == name) throw missing("allocator \"" + name + "\" is named twice");
     }
     if (equals == std::string::npos) {
       allocators.push_back(known(name));
       continue;
     }
     const std::string path = item.substr(equals + 1);
-    if (!fs::is_regular_file(path)) throw SetupError("allocator " + name + ": no file \"" + path + "\"");
+    if (!fs::is_regular_file(path)) throw missing("allocator " + name + ": no file \"" + path + "\"");
     allocators.push_back({name, fs::canonical(path).string(), name.starts_with("loam")});
   }
-  if (allocators.empty()) throw SetupError("the list of allocators is empty");
+  if (allocators.empty()) throw missing("the list of allocators is empty");
   return allocators;
 }
 
-void preload(const Allocator& allocator) {
-  setenv("LD_PRELOAD", allocator.library.c_str(), 1);
-}
+void preload(const Allocator& allocator) { setenv("LD_PRELOAD", allocator.library.c_str(), 1); }
 
 }  // namespace loam::tool::bench

@@ -1,10 +1,9 @@
 // The contestants of a benchmark: which shared libraries serve malloc, and where they lie on this machine.
 //
-// Invariant: a list that was returned names files that exist; a library that cannot be found is an error that
+// Whatever is missing is a Failure with status 2. Invariant: a list that was returned names files that exist; a library that cannot be found is an error that
 // tells which Debian package brings it, never a contestant that silently runs on another malloc.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,12 +13,6 @@ struct Allocator {
   std::string name;
   std::string library;  // absolute path, preloaded
   bool ours = false;
-};
-
-// The reason why a benchmark cannot start; what() is one sentence for the user.
-class SetupError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
 };
 
 // Directory of the running executable.

@@ -1,0 +1,270 @@
+// loam-stack-heap: the same object as a local array, by alloca and by malloc, over sizes and lifetimes; one JSON array on
+// standard output. Run it with the malloc to be measured preloaded.
+//
+// Time and faults are measured over whole passes, the first one included; kernel calls are counted in a forked child whose
+// system calls the parent watches, so that counting does not disturb the time.
+#include <alloca.h>
+#include <linux/perf_event.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+namespace {
+
+constexpr int kDepth = 16;
+constexpr std::size_t kStackBudget = std::size_t{4} << 20U;
+constexpr double kPassSeconds = 0.02;
+
+inline void touch(void* object, std::size_t size) {
+  auto* bytes = static_cast<char*>(object);
+  for (std::size_t i = 0; i < size; i += 64) bytes[i] = static_cast<char>(i);
+  asm volatile("" : : "r"(object) : "memory");
+}
+
+// An array's size is known when the program is compiled: one function for each size.
+template <std::size_t kSize>
+[[gnu::noinline]] void nest_array(int depth) {
+  std::array<char, kSize> object;
+  touch(object.data(), kSize);
+  if (depth > 1) nest_array<kSize>(depth - 1);
+  asm volatile("" : : "r"(object.data()) : "memory");
+}
+
+[[gnu::noinline]] void nest_alloca(std::size_t size, int depth) {
+  void* object = alloca(size);
+  touch(object, size);
+  if (depth > 1) nest_alloca(size, depth - 1);
+  asm volatile("" : : "r"(object) : "memory");
+}
+
+[[gnu::noinline]] void nest_malloc(std::size_t size, int depth) {
+  void* object = std::malloc(size);
+  if (object == nullptr) std::abort();
+  touch(object, size);
+  if (depth > 1) nest_malloc(size, depth - 1);
+  std::free(object);
+}
+
+[[gnu::noinline]] void* make(std::size_t size) {
+  void* object = std::malloc(size);
+  if (object == nullptr) std::abort();
+  touch(object, size);
+  return object;
+}
+
+void outlive_malloc(std::size_t size, int depth) {
+  std::array<void*, kDepth> objects{};
+  for (int i = 0; i < depth; ++i) objects[static_cast<std::size_t>(i)] = make(size);
+  for (int i = 0; i < depth; ++i) std::free(objects[static_cast<std::size_t>(i)]);
+}
+
+struct Size {
+  std::size_t bytes;
+  void (*array)(int depth);
+};
+
+constexpr std::array kSizes{
+    Size{16, nest_array<16>},       Size{64, nest_array<64>},           Size{256, nest_array<256>},
+    Size{1024, nest_array<1024>},   Size{4096, nest_array<4096>},       Size{16384, nest_array<16384>},
+    Size{65536, nest_array<65536>}, Size{1048576, nest_array<1048576>},
+};
+
+enum class Placement { kArray, kAlloca, kMalloc };
+constexpr std::array kPlacementNames{"array", "alloca", "malloc"};
+enum class Lifetime { kCall, kNested, kOutliving };
+constexpr std::array kLifetimeNames{"call", "nested", "outliving"};
+
+struct Case {
+  Placement placement;
+  Lifetime lifetime;
+  Size size;
+
+  int depth() const { return lifetime == Lifetime::kCall ? 1 : kDepth; }
+
+  void run(long passes) const {
+    for (long i = 0; i < passes; ++i) {
+      if (lifetime == Lifetime::kOutliving) {
+        outlive_malloc(size.bytes, depth());
+      } else if (placement == Placement::kArray) {
+        size.array(depth());
+      } else if (placement == Placement::kAlloca) {
+        nest_alloca(size.bytes, depth());
+      } else {
+        nest_malloc(size.bytes, depth());
+      }
+    }
+  }
+
+  // Why this case cannot be, or nullptr.
+  const char* obstacle() const {
+    if (placement == Placement::kMalloc) return nullptr;
+    if (lifetime == Lifetime::kOutliving) return "the object ends with its function";
+    if (size.bytes * static_cast<std::size_t>(depth()) > kStackBudget)
+      return "needs more stack than is safe by default";
+    return nullptr;
+  }
+};
+
+double now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+long minor_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+// Last-level cache misses of this process; closed (-1) where the machine has no such counter.
+class MissCounter {
+ public:
+  MissCounter() {
+    perf_event_attr attributes{};
+    attributes.type = PERF_TYPE_HARDWARE;
+    attributes.size = sizeof attributes;
+    attributes.config = PERF_COUNT_HW_CACHE_MISSES;
+    attributes.exclude_kernel = 1;
+    descriptor_ =
+        static_cast<int>(syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC));
+    if (descriptor_ < 0) error_ = errno;
+  }
+  bool works() const { return descriptor_ >= 0; }
+  const char* reason() const { return std::strerror(error_); }
+  std::uint64_t read_now() const {
+    std::uint64_t count = 0;
+    return read(descriptor_, &count, sizeof count) == sizeof count ? count : 0;
+  }
+
+ private:
+  int descriptor_ = -1;
+  int error_ = 0;
+};
+
+constexpr long kMarkDescriptor = -77;  // close() of it does nothing; the watching parent knows it
+constexpr long kCountedPasses = 1000;
+
+bool is_memory_call(long number) {
+  return number == SYS_brk || number == SYS_mmap || number == SYS_munmap || number == SYS_mremap ||
+         number == SYS_madvise;
+}
+
+// Counts the child's memory calls between its two marks. Each call stops twice, on entry and on return.
+long watch(pid_t child) {
+  long count = 0;
+  int marks = 0;
+  bool is_entry = true;
+  int status = 0;
+  waitpid(child, &status, 0);
+  ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+  while (marks < 2) {
+    if (ptrace(PTRACE_SYSCALL, child, nullptr, nullptr) != 0 || waitpid(child, &status, 0) != child)
+      return -1;
+    if (!WIFSTOPPED(status)) return -1;
+    if (WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
+    if (is_entry) {
+      user_regs_struct registers{};
+      ptrace(PTRACE_GETREGS, child, nullptr, &registers);
+      const long number = static_cast<long>(registers.orig_rax);
+      if (number == SYS_close && static_cast<int>(registers.rdi) == kMarkDescriptor) ++marks;
+      if (marks == 1 && is_memory_call(number)) ++count;
+    }
+    is_entry = !is_entry;
+  }
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  return count;
+}
+
+double kernel_calls_per_thousand(const Case& test) {
+  const long passes = std::max(kCountedPasses / test.depth(), 1L);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
+    std::raise(SIGSTOP);
+    syscall(SYS_close, kMarkDescriptor);
+    test.run(passes);
+    syscall(SYS_close, kMarkDescriptor);
+    _exit(0);
+  }
+  const long count = watch(child);
+  if (count < 0) {
+    std::fprintf(stderr, "loam-stack-heap: watching system calls is refused (ptrace)\n");
+    std::exit(1);
+  }
+  return 1000.0 * static_cast<double>(count) / static_cast<double>(passes * test.depth());
+}
+
+void print_measured(const Case& test, const MissCounter& misses) {
+  const long faults_before = minor_faults();
+  const std::uint64_t misses_before = misses.works() ? misses.read_now() : 0;
+  long passes = 1;
+  long total = 0;
+  double best = 0;
+  const double start = now();
+  while (now() - start < kPassSeconds) {
+    const double pass_start = now();
+    test.run(passes);
+    const double each = (now() - pass_start) / static_cast<double>(passes);
+    best = total == 0 ? each : std::min(best, each);
+    total += passes;
+    passes = std::min(passes * 2, 4096L);
+  }
+  const double objects = static_cast<double>(total * test.depth());
+  std::printf("\"reason\":null,\"ns\":%.3f,\"minor_faults\":%.4f,", best * 1e9 / test.depth(),
+              1000.0 * static_cast<double>(minor_faults() - faults_before) / objects);
+  if (misses.works()) {
+    std::printf("\"cache_misses\":%.3f,",
+                1000.0 * static_cast<double>(misses.read_now() - misses_before) / objects);
+  } else {
+    std::printf("\"cache_misses\":null,\"cache_reason\":\"perf_event_open: %s\",", misses.reason());
+  }
+  std::fflush(stdout);
+  std::printf("\"kernel_calls\":%.4f}", kernel_calls_per_thousand(test));
+}
+
+void print_case(const Case& test, const MissCounter& misses, bool is_first) {
+  std::printf("%s{\"placement\":\"%s\",\"lifetime\":\"%s\",\"size\":%zu,", is_first ? "[" : ",\n",
+              kPlacementNames[static_cast<std::size_t>(test.placement)],
+              kLifetimeNames[static_cast<std::size_t>(test.lifetime)], test.size.bytes);
+  if (const char* obstacle = test.obstacle()) {
+    std::printf("\"reason\":\"%s\"}", obstacle);
+  } else {
+    print_measured(test, misses);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1) {
+    std::fprintf(stderr, "Usage: LD_PRELOAD=LIBRARY %s\nPrints the figures as a JSON array.\n", argv[0]);
+    return std::strcmp(argv[1], "--help") == 0 ? 0 : 2;
+  }
+  const MissCounter misses;
+  bool is_first = true;
+  for (const Lifetime lifetime : {Lifetime::kCall, Lifetime::kNested, Lifetime::kOutliving}) {
+    for (const Size& size : kSizes) {
+      for (const Placement placement : {Placement::kArray, Placement::kAlloca, Placement::kMalloc}) {
+        print_case({placement, lifetime, size}, misses, is_first);
+        is_first = false;
+      }
+    }
+  }
+  std::printf("]\n");
+  return 0;
+}

@@ -1,0 +1,120 @@
+// `loam bench`: loam's malloc against the others over a fixed list of programs and workloads.
+
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "tool/bench/contest.hpp"
+#include "tool/bench/report.hpp"
+#include "tool/commands/commands.hpp"
+#include "tool/commands/output_options.hpp"
+#include "tool/render/text.hpp"
+
+namespace loam::tool {
+namespace {
+
+constexpr int kDefaultRounds = 3;
+
+struct BenchOptions {
+  OutputOptions output;
+  std::string allocators = "loam,glibc,jemalloc,mimalloc,tcmalloc";
+  std::string only;
+  std::string cache;
+  int rounds = kDefaultRounds;
+  bool is_quick = false;
+};
+
+// The scratch directory goes however the command ends.
+struct PlacesOfRun {
+  bench::Places places;
+  explicit PlacesOfRun(const std::string& cache) : places(bench::find_places(cache)) {}
+  ~PlacesOfRun() { bench::leave_places(places); }
+  PlacesOfRun(const PlacesOfRun&) = delete;
+  PlacesOfRun& operator=(const PlacesOfRun&) = delete;
+};
+
+void show_progress(std::size_t done, std::size_t all, const std::string& what) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  constexpr std::size_t kWidth = 30;
+  const std::size_t filled = all == 0 ? kWidth : done * kWidth / all;
+  const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
+  std::fprintf(stderr, "\r[%s] %zu/%zu %-50.50s", bar.c_str(), done, all, what.c_str());
+  if (done == all) std::fprintf(stderr, "\r%*s\r", 100, "");
+}
+
+void run_contest(const BenchOptions& options) {
+  const auto allocators = bench::parse_allocators(options.allocators);
+  const PlacesOfRun run(options.cache);
+  const auto rows = bench::load_rows(run.places, options.only);
+  const int rounds = options.is_quick ? 1 : options.rounds;
+  const bench::Contest contest = bench::hold_contest(rows, allocators, rounds, run.places, show_progress);
+  write_output(options.output.output, stdout,
+               options.output.json() ? bench::contest_json(contest) : bench::contest_text(contest));
+}
+
+void run_stack_heap(const BenchOptions& options) {
+  const auto allocators = bench::parse_allocators(options.allocators);
+  const PlacesOfRun run(options.cache);
+  const bench::StackHeap result = bench::run_stack_heap(allocators, run.places);
+  write_output(options.output.output, stdout,
+               options.output.json() ? bench::stack_heap_json(result) : bench::stack_heap_text(result));
+}
+
+void add_common(CLI::App& command, BenchOptions& options) {
+  command
+      .add_option("--allocators", options.allocators,
+                  "Contestants, by commas: loam, glibc, jemalloc, mimalloc, tcmalloc, or NAME=LIBRARY")
+      ->type_name("LIST");
+  options.output.add_to(command, "standard output");
+}
+
+void register_stack_heap(CLI::App& parent) {
+  CLI::App* command =
+      parent.add_subcommand("stack-heap", "Compare local arrays, alloca and malloc for the same objects");
+  auto options = std::make_shared<BenchOptions>();
+  add_common(*command, *options);
+  command->footer(
+      "Time, page faults, kernel calls and (where the machine counts them) cache misses, by size and "
+      "lifetime.\n\n"
+      "Exit status: 0 measured, 1 a run failed, 2 wrong usage or something is missing.\n\n"
+      "Example:\n"
+      "  loam bench stack-heap --allocators loam,glibc");
+  command->callback([options] { run_stack_heap(*options); });
+}
+
+}  // namespace
+
+void register_bench(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("bench", "Measure loam against other mallocs over programs and workloads");
+  auto options = std::make_shared<BenchOptions>();
+  add_common(*command, *options);
+  command->add_option("--rounds", options->rounds, "Times that every row is run under every contestant")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_flag("--quick", options->is_quick, "One round: under three minutes, not for conclusions");
+  command->add_option("--only", options->only, "Only the rows whose name contains TEXT")->type_name("TEXT");
+  command
+      ->add_option("--cache", options->cache, "Where generated inputs are kept (default ~/.cache/loam/bench)")
+      ->type_name("DIRECTORY");
+  command->footer(
+      "Runs are interleaved in rotating order; reported are medians, ratios to glibc and geomeans. glibc is "
+      "measured\n"
+      "twice: what its two copies differ by is the noise, and only beyond it a row counts as lost. Nothing "
+      "of the\n"
+      "user's environment reaches the programs. The dynamic linker's own record proves who serves malloc.\n\n"
+      "Exit status: 0 measured, 1 a run failed or was served by the wrong malloc, 2 wrong usage or something "
+      "is missing.\n\n"
+      "Examples:\n"
+      "  loam bench --quick\n"
+      "  loam bench --only python --rounds 5\n"
+      "  loam bench --allocators glibc,mine=/opt/lib/libmine.so --format json --output result.json");
+  register_stack_heap(*command);
+  command->callback([command, options] {
+    if (command->get_subcommands().empty()) run_contest(*options);
+  });
+}
+
+}  // namespace loam::tool
