@@ -36,7 +36,7 @@ namespace candidate {
 
 constexpr int kBeat = 256;
 constexpr bool kMark = FORM == FORM_MARK;
-inline uint64_t g_no_bits[33];  // the empty heap's word (always 0) with a base beside it
+inline uint64_t g_no_bits[33];  // the empty heap's word (always 0) with what lies beside a word
 
 struct Bin {
   uint64_t* word = g_no_bits;
@@ -117,11 +117,27 @@ inline void set_visible(Heap* h) {
   if (kMark) *const_cast<Heap* volatile*>(&t_heap) = h;
 }
 
+#if FORM == FORM_TWO
+// The word ran out: its freed blocks are moved to it and the lowest is handed out. Once taken by the cmpxchg they
+// are this call's alone, whatever a handler does before they are set in the word.
+__attribute__((noinline)) void* take_freed(uint64_t* word, uint64_t size, size_t n) {
+  uint64_t* freed = word + 32;
+  uint64_t m = load(freed);
+  if (m == 0) return malloc_slow(n);
+  bool same;
+  asm volatile("cmpxchgq %3, %1" : "=@ccz"(same), "+m"(*freed), "+a"(m) : "r"(uint64_t{0}) : "memory");
+  if (!same) return malloc_slow(n);
+  asm volatile("orq %1, %0" : "+m"(*word) : "r"(m & (m - 1)) : "memory", "cc");
+  return *reinterpret_cast<char**>(word + 16) + static_cast<uint64_t>(__builtin_ctzl(m)) * size;
+}
+#else
+void* take_freed(uint64_t*, uint64_t, size_t);
+#endif
 __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
   set_visible(&g_empty);
   uint64_t* word = __atomic_load_n(&bin->word, __ATOMIC_RELAXED);
   const uint64_t m = load(word);
-  if (UNLIKELY(m == 0)) return set_visible(h), malloc_slow(n);
+  if (UNLIKELY(m == 0)) return set_visible(h), FORM == FORM_TWO ? take_freed(word, bin->size, n) : malloc_slow(n);
   uint64_t i;
   asm("rep bsf %1, %0" : "=r"(i) : "r"(m) : "cc");  // as the builtin, without its sign extension
   if (UNLIKELY(!claim(word, m, i))) return set_visible(h), malloc_slow(n);
@@ -136,30 +152,17 @@ __attribute__((noinline)) void* malloc_medium(size_t n) {
 }
 
 #if FORM == FORM_TWO
-// Moves some of the span's freed blocks, so that a steady pair does not walk through more memory than it must; the
-// lowest word first, because it is the one most likely to be warm and the one that keeps the heap dense.
-void replenish(Span* s) {
-  for (unsigned k = 0; k < 16; ++k) {
-    if (s->freed[k] == 0) continue;
-    uint64_t left = 0;
-    if (s->size > 128) {
-      left = s->freed[k];
-      for (size_t n = 0; n < 16 || n * s->size < 8192; ++n) left &= left - 1;
-    }
-    s->bits[k] = s->freed[k] & ~left;
-    s->freed[k] = left;
-    return;
-  }
+bool replenish(uint64_t* word) {
+  uint64_t* freed = word + 32;
+  *word = *freed, *freed = 0;
+  return *word != 0;
 }
 #else
-void replenish(Span*) {}
+bool replenish(uint64_t*) { return false; }
 #endif
 bool fill(Bin* bin, Span* s) {  // points the bin at the span's lowest word with a block to hand out
-  for (int round = 0; round < 2; ++round) {
-    for (unsigned k = 0; k < 16; ++k)
-      if (s->bits[k] != 0) return bin->size = s->size, bin->word = &s->bits[k], true;
-    replenish(s);
-  }
+  for (unsigned k = 0; k < 16; ++k)
+    if (s->bits[k] != 0 || replenish(&s->bits[k])) return bin->size = s->size, bin->word = &s->bits[k], true;
   return bin->word = g_no_bits, false;
 }
 Span* take_span(Heap* h, unsigned cls) {

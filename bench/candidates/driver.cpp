@@ -1,6 +1,8 @@
 // Measures whatever malloc is preloaded. `driver count` prints instructions per malloc and free pair,
 // exactly, by single-stepping a child; `driver time` prints nanoseconds an operation: minimum and median of
-// many short repetitions. Output: one "name value value" line a row; for count: minimum and mean, for time:
+// many short repetitions. `driver run LIBRARY COMMAND...` runs a program under the library and writes its CPU
+// seconds and peak RSS in MB to stderr: a small parent, because a peak counts the memory of the forking process.
+// Output: one "name value value" line a row; for count: minimum and mean, for time:
 // minimum and median.
 #include <signal.h>
 #include <stddef.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -158,8 +161,25 @@ static void cold(size_t n) {
   }
 }
 
+static int run(const char* library, char** command) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (*library != 0) setenv("LD_PRELOAD", library, 1);
+    execvp(command[0], command);
+    _exit(127);
+  }
+  int status = 0;
+  rusage used;
+  if (wait4(child, &status, 0, &used) != child || status != 0) return 1;
+  const auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  fprintf(stderr, "%.4f %.2f\n", seconds(used.ru_utime) + seconds(used.ru_stime),
+          static_cast<double>(used.ru_maxrss) / 1024);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   const char* mode = argc > 1 ? argv[1] : "";
+  if (argc > 3 && strcmp(mode, "run") == 0) return run(argv[2], argv + 3);
   if (argc > 2) g_only = argv[2];
   if (strcmp(mode, "count") == 0) {
     for (const size_t n : {16, 64, 256, 1024, 4096, 32768})

@@ -1,6 +1,7 @@
 """Generates the inputs of the benchmark's programs, always the same ones: make_inputs.py KIND DIRECTORY."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -52,6 +53,7 @@ def make_rules(directory):
 def make_repository(directory):
     """A history of 1,200 commits over 60 files, written by git fast-import."""
     repository = os.path.join(directory, "history.git")
+    shutil.rmtree(repository, ignore_errors=True)
     subprocess.run(["git", "init", "-q", "--bare", repository], check=True)
     source = numbers(11)
     files = {"src/part%d/file%d.txt" % (number % 6, number): ["line %d of %d" % (k, number) for k in range(160)]

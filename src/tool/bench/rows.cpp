@@ -61,7 +61,6 @@ void prepare(const Places& places, const std::string& kind) {
       std::hash<std::string>{}(content_of(script) + content_of(script.parent_path() / "heavy.cpp")));
   const fs::path stamp = fs::path(places.cache) / (kind + ".made");
   if (content_of(stamp) == wanted) return;
-  fs::remove_all(fs::path(places.cache) / "history.git");
   const std::vector<std::string> command{"/usr/bin/python3", script.string(), kind, places.cache};
   if (!fs::exists(command[0]))
     throw Failure(kExitUsage, "python3 is missing: install the Debian package python3");
