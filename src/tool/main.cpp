@@ -79,6 +79,19 @@ void check_command(const CLI::App& app, const std::vector<std::string>& argument
   }
 }
 
+// With prefix_command() CLI11 takes an option that it does not know for the beginning of the program.
+void refuse_unknown(const CLI::App& command, const std::vector<std::string>& arguments) {
+  if (!command.get_prefix_command() || arguments.empty() || arguments.front() != command.get_name()) return;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string name = arguments[i].substr(0, arguments[i].find('='));
+    if (command.get_option_no_throw(name) == nullptr) {
+      throw Failure(kExitUsage,
+                    fmt::format("unknown option '{}'; see 'loam {} --help'", name, command.get_name()));
+    }
+    if (takes_next(command, arguments[i])) ++i;
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"loam: the memory system of a native program", "loam"};
   app.set_version_flag("--version", "loam " LOAM_VERSION);
@@ -99,7 +112,7 @@ int run(int argc, char** argv) {
   register_run(app);
   register_stats(app);
   register_doctor(app);
-  if (register_bench != nullptr) register_bench(app);
+  register_bench(app);
   register_generate(app);
 
   std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -107,6 +120,7 @@ int run(int argc, char** argv) {
   cut_program(app, arguments);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
   try {
+    for (const CLI::App* command : app.get_subcommands({})) refuse_unknown(*command, arguments);
     app.parse(reversed);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitClean : kExitUsage;

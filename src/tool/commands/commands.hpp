@@ -15,7 +15,7 @@ namespace loam::tool {
 void register_run(CLI::App& app);
 void register_stats(CLI::App& app);
 void register_doctor(CLI::App& app);
-[[gnu::weak]] void register_bench(CLI::App& app);
+void register_bench(CLI::App& app);
 
 // Adds the hidden `--generate man|bash|zsh|fish|markdown`, which prints documentation made from the app
 // itself.

@@ -57,8 +57,11 @@ void check_executable(const std::string& path) {
 std::string script_interpreter(const std::string& path) {
   const auto head = read_file(path, 1);
   if (!head || head->size() < 2) return {};
-  if (!head->starts_with("#!"))
-    return "/bin/sh";  // what execvp does with a file that the kernel does not know
+  if (head->starts_with("\177ELF")) {
+    throw Failure(kExitNotExecutable, fmt::format("cannot run '{}': it is a damaged ELF file", path));
+  }
+  // What execvp does with a file that the kernel does not know.
+  if (!head->starts_with("#!")) return "/bin/sh";
   std::string_view line = std::string_view(*head).substr(2);
   line = trim(line.substr(0, line.find('\n')));
   const std::string interpreter(line.substr(0, line.find_first_of(" \t")));

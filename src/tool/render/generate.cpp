@@ -22,6 +22,12 @@ std::vector<const CLI::Option*> options_of(const CLI::App& app) {
   });
 }
 
+// The name of the value, without what CLI11 adds for a range.
+std::string type_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  return type.substr(0, type.find(":INT in"));
+}
+
 bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
 // "--format text|json", as it is typed.
@@ -29,7 +35,7 @@ std::string spelled(const CLI::Option& option) {
   std::string out;
   for (const std::string& name : option.get_snames()) out += fmt::format("-{}, ", name);
   out += "--" + option.get_lnames().front();
-  const std::string type = option.get_type_name();
+  const std::string type = type_of(option);
   const bool named = takes_value(option) || type.starts_with('[');
   if (!named || type.empty()) return out;
   return out + (type.starts_with('[') ? "" : " ") + type;
@@ -38,7 +44,7 @@ std::string spelled(const CLI::Option& option) {
 // The words a value can have, if its type name lists them: "mmap|sbrk|file:PATH" -> "mmap sbrk file:".
 std::vector<std::string> choices(const CLI::Option& option) {
   std::vector<std::string> words;
-  const std::string type = option.get_type_name();
+  const std::string type = type_of(option);
   if (type.find('|') == std::string::npos) return words;
   std::size_t start = 0;
   while (start <= type.size()) {
@@ -78,6 +84,12 @@ std::string roff_options(const CLI::App& app) {
     out += fmt::format(".TP\n.B {}\n{}\n", roff(spelled(*option)), roff(option->get_description()));
   }
   return out;
+}
+
+std::string roff_command(const CLI::App& command, const std::string& name) {
+  const std::string footer = command.get_footer();
+  return fmt::format(".SS {}\n{}.\n", roff(name), roff(command.get_description())) + roff_options(command) +
+         (footer.empty() ? "" : roff_block(footer));
 }
 
 std::string roff_environment() {
@@ -154,8 +166,10 @@ std::string man_page(const CLI::App& app) {
   }
   out += ".SH OPTIONS\n" + roff_options(app) + ".SH COMMANDS\n";
   for (const CLI::App* command : commands_of(app)) {
-    out += fmt::format(".SS loam {}\n{}.\n", command->get_name(), roff(command->get_description()));
-    out += roff_options(*command) + roff_block(command->get_footer());
+    out += roff_command(*command, "loam " + command->get_name());
+    for (const CLI::App* inner : commands_of(*command)) {
+      out += roff_command(*inner, fmt::format("loam {} {}", command->get_name(), inner->get_name()));
+    }
   }
   return out + roff_environment() + ".SH NOTES\n" + roff_block(app.get_footer());
 }
@@ -240,14 +254,20 @@ std::string markdown_tables(const CLI::App& app) {
     for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
     return text;
   };
+  const auto section = [&](const CLI::App& command, const std::string& name) {
+    std::string text = fmt::format("### `{}`\n\n{}.\n\n| option | meaning |\n| --- | --- |\n", name,
+                                   command.get_description());
+    for (const CLI::Option* option : options_of(command)) {
+      text += fmt::format("| `{}` | {} |\n", cell(spelled(*option)), cell(option->get_description()));
+    }
+    return text + "\n";
+  };
   std::string out;
   for (const CLI::App* command : commands_of(app)) {
-    out += fmt::format("### `loam {}`\n\n{}.\n\n| option | meaning |\n| --- | --- |\n", command->get_name(),
-                       command->get_description());
-    for (const CLI::Option* option : options_of(*command)) {
-      out += fmt::format("| `{}` | {} |\n", cell(spelled(*option)), cell(option->get_description()));
-    }
-    out += "\n";
+    const std::string name = "loam " + command->get_name();
+    out += section(*command, name);
+    for (const CLI::App* inner : commands_of(*command))
+      out += section(*inner, name + " " + inner->get_name());
   }
   out += "### `LOAM_OPTIONS`\n\n| key | values | default | meaning |\n| --- | --- | --- | --- |\n";
   for (const options::Option& rule : options::kOptions) {

@@ -1,0 +1,147 @@
+"""Exit statuses, signals and the environment of the program that is run."""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import support
+from support import FAKE, LOAM, loam, run_fake
+
+
+class Status(unittest.TestCase):
+    def test_status_is_passed_on(self):
+        for status in (0, 1, 2, 99, 125, 255):
+            for options in ((), ("--stats",)):
+                done = run_fake("sh", "-c", f"exit {status}", options=options)
+                self.assertEqual(done.returncode, status, done)
+
+    def test_signal_is_passed_on(self):
+        for number in (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
+            done = run_fake("sh", "-c", f"kill -{int(number)} $$")
+            self.assertEqual(done.returncode, -number, done)
+
+    def test_shell_sees_the_usual_number(self):
+        done = subprocess.run(["sh", "-c", f"{LOAM} run --library {FAKE} -- sh -c 'kill -9 $$'; echo $?"],
+                              capture_output=True, text=True, env=support.plain_environment())
+        self.assertEqual(done.stdout, "137\n")
+
+    def test_usage(self):
+        for arguments in (("run",), ("run", "--"), ("run", "--no-such-flag", "--", "true"), ("no-such-command",), (),
+                          ("run", "--source", "tape", "--", "true"), ("run", "--format", "xml", "--", "true"),
+                          ("run", "--purge-delay-ms", "soon", "--", "true"), ("stats",), ("stats", "x"),
+                          ("stats", "-3"), ("run", "--format", "json", "--", "true"),
+                          ("run", "--no-follow", "--", "true"), ("doctor", "--format", "yaml"),
+                          ("run", "--source", "file:", "--", "true"), ("--generate", "pdf")):
+            done = loam(*arguments)
+            self.assertEqual(done.returncode, 2, (arguments, done))
+            self.assertTrue(done.stderr.startswith("loam: "), (arguments, done.stderr))
+            self.assertEqual(done.stdout, "", arguments)
+
+    def test_bad_options_in_the_environment(self):
+        done = run_fake("true", env=support.plain_environment(LOAM_OPTIONS="source=mmap:colour=1"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("LOAM_OPTIONS: unknown option 'colour'", done.stderr)
+
+    def test_the_program_keeps_its_own_options(self):
+        show = "import sys; print(sys.argv[1:])"
+        for separator in (["--"], []):
+            done = loam("run", "--library", FAKE, *separator, sys.executable, "-c", show, "--stats", "--", "run")
+            self.assertEqual(done.stdout, "['--stats', '--', 'run']\n", done)
+        done = loam("run", "--library=" + FAKE, "echo", "doctor")
+        self.assertEqual(done.stdout, "doctor\n", done)
+
+    def test_environment(self):
+        env = support.plain_environment(LD_PRELOAD="libm.so.6", LOAM_OPTIONS="verbose=0")
+        done = run_fake("sh", "-c", "echo $LD_PRELOAD; echo $LOAM_OPTIONS", env=env,
+                        options=("--source", "file:/tmp/a:b=c", "--purge-delay-ms=7"))
+        preload, options = done.stdout.splitlines()
+        self.assertEqual(preload, f"{FAKE}:libm.so.6")
+        self.assertEqual(options, "verbose=0:source=file:/tmp/a\\:b=c:purge_delay_ms=7")
+
+    def test_no_counter_file_is_left(self):
+        before = set(os.listdir("/dev/shm"))
+        run_fake("true", options=("--stats",))
+        run_fake("sh", "-c", "kill -9 $$", options=("--stats",))
+        left = {name for name in set(os.listdir("/dev/shm")) - before if name.startswith("loam-counters")}
+        self.assertEqual(left, set())
+
+    def test_a_stale_counter_file_is_removed(self):
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        stale = pathlib.Path(f"/dev/shm/loam-counters-{gone.pid}-abcdef")
+        stale.write_text("")
+        kept = pathlib.Path(f"/dev/shm/loam-counters-{os.getpid()}-abcdef")
+        kept.write_text("")
+        self.addCleanup(kept.unlink)
+        run_fake("true", options=("--stats",))
+        self.assertFalse(stale.exists())
+        self.assertTrue(kept.exists(), "its tool still runs")
+
+    def test_report_file_is_checked_before_the_program_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            mark = pathlib.Path(folder) / "ran"
+            done = run_fake("touch", mark, options=("--stats=/no/such/folder/report",))
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn("cannot write '/no/such/folder/report'", done.stderr)
+            self.assertFalse(mark.exists())
+
+
+class Signals(unittest.TestCase):
+    def start(self, script, **more):
+        process = subprocess.Popen([LOAM, "run", "--library", FAKE, "--", "sh", "-c", script], text=True,
+                                   stdout=subprocess.PIPE, env=support.plain_environment(), **more)
+        self.addCleanup(process.stdout.close)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        return process
+
+    def test_signals_reach_the_program(self):
+        for name in ("TERM", "INT", "HUP", "USR1", "USR2", "QUIT"):
+            process = self.start(f"trap 'echo got {name}; exit 5' {name}; echo ready; while :; do sleep 0.02; done")
+            process.send_signal(getattr(signal, "SIG" + name))
+            self.assertEqual(process.stdout.read(), f"got {name}\n")
+            self.assertEqual(process.wait(20), 5)
+
+    def test_a_signal_of_the_terminal_comes_once(self):
+        """Ctrl-C goes to the whole foreground group; the tool must not add a second one."""
+        import pty
+        pid, terminal = pty.fork()
+        if pid == 0:
+            code = ("import signal, time, sys\nhits = []\nsignal.signal(signal.SIGINT, lambda *_: hits.append(1))\n"
+                    "print('ready', flush=True)\nend = time.monotonic() + 1.0\n"
+                    "while time.monotonic() < end: time.sleep(0.05)\nsys.exit(40 + len(hits))")
+            os.execve(LOAM, [LOAM, "run", "--library", FAKE, "--", sys.executable, "-c", code],
+                      support.plain_environment())
+        seen = b""
+        while b"ready" not in seen:
+            seen += os.read(terminal, 1000)
+        os.write(terminal, b"\x03")
+        _, status = os.waitpid(pid, 0)
+        os.close(terminal)
+        self.assertEqual(os.WEXITSTATUS(status), 41, "the program got the signal exactly once")
+
+    def test_ignored_child_signal(self):
+        """A parent that ignores SIGCHLD leaves it so; the status must arrive all the same."""
+        done = run_fake("sh", "-c", "exit 6",
+                        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual(done.returncode, 6, done)
+
+    def test_the_signal_mask_of_the_program_is_untouched(self):
+        code = "print([l for l in open('/proc/self/status') if l.startswith('SigBlk')][0].split()[1])"
+        done = run_fake(sys.executable, "-c", code)
+        self.assertEqual(int(done.stdout, 16), 0)
+
+    def test_the_tool_ends_with_the_program(self):
+        """A child of the program that lives on does not hold the tool up."""
+        start = time.monotonic()
+        done = subprocess.run([LOAM, "run", "--library", FAKE, "--", "sh", "-c", "sleep 5 & exit 3"],
+                              env=support.plain_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 3)
+        self.assertLess(time.monotonic() - start, 4)
+
+
+if __name__ == "__main__":
+    support.main()
