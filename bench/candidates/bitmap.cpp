@@ -14,7 +14,8 @@
 #define FORM_CMPXCHG 1  // malloc: cmpxchg without lock; free: test, then or on memory
 #define FORM_MARK 2     // both in registers, under a mark
 #define FORM_UNSAFE 3   // both in registers: what signal tolerance costs the others
-#define FORM_TWO 4      // as FORM_CMPXCHG, but free sets bits of a second bitmap, which the slow half moves to the first
+#define FORM_TWO \
+  4  // as FORM_CMPXCHG, but free sets bits of a second bitmap, which the slow half moves to the first
 #ifndef FORM
 #define FORM FORM_TWO
 #endif
@@ -47,11 +48,15 @@ struct Span : SpanBase {
   char* base[16];  // base[k] is the address of block 64 * k and lies 16 words behind bits[k]
 #if FORM == FORM_TWO
   uint64_t freed[16];  // given back and not yet in bits
-  uint64_t* free_bits() { return freed; }
-#else
-  uint64_t* free_bits() { return bits; }
 #endif
+  static const size_t kFreeBits;
+  uint64_t* free_bits() { return reinterpret_cast<uint64_t*>(reinterpret_cast<char*>(this) + kFreeBits); }
 };
+#if FORM == FORM_TWO
+constexpr size_t Span::kFreeBits = offsetof(Span, freed);
+#else
+constexpr size_t Span::kFreeBits = offsetof(Span, bits);
+#endif
 struct Heap : HeapBase {
   Bin bins[kClasses];
   Span* current[kClasses];
@@ -86,12 +91,21 @@ inline bool put(Span* s, uint64_t i) {
   asm volatile("btsq %2, %1" : "=@ccc"(was), "+m"(*s->free_bits()) : "r"(i) : "memory");
   return !was || !DOUBLE_FREE;
 #elif FORM == FORM_CMPXCHG || FORM == FORM_TWO
+  // In assembly for the addressing modes: the compiler computes these addresses apart, in five instructions more.
   uint64_t bit = 0;
-  asm("btsq %1, %0" : "+r"(bit) : "r"(i) : "cc");
-  if (DOUBLE_FREE && UNLIKELY(load(&s->bits[i / 64]) & bit)) return false;
-  uint64_t* word = &s->free_bits()[i / 64];
-  if (FORM == FORM_TWO && DOUBLE_FREE && UNLIKELY(load(word) & bit)) return false;
-  asm volatile("orq %1, %0" : "+m"(*word) : "r"(bit) : "memory", "cc");
+  bool was;
+  asm("btsq %1, %0\n\tshrq $6, %1" : "+r"(bit), "+r"(i) : : "cc");
+  if (DOUBLE_FREE) {
+    asm volatile("testq %1, %c4(%2,%3,8)"
+                 : "=@ccnz"(was) : "r"(bit), "r"(s), "r"(i), "i"(offsetof(Span, bits)) : "memory");
+    if (UNLIKELY(was)) return false;
+  }
+  if (DOUBLE_FREE && FORM == FORM_TWO) {
+    asm volatile("testq %1, %c4(%2,%3,8)"
+                 : "=@ccnz"(was) : "r"(bit), "r"(s), "r"(i), "i"(Span::kFreeBits) : "memory");
+    if (UNLIKELY(was)) return false;
+  }
+  asm volatile("orq %0, %c3(%1,%2,8)" : : "r"(bit), "r"(s), "r"(i), "i"(Span::kFreeBits) : "memory", "cc");
   return true;
 #else
   uint64_t m = load(&s->bits[i / 64]);
@@ -137,7 +151,8 @@ __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
   set_visible(&g_empty);
   uint64_t* word = __atomic_load_n(&bin->word, __ATOMIC_RELAXED);
   const uint64_t m = load(word);
-  if (UNLIKELY(m == 0)) return set_visible(h), FORM == FORM_TWO ? take_freed(word, bin->size, n) : malloc_slow(n);
+  if (UNLIKELY(m == 0))
+    return set_visible(h), FORM == FORM_TWO ? take_freed(word, bin->size, n) : malloc_slow(n);
   uint64_t i;
   asm("rep bsf %1, %0" : "=r"(i) : "r"(m) : "cc");  // as the builtin, without its sign extension
   if (UNLIKELY(!claim(word, m, i))) return set_visible(h), malloc_slow(n);
@@ -197,12 +212,15 @@ void slow_beat(Heap* h, Span* s) {
   if (s->next != s) return;  // current, or already waiting
   s->next = nullptr;
   Span*& last = h->last[s->cls];
-  if (last != nullptr) last->next = s;
-  else h->first[s->cls] = s;
+  if (last != nullptr)
+    last->next = s;
+  else
+    h->first[s->cls] = s;
   last = s;
 }
 void slow_give(Heap* h, Span* s, void* p) {
-  if (!put(s, static_cast<size_t>(static_cast<char*>(p) - s->start) / s->size)) die_block("double", p, s, "free");
+  if (!put(s, static_cast<size_t>(static_cast<char*>(p) - s->start) / s->size))
+    die_block("double", p, s, "free");
   if (--s->budget < 0) slow_beat(h, s);
 }
 // Not analysed by the compiler: a call known not to return would cost the fast path a stack frame.

@@ -45,8 +45,10 @@ constexpr size_t kEmergency = size_t{4} << 20;
 // For sizes above 1 KiB: the three bits below the leading one tell the step within the doubling.
 inline unsigned medium_class_of(size_t n) {
   const size_t r = n - 1;
-  size_t b;
-  asm("bsrq %1, %0" : "=r"(b) : "r"(r) : "cc");  // as 63 - clz, which the compiler turns round twice
+  // As 63 - clz, which the compiler turns round twice. bsr waits for the old value of its destination: without
+  // the copy that is whatever the last free left there, and 4 KiB pairs take 14 to 19 ns instead of 6 to 9.
+  size_t b = r;
+  asm("bsrq %0, %0" : "+r"(b) : : "cc");
   return static_cast<unsigned>(r >> (b - 3)) + static_cast<unsigned>(b) * 8 - 24;
 }
 inline unsigned class_of(size_t n) {  // 1 <= n <= kMediumMax

@@ -171,7 +171,9 @@ static int run(const char* library, char** command) {
   int status = 0;
   rusage used;
   if (wait4(child, &status, 0, &used) != child || status != 0) return 1;
-  const auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  const auto seconds = [](timeval t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
   fprintf(stderr, "%.4f %.2f\n", seconds(used.ru_utime) + seconds(used.ru_stime),
           static_cast<double>(used.ru_maxrss) / 1024);
   return 0;

@@ -143,7 +143,7 @@ void usage(std::FILE* out) {
       "cycle counter around the loop would see it; min, max, mean without the loop.\n"
       "Exit status: 0 counted, 1 the measurement failed, 2 usage or a missing library.\n\n"
       "Example: icount --allocators loam,mimalloc pair16 pair4096\n\nOperations:");
-  for (const Operation& operation : loam::bench::operations()) {
+  for (const Operation& operation : loam::bench::plain_operations()) {
     std::fprintf(out, " %s", std::string(operation.name).c_str());
   }
   std::fprintf(out, "\n");
@@ -173,7 +173,8 @@ Arguments parse(const std::vector<std::string>& words) {
       list = words[++i];
     } else if (word == "--units" && has_value) {
       arguments.units = std::atol(words[++i].c_str());
-    } else if (const Operation* operation = loam::bench::find_operation(word)) {
+    } else if (const Operation* operation = loam::bench::find_operation(word);
+               operation != nullptr && operation->is_countable) {
       arguments.chosen.push_back(operation);
     } else {
       std::fprintf(stderr, "icount: unknown operation or option \"%s\" (see --help)\n", word.c_str());
@@ -185,8 +186,9 @@ Arguments parse(const std::vector<std::string>& words) {
     std::exit(kSetupFailed);
   }
   if (arguments.chosen.empty()) {
-    for (const Operation& operation : loam::bench::operations()) {
-      if (operation.name != "loop" && (all || operation.is_basic)) arguments.chosen.push_back(&operation);
+    for (const Operation& operation : loam::bench::plain_operations()) {
+      const bool is_wanted = operation.is_countable && (all || operation.is_basic);
+      if (is_wanted && operation.name != "loop") arguments.chosen.push_back(&operation);
     }
   }
   using loam::tool::bench::parse_allocators;

@@ -1,5 +1,7 @@
 #include "micro/operations.hpp"
 
+#include <malloc.h>
+
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -138,37 +140,70 @@ void realloc_interleaved(std::size_t size, long units) {
   mark_end();
 }
 
+// One byte in each page of 4 KiB is written: what a large block costs that is used and given back.
+void touch(std::size_t size, long units) {
+  for (long i = 0; i < units; ++i) {
+    mark_unit();
+    auto* block = static_cast<volatile char*>(std::malloc(size));
+    for (std::size_t at = 0; at < size; at += 4096) block[at] = 1;
+    std::free(const_cast<char*>(block));
+  }
+  mark_end();
+}
+
 constexpr std::array kOperations{
-    Operation{"loop", loop, 0, 1, 1, true},
-    Operation{"pair16", pair, 16, 1, 1, true},
-    Operation{"pair64", pair, 64, 1, 1, true},
-    Operation{"pair256", pair, 256, 1, 1, true},
-    Operation{"pair1024", pair, 1024, 1, 1, true},
-    Operation{"pair4096", pair, 4096, 1, 1, true},
-    Operation{"pair32768", pair, 32768, 1, 1, true},
-    Operation{"newdel32", new_delete, 32, 1, 1, true},
-    Operation{"calloc64", cleared, 64, 1, 1, true},
-    Operation{"batchlifo16", batch_lifo, 16, kBatch, kBatch, false},
-    Operation{"batchlifo64", batch_lifo, 64, kBatch, kBatch, false},
-    Operation{"batchlifo256", batch_lifo, 256, kBatch, kBatch, false},
-    Operation{"batchfifo16", batch_fifo, 16, kBatch, kBatch, false},
-    Operation{"batchfifo64", batch_fifo, 64, kBatch, kBatch, false},
-    Operation{"batchfifo256", batch_fifo, 256, kBatch, kBatch, false},
-    Operation{"replace1k", replace, kReplaceSlots, 1, 1, false},
-    Operation{"replace100k", replace, std::size_t{100} * kReplaceSlots, 1, 1, false},
-    Operation{"realloc64k", realloc_lone, std::size_t{64} << 10U, 1, 50, false},
-    Operation{"realloc64k-8", realloc_interleaved, std::size_t{64} << 10U, kChains, 400, false},
+    Operation{"loop", loop, 0, 1, 1, true, true},
+    Operation{"pair16", pair, 16, 1, 1, true, true},
+    Operation{"pair64", pair, 64, 1, 1, true, true},
+    Operation{"pair256", pair, 256, 1, 1, true, true},
+    Operation{"pair1024", pair, 1024, 1, 1, true, true},
+    Operation{"pair4096", pair, 4096, 1, 1, true, true},
+    Operation{"pair32768", pair, 32768, 1, 1, true, true},
+    Operation{"newdel32", new_delete, 32, 1, 1, true, true},
+    Operation{"calloc64", cleared, 64, 1, 1, true, true},
+    Operation{"batchlifo16", batch_lifo, 16, kBatch, kBatch, false, true},
+    Operation{"batchlifo64", batch_lifo, 64, kBatch, kBatch, false, true},
+    Operation{"batchlifo256", batch_lifo, 256, kBatch, kBatch, false, true},
+    Operation{"batchfifo16", batch_fifo, 16, kBatch, kBatch, false, true},
+    Operation{"batchfifo64", batch_fifo, 64, kBatch, kBatch, false, true},
+    Operation{"batchfifo256", batch_fifo, 256, kBatch, kBatch, false, true},
+    Operation{"replace1k", replace, kReplaceSlots, 1, 1, false, true},
+    Operation{"replace100k", replace, std::size_t{100} * kReplaceSlots, 1, 1, false, true},
+    Operation{"realloc64k", realloc_lone, std::size_t{64} << 10U, 1, 50, false, true},
+    Operation{"realloc64k-8", realloc_interleaved, std::size_t{64} << 10U, kChains, 400, false, true},
+    Operation{"touch1m", touch, std::size_t{1} << 20U, 1, 100, false, false},
+    Operation{"touch8m", touch, std::size_t{8} << 20U, 1, 100, false, false},
+    Operation{"touch64m", touch, std::size_t{64} << 20U, 1, 100, false, false},
 };
 
 }  // namespace
 
-std::span<const Operation> operations() { return kOperations; }
+std::span<const Operation> plain_operations() { return kOperations; }
+
+std::vector<Operation> operations() {
+  std::vector<Operation> all(plain_operations().begin(), plain_operations().end());
+  all.insert(all.end(), threaded_operations().begin(), threaded_operations().end());
+  return all;
+}
 
 const Operation* find_operation(std::string_view name) {
-  for (const Operation& operation : kOperations) {
-    if (operation.name == name) return &operation;
+  for (const auto list : {plain_operations(), threaded_operations()}) {
+    for (const Operation& operation : list) {
+      if (operation.name == name) return &operation;
+    }
   }
   return nullptr;
+}
+
+double slack_after_chain(std::size_t size) {
+  void* block = std::malloc(16);
+  for (std::size_t bytes = 32; bytes <= size; bytes *= 2) {
+    block = std::realloc(block, bytes);
+    if (block == nullptr) std::abort();
+  }
+  const double usable = static_cast<double>(malloc_usable_size(block));
+  std::free(block);
+  return usable / static_cast<double>(size) - 1;
 }
 
 }  // namespace loam::bench

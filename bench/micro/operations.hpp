@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace loam::bench {
 
@@ -28,15 +29,23 @@ inline void keep(T* pointer) {
 struct Operation {
   std::string_view name;
   void (*run)(std::size_t size, long units);
-  std::size_t size;  // of the blocks, or what run() takes it for
-  int pairs;         // malloc and free pairs in one unit, for the division
-  int weight;        // about how many pairs' work a unit is: `icount` steps through so many units fewer
-  bool is_basic;     // part of the default set
+  std::size_t size;   // of the blocks, or what run() takes it for
+  int pairs;          // malloc and free pairs in one unit, for the division
+  int weight;         // about how many pairs' work a unit is: `icount` steps through so many units fewer
+  bool is_basic;      // part of the default set
+  bool is_countable;  // one thread, and no kernel work in it: `icount` can step through it
 };
 
-std::span<const Operation> operations();
+// How much larger the block is than what was asked for after a doubling chain up to `size`, as a share.
+double slack_after_chain(std::size_t size);
 
-// nullptr when there is none of that name.
+// Of one thread, and of several.
+std::span<const Operation> plain_operations();
+std::span<const Operation> threaded_operations();
+
+std::vector<Operation> operations();
+
+// nullptr when there is none of that name; valid for ever.
 const Operation* find_operation(std::string_view name);
 
 }  // namespace loam::bench

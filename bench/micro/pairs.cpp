@@ -25,7 +25,9 @@ namespace {
 using loam::bench::Operation;
 using loam::tool::bench::Allocator;
 
-constexpr int kRepetitions = 200;
+constexpr std::size_t kRepetitions = 200;
+constexpr std::size_t kLeastRepetitions = 5;
+constexpr double kLongestNanoseconds = 0.4e9;  // of one process: long operations are repeated less often
 constexpr long kNanosecondsPerRepetition = 50000;
 constexpr int kSetupFailed = 2;
 constexpr int kMeasureFailed = 1;
@@ -39,6 +41,7 @@ double now_ns() {
 // Units that take about one repetition's time: long enough for the clock, short enough to fall between two
 // interrupts.
 long calibrate(const Operation& operation) {
+  operation.run(operation.size, 1);  // the first unit also sets the malloc and the other thread up
   long units = 1;
   for (;;) {
     const double start = now_ns();
@@ -55,7 +58,9 @@ int run_timed(const std::string& name) {
   const long units = calibrate(*operation);
   std::vector<double> times;
   times.reserve(kRepetitions);
-  for (int i = 0; i < kRepetitions; ++i) {
+  const double begin = now_ns();
+  while (times.size() < kRepetitions) {
+    if (times.size() >= kLeastRepetitions && now_ns() - begin > kLongestNanoseconds) break;
     const double start = now_ns();
     operation->run(operation->size, units);
     times.push_back((now_ns() - start) / static_cast<double>(units) / operation->pairs);
@@ -141,7 +146,7 @@ Arguments parse(const std::vector<std::string>& words) {
   }
   if (arguments.chosen.empty()) {
     for (const Operation& operation : loam::bench::operations()) {
-      if (all || operation.is_basic) arguments.chosen.push_back(&operation);
+      if (all || operation.is_basic) arguments.chosen.push_back(loam::bench::find_operation(operation.name));
     }
   }
   using loam::tool::bench::parse_allocators;
@@ -165,13 +170,13 @@ bool measure(const Operation& operation, const Arguments& arguments) {
       results[allocator.name].push_back(result);
     }
   }
-  std::printf("%-13s", std::string(operation.name).c_str());
+  std::printf("%-14s", std::string(operation.name).c_str());
   for (const Allocator& allocator : arguments.allocators) {
     auto& list = results[allocator.name];
     double minimum = list.front().first;
     for (const auto& [best, median] : list) minimum = std::min(minimum, best);
     std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    std::printf(" %8.2f/%8.2f", minimum, list[list.size() / 2].second);
+    std::printf(" %11.2f/%11.2f", minimum, list[list.size() / 2].second);
   }
   std::printf("\n");
   std::fflush(stdout);
@@ -185,8 +190,8 @@ int main(int argc, char** argv) {
   if (words.size() == 2 && words[0] == "--timed") return run_timed(words[1]);
   try {
     const Arguments arguments = parse(words);
-    std::printf("%-13s", "ns min/median");
-    for (const Allocator& allocator : arguments.allocators) std::printf(" %17s", allocator.name.c_str());
+    std::printf("%-14s", "ns min/median");
+    for (const Allocator& allocator : arguments.allocators) std::printf(" %23s", allocator.name.c_str());
     std::printf("\n");
     for (const Operation* operation : arguments.chosen) {
       if (!measure(*operation, arguments)) return kMeasureFailed;

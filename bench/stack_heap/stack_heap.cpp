@@ -26,7 +26,8 @@ namespace {
 
 constexpr int kDepth = 16;
 constexpr std::size_t kStackBudget = std::size_t{4} << 20U;
-constexpr double kPassSeconds = 0.02;
+constexpr double kPassSeconds = 0.03;
+constexpr long kLeastPasses = 20;
 
 inline void touch(void* object, std::size_t size) {
   auto* bytes = static_cast<char*>(object);
@@ -210,13 +211,15 @@ double kernel_calls_per_thousand(const Case& test) {
 }
 
 void print_measured(const Case& test, const MissCounter& misses) {
+  std::fflush(stdout);  // a forked child must not print what is still in the buffer
+  std::printf("\"kernel_calls\":%.4f,", kernel_calls_per_thousand(test));
   const long faults_before = minor_faults();
   const std::uint64_t misses_before = misses.works() ? misses.read_now() : 0;
   long passes = 1;
   long total = 0;
   double best = 0;
   const double start = now();
-  while (now() - start < kPassSeconds) {
+  while (now() - start < kPassSeconds || total < kLeastPasses) {
     const double pass_start = now();
     test.run(passes);
     const double each = (now() - pass_start) / static_cast<double>(passes);
@@ -228,13 +231,11 @@ void print_measured(const Case& test, const MissCounter& misses) {
   std::printf("\"reason\":null,\"ns\":%.3f,\"minor_faults\":%.4f,", best * 1e9 / test.depth(),
               1000.0 * static_cast<double>(minor_faults() - faults_before) / objects);
   if (misses.works()) {
-    std::printf("\"cache_misses\":%.3f,",
+    std::printf("\"cache_misses\":%.3f}",
                 1000.0 * static_cast<double>(misses.read_now() - misses_before) / objects);
   } else {
-    std::printf("\"cache_misses\":null,\"cache_reason\":\"perf_event_open: %s\",", misses.reason());
+    std::printf("\"cache_misses\":null,\"cache_reason\":\"perf_event_open: %s\"}", misses.reason());
   }
-  std::fflush(stdout);
-  std::printf("\"kernel_calls\":%.4f}", kernel_calls_per_thousand(test));
 }
 
 void print_case(const Case& test, const MissCounter& misses, bool is_first) {

@@ -31,6 +31,11 @@ const StackHeapCell* find(const StackHeap& result, const Column& column, const S
   return nullptr;
 }
 
+// The sizes of an impossible lifetime need no line each.
+std::string describe(const StackHeapCell& cell) {
+  return cell.lifetime == "outliving" ? cell.lifetime : fmt::format("{} {}", cell.lifetime, cell.size);
+}
+
 using Show = std::function<std::string(const StackHeapCell&)>;
 
 std::string table(const StackHeap& result, const std::string& title, const Show& show) {
@@ -71,7 +76,7 @@ std::string stack_heap_text(const StackHeap& result) {
     for (const StackHeapCell& cell : cells) {
       has_misses = has_misses || cell.cache_misses;
       if (!cell.reason.empty())
-        reasons.insert(fmt::format("{} {} {}: {}", cell.placement, cell.lifetime, cell.size, cell.reason));
+        reasons.insert(fmt::format("{} {}: {}", cell.placement, describe(cell), cell.reason));
       if (cell.reason.empty() && !cell.cache_misses) reasons.insert("cache misses: " + cell.cache_reason);
     }
   }
