@@ -33,9 +33,7 @@ struct Result {
 
 namespace detail {
 
-constexpr bool is_key_character(char c) {
-  return (c >= 'a' && c <= 'z') || c == '_';
-}
+constexpr bool is_key_character(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
 
 constexpr bool equal(Text text, const char* word) {
   std::size_t i = 0;
@@ -109,8 +107,12 @@ constexpr Error read_source(Text value, Values& out) {
     out.source = Source::kSbrk;
     return Error::kNone;
   }
-  if (value.size <= kPrefix || !equal(Text{value.start, kPrefix}, "file:")) return Error::kBadValue;
-  const Error error = copy_text(Text{value.start + kPrefix, value.size - kPrefix}, out.source_path);
+  // The colon may be escaped as any other: `file\:a=b` is the file a=b.
+  const bool escaped = value.size > kPrefix && equal(Text{value.start, kPrefix + 1}, "file\\:");
+  const std::size_t prefix = escaped ? kPrefix + 1 : kPrefix;
+  if (value.size <= prefix || !(escaped || equal(Text{value.start, kPrefix}, "file:")))
+    return Error::kBadValue;
+  const Error error = copy_text(Text{value.start + prefix, value.size - prefix}, out.source_path);
   if (error == Error::kNone) out.source = Source::kFile;
   return error;
 }

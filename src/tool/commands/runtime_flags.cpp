@@ -20,20 +20,15 @@ std::string complaint(const options::Option& rule, const std::string& value) {
                      rule.value_name);
 }
 
+// A colon is escaped where the parser would take it for the border of the next option, a backslash always.
 std::string escape(const std::string& value) {
   std::string out;
-  for (const char c : value) {
-    if (c == '\\') out += '\\';
-    out += c;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const bool border = value[i] == ':' && options::detail::is_border(value.c_str() + i + 1);
+    if (border || value[i] == '\\') out += '\\';
+    out += value[i];
   }
-  // A colon ends a value where something like `key=` follows: escape each but the one of `file:`.
-  std::string safe;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const bool prefix = i == 4 && out.starts_with("file:");
-    if (out[i] == ':' && !prefix) safe += '\\';
-    safe += out[i];
-  }
-  return safe;
+  return out;
 }
 
 }  // namespace

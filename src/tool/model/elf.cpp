@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "tool/model/files.hpp"
 
@@ -69,7 +70,7 @@ class Reader {
         facts_.has_interpreter = true;
         facts_.interpreter = image_.text(segment.p_offset);
       }
-      if (segment.p_type == PT_DYNAMIC) read_dynamic(segment);
+      if (segment.p_type == PT_DYNAMIC && facts_.needed.empty()) read_dynamic(segment);
     }
     read_symbols(header);
   }
@@ -100,12 +101,15 @@ class Reader {
     }
   }
 
+  // At most one table of each kind, as the format has it: a damaged file must not be read thousands of times over.
   void read_symbols(const Elf64_Ehdr& header) {
+    bool seen[2] = {};
     for (unsigned i = 0; i < header.e_shnum; ++i) {
       Elf64_Shdr section{};
       Elf64_Shdr strings{};
       if (!image_.get(header.e_shoff + std::uint64_t{i} * header.e_shentsize, section)) return;
       if (section.sh_type != SHT_DYNSYM && section.sh_type != SHT_SYMTAB) continue;
+      if (std::exchange(seen[section.sh_type == SHT_DYNSYM ? 1 : 0], true)) continue;
       if (!image_.get(header.e_shoff + std::uint64_t{section.sh_link} * header.e_shentsize, strings))
         continue;
       read_table(section, strings.sh_offset);

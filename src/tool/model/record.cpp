@@ -143,8 +143,9 @@ std::optional<Resident> resident_of(const Record& record) {
                  {"metadata", "metadata", record.get(Counter::kRssMetadata)},
                  {"foreign", "not malloc's", record.get(Counter::kRssForeign)}}},
                0};
-  out.unaccounted = static_cast<std::int64_t>(out.total);
-  for (const ResidentPart& part : out.parts) out.unaccounted -= static_cast<std::int64_t>(part.bytes);
+  std::uint64_t rest = out.total;  // unsigned: a damaged record may hold any figures
+  for (const ResidentPart& part : out.parts) rest -= part.bytes;
+  out.unaccounted = static_cast<std::int64_t>(rest);
   return out;
 }
 

@@ -177,7 +177,8 @@ std::string resident_text(const Record& record, const Palette& palette) {
     table.row(
         {part.what, human_bytes(part.bytes), percent(as_double(part.bytes), as_double(resident->total))});
   }
-  const std::uint64_t rest = static_cast<std::uint64_t>(std::abs(resident->unaccounted));
+  const std::uint64_t bits = static_cast<std::uint64_t>(resident->unaccounted);
+  const std::uint64_t rest = resident->unaccounted < 0 ? ~bits + 1 : bits;
   table.row({"unaccounted", (resident->unaccounted < 0 ? "-" : "") + human_bytes(rest),
              percent(static_cast<double>(resident->unaccounted), as_double(resident->total))});
   table.row({"resident memory", human_bytes(resident->total), ""});

