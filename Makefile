@@ -43,7 +43,8 @@ setup-lint:
 configure:
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset release -B $(BUILD) --log-level=WARNING
 
-demo: setup-build build
+demo: setup-build configure
+	@cmake --build $(BUILD) -j $(JOBS) --target loam
 	@echo
 	PYTHONMALLOC=malloc $(BUILD)/bin/loam run --stats -- python3 examples/demo/word_index.py
 

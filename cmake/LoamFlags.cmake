@@ -14,6 +14,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(loam_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
 
+# Under clang, std::stable_sort of libstdc++ 12 warns of its own use of get_temporary_buffer. GCC keeps the warning.
+target_compile_options(loam_flags INTERFACE
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-deprecated-declarations>)
+
 # Debug symbols always: a crash report of a release build must name lines.
 target_compile_options(loam_flags INTERFACE -g)
 
