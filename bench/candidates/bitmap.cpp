@@ -29,6 +29,9 @@
 #ifndef HEARTBEAT
 #define HEARTBEAT 1
 #endif
+#ifndef SIGNALS  // only FORM_TWO: 0 claims by a plain store
+#define SIGNALS 1
+#endif
 #ifndef OWNER
 #define OWNER 1
 #endif
@@ -49,14 +52,10 @@ struct Span : SpanBase {
 #if FORM == FORM_TWO
   uint64_t freed[16];  // given back and not yet in bits
 #endif
-  static const size_t kFreeBits;
+  static constexpr size_t kBits = sizeof(SpanBase);
+  static constexpr size_t kFreeBits = kBits + (FORM == FORM_TWO ? 256 : 0);
   uint64_t* free_bits() { return reinterpret_cast<uint64_t*>(reinterpret_cast<char*>(this) + kFreeBits); }
 };
-#if FORM == FORM_TWO
-constexpr size_t Span::kFreeBits = offsetof(Span, freed);
-#else
-constexpr size_t Span::kFreeBits = offsetof(Span, bits);
-#endif
 struct Heap : HeapBase {
   Bin bins[kClasses];
   Span* current[kClasses];
@@ -74,7 +73,7 @@ inline bool claim(uint64_t* word, uint64_t m, uint64_t i) {
   bool was;
   asm volatile("btrq %2, %1" : "=@ccc"(was), "+m"(*word) : "r"(i) : "memory");
   return was;
-#elif FORM == FORM_CMPXCHG || FORM == FORM_TWO
+#elif FORM == FORM_CMPXCHG || (FORM == FORM_TWO && SIGNALS)
   bool same;
   const uint64_t left = m & (m - 1);
   asm volatile("cmpxchgq %3, %1" : "=@ccz"(same), "+m"(*word), "+a"(m) : "r"(left) : "memory");
@@ -94,15 +93,19 @@ inline bool put(Span* s, uint64_t i) {
   // In assembly for the addressing modes: the compiler computes these addresses apart, in five instructions more.
   uint64_t bit = 0;
   bool was;
-  asm("btsq %1, %0\n\tshrq $6, %1" : "+r"(bit), "+r"(i) : : "cc");
+  asm("btsq %1, %0\n\tshrq $6, %1" : "+c"(bit), "+d"(i) : : "cc");
   if (DOUBLE_FREE) {
     asm volatile("testq %1, %c4(%2,%3,8)"
-                 : "=@ccnz"(was) : "r"(bit), "r"(s), "r"(i), "i"(offsetof(Span, bits)) : "memory");
+                 : "=@ccnz"(was)
+                 : "r"(bit), "r"(s), "r"(i), "i"(Span::kBits)
+                 : "memory");
     if (UNLIKELY(was)) return false;
   }
   if (DOUBLE_FREE && FORM == FORM_TWO) {
     asm volatile("testq %1, %c4(%2,%3,8)"
-                 : "=@ccnz"(was) : "r"(bit), "r"(s), "r"(i), "i"(Span::kFreeBits) : "memory");
+                 : "=@ccnz"(was)
+                 : "r"(bit), "r"(s), "r"(i), "i"(Span::kFreeBits)
+                 : "memory");
     if (UNLIKELY(was)) return false;
   }
   asm volatile("orq %0, %c3(%1,%2,8)" : : "r"(bit), "r"(s), "r"(i), "i"(Span::kFreeBits) : "memory", "cc");

@@ -30,10 +30,10 @@ PROMISES = {
     "no interior test": ("-DINTERIOR=0",),
     "no heartbeat": ("-DHEARTBEAT=0",),
     "no owner check": ("-DOWNER=0",),
-    "no signal tolerance": ("-DFORM=FORM_UNSAFE",),
-    "none of them": ("-DFORM=FORM_UNSAFE", "-DDOUBLE_FREE=0", "-DINTERIOR=0", "-DHEARTBEAT=0", "-DOWNER=0"),
+    "no signal tolerance": ("-DSIGNALS=0",),
+    "none of them": ("-DSIGNALS=0", "-DDOUBLE_FREE=0", "-DINTERIOR=0", "-DHEARTBEAT=0", "-DOWNER=0"),
 }
-WINNER = "-DFORM=FORM_MARK"
+WINNER = "-DFORM=FORM_TWO"
 
 PYTHON = """import json
 words = [('key%d' % (i * 7919 % 100003)) for i in range(60000)]
@@ -197,7 +197,7 @@ def main():
         show("CPU seconds", table, 0, "%.2f")
         show("Peak RSS, MB", table, 1, "%.1f")
     if "promises" in parts:
-        named = {k: ("bitmap.cpp", *(() if any("FORM" in m for m in v) else (WINNER,)), *v) for k, v in PROMISES.items()}
+        named = {k: ("bitmap.cpp", WINNER, *v) for k, v in PROMISES.items()}
         libs, driver = build(directory, named)
         table = rounds_over(libs, 1, lambda lib: drive(driver, lib, "count"))
         show("Price of the promises, instructions a pair", table, 0, "%.0f")
