@@ -1,0 +1,89 @@
+#include "meta/arena.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "sys/kernel.hpp"
+
+namespace loam::meta {
+namespace {
+
+TEST(Arena, GivesZeroedLines) {
+  static Arena arena;
+  int local = 0;
+  EXPECT_FALSE(arena.owns(&local));
+  char* before = nullptr;
+  uint64_t used = 0;
+  for (const size_t bytes : {size_t{1}, size_t{64}, size_t{65}, size_t{64} << 10, size_t{1000}}) {
+    auto* piece = static_cast<char*>(arena.allocate(bytes));
+    ASSERT_NE(piece, nullptr);
+    EXPECT_EQ(reinterpret_cast<uint64_t>(piece) % 64, 0u);
+    EXPECT_TRUE(arena.owns(piece) && arena.owns(piece + bytes - 1));
+    EXPECT_TRUE(std::all_of(piece, piece + bytes, [](char c) { return c == 0; }));
+    std::fill(piece, piece + bytes, 'x');
+    EXPECT_NE(piece, before);
+    used += (bytes + 63) / 64 * 64;
+    EXPECT_EQ(arena.used(), used);
+    before = piece;
+  }
+  EXPECT_GE(arena.mapped(), arena.used());
+}
+
+TEST(Arena, GoesOnInTheNextChunk) {
+  static Arena arena;
+  std::vector<char*> pieces;
+  for (int i = 0; i < 100; ++i) {
+    auto* piece = static_cast<char*>(arena.allocate(60000));
+    ASSERT_NE(piece, nullptr);
+    std::fill(piece, piece + 60000, static_cast<char>(i + 1));
+    pieces.push_back(piece);
+  }
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    EXPECT_EQ(pieces[i][0], static_cast<char>(i + 1));
+    EXPECT_EQ(pieces[i][59999], static_cast<char>(i + 1));
+  }
+  EXPECT_GE(arena.mapped(), 100u * 60032);
+}
+
+TEST(Arena, OutOfMemory) {
+  static Arena arena;
+  sys::fail_call(1, false);
+  EXPECT_EQ(arena.allocate(64), nullptr);
+  EXPECT_NE(arena.allocate(64), nullptr);
+}
+
+TEST(Arena, RefusesInsteadOfWaitingForItself) {
+  static Arena arena;
+  arena.lock().lock();
+  EXPECT_EQ(arena.allocate(64), nullptr);
+  arena.lock().unlock();
+  EXPECT_NE(arena.allocate(64), nullptr);
+}
+
+TEST(Arena, ThreadsNeverShareAPiece) {
+  static Arena arena;
+  constexpr size_t kEach = 3000;
+  std::vector<std::vector<uint64_t*>> pieces(3);
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < pieces.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < kEach; ++i) {
+        auto* piece = static_cast<uint64_t*>(arena.allocate(512 + 64 * (i % 7)));
+        if (piece == nullptr || piece[0] != 0) return;
+        piece[0] = t * kEach + i + 1;
+        pieces[t].push_back(piece);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t t = 0; t < pieces.size(); ++t) {
+    ASSERT_EQ(pieces[t].size(), kEach);
+    for (size_t i = 0; i < kEach; ++i) EXPECT_EQ(pieces[t][i][0], t * kEach + i + 1);
+  }
+}
+
+}  // namespace
+}  // namespace loam::meta
