@@ -100,9 +100,7 @@ void clear_after_reuse(Check& check, const Allocator& row, std::size_t size) {
   }
 }
 
-std::string said(const Allocator& row, std::size_t size) {
-  return row.how + ", n = " + std::to_string(size);
-}
+std::string said(const Allocator& row, std::size_t size) { return row.how + ", n = " + std::to_string(size); }
 
 constexpr const char* kChangesErrno = "posix_memalign sets errno besides returning the error";
 

@@ -72,9 +72,7 @@ std::size_t statm_field(int index) {
   return fields[index] * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-Answer from_null(void* pointer) {
-  return {pointer, pointer == nullptr ? errno : 0, nullptr};
-}
+Answer from_null(void* pointer) { return {pointer, pointer == nullptr ? errno : 0, nullptr}; }
 
 Answer from_posix_memalign(std::size_t alignment, std::size_t size) {
   int mark = 0;
@@ -206,13 +204,9 @@ void limit_memory(std::size_t extra) {
   if (setrlimit(RLIMIT_AS, &bound) != 0) std::abort();
 }
 
-std::size_t resident() {
-  return statm_field(1);
-}
+std::size_t resident() { return statm_field(1); }
 
-std::size_t mapped() {
-  return statm_field(0);
-}
+std::size_t mapped() { return statm_field(0); }
 
 std::vector<Allocator> allocators() {
   std::vector<Allocator> rows;

@@ -115,9 +115,7 @@ void options(Check& check) {
   free(block);
 }
 
-void unknown_option(Check& check) {
-  check.expect(mallopt(12345, 1) == 0, "mallopt(12345, 1) is understood");
-}
+void unknown_option(Check& check) { check.expect(mallopt(12345, 1) == 0, "mallopt(12345, 1) is understood"); }
 
 // 64 MiB in pieces, of which the last is kept: nothing goes back by itself, all goes back by trim.
 void trim(Check& check) {

@@ -118,9 +118,7 @@ void product(Check& check, std::size_t m, std::size_t n, bool fits) {
   free(array != nullptr ? array : old);
 }
 
-void* resize_by_array(void* block, std::size_t size) {
-  return reallocarray(block, size, 1);
-}
+void* resize_by_array(void* block, std::size_t size) { return reallocarray(block, size, 1); }
 
 void add_both(Table& table, const char* symbol, Resize* resize) {
   for (const std::size_t from : kSizes) {

@@ -9,10 +9,10 @@
 
 enum { kHeld = 400, kExchange = 64, kMost = 16 };
 
-static void *g_held[kHeld];
-static _Atomic(void *) g_exchange[kExchange];
+static void* g_held[kHeld];
+static _Atomic(void*) g_exchange[kExchange];
 static atomic_int g_stop;
-static void *g_at_fork[3];
+static void* g_at_fork[3];
 
 /* Handlers of the program's own run around those of the heap, and allocate. */
 static void before_fork(void) { g_at_fork[0] = painted(5000); }
@@ -26,25 +26,29 @@ static void in_child(void) {
   inspect_and_free(g_at_fork[2]);
 }
 
-static void churn(uint32_t *state, int steps) {
-  void *slots[64] = {NULL};
+static void churn(uint32_t* state, int steps) {
+  void* slots[64] = {NULL};
   for (int i = 0; i < steps; ++i) {
-    void **slot = &slots[next_random(state) % 64];
-    if (*slot == NULL) *slot = painted(random_size(state));
-    else if (next_random(state) % 4 == 0) *slot = repainted(*slot, random_size(state));
-    else if (next_random(state) % 4 == 0) *slot = atomic_exchange(&g_exchange[next_random(state) % kExchange], *slot);
-    else inspect_and_free(*slot), *slot = NULL;
+    void** slot = &slots[next_random(state) % 64];
+    if (*slot == NULL)
+      *slot = painted(random_size(state));
+    else if (next_random(state) % 4 == 0)
+      *slot = repainted(*slot, random_size(state));
+    else if (next_random(state) % 4 == 0)
+      *slot = atomic_exchange(&g_exchange[next_random(state) % kExchange], *slot);
+    else
+      inspect_and_free(*slot), *slot = NULL;
   }
   for (int i = 0; i < 64; ++i) inspect_and_free(slots[i]);
 }
 
-static void *busy(void *seed) {
+static void* busy(void* seed) {
   uint32_t state = (uint32_t)(uintptr_t)seed | 1;
   while (!atomic_load_explicit(&g_stop, memory_order_relaxed)) churn(&state, 500);
   return NULL;
 }
 
-static void *short_life(void *seed) {
+static void* short_life(void* seed) {
   uint32_t state = (uint32_t)(uintptr_t)seed | 1;
   churn(&state, 400);
   return NULL;
@@ -61,7 +65,8 @@ static void child(uint32_t seed) {
   }
   if (seed % 4 == 0) {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, short_life, (void *)(uintptr_t)seed) != 0) storm_fail("no thread in the child");
+    if (pthread_create(&thread, NULL, short_life, (void*)(uintptr_t)seed) != 0)
+      storm_fail("no thread in the child");
     pthread_join(thread, NULL);
   }
   if (seed % 8 == 1) {
@@ -71,13 +76,14 @@ static void child(uint32_t seed) {
       _exit(0);
     }
     int status = 0;
-    if (waitpid(grandchild, &status, 0) != grandchild || status != 0) storm_fail("grandchild: status %#x", status);
+    if (waitpid(grandchild, &status, 0) != grandchild || status != 0)
+      storm_fail("grandchild: status %#x", status);
   }
   if (seed % 2 == 0) exit(0);
   _exit(0);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   const struct storm storm = storm_options(count, words);
   uint32_t state = storm.seed;
   pthread_t thread[kMost];
@@ -85,7 +91,8 @@ int main(int count, char **words) {
   pthread_atfork(before_fork, in_parent, in_child);
   for (int i = 0; i < kHeld; ++i) g_held[i] = painted(random_size(&state));
   for (int i = 0; i < threads; ++i) {
-    if (pthread_create(&thread[i], NULL, busy, (void *)(uintptr_t)next_random(&state)) != 0) storm_fail("no thread");
+    if (pthread_create(&thread[i], NULL, busy, (void*)(uintptr_t)next_random(&state)) != 0)
+      storm_fail("no thread");
   }
   const double end = now_seconds() + storm.seconds;
   unsigned long forks = 0;

@@ -8,30 +8,31 @@
 
 #include "../support/storm.h"
 
-extern char **environ;
+extern char** environ;
 
 static void *g_first, *g_second;
 static int g_checking;
 
-static int served_by_loam(const void *block) {
+static int served_by_loam(const void* block) {
   loam_block found;
   return loam_find != NULL && loam_find(block, &found) == LOAM_LIVE;
 }
 
-static void *checked(size_t size) {
-  void *block = painted(size);
+static void* checked(size_t size) {
+  void* block = painted(size);
   if (g_checking && !served_by_loam(block)) storm_fail("a block of %zu bytes is not loam's", size);
   return block;
 }
 
 /* Runs before the constructors of all libraries. */
-static void before_everything(int count, char **words, char **environment) {
+static void before_everything(int count, char** words, char** environment) {
   (void)environment;
   g_checking = count == 2 && strcmp(words[1], "lifetime") == 0;
   g_first = checked(1000);
   inspect_and_free(checked(5000000));
 }
-__attribute__((section(".preinit_array"), used)) static void (*g_before)(int, char **, char **) = before_everything;
+__attribute__((section(".preinit_array"), used)) static void (*g_before)(int, char**,
+                                                                         char**) = before_everything;
 
 __attribute__((constructor(101))) static void constructed(void) {
   g_second = repainted(g_first, 70000);
@@ -50,20 +51,20 @@ static void at_exit(void) {
   inspect_and_free(checked(100000));
 }
 
-static void expect_zero(const char *how, int status) {
+static void expect_zero(const char* how, int status) {
   if (status != 0) storm_fail("%s: status %#x", how, status);
 }
 
-static void wait_for(const char *how, pid_t pid) {
+static void wait_for(const char* how, pid_t pid) {
   int status = 0;
   if (pid < 0 || waitpid(pid, &status, 0) != pid) storm_fail("%s: errno %d", how, errno);
   expect_zero(how, status);
 }
 
 static void children(void) {
-  static char *words[] = {"sh", "-c", "x=$(echo a b c); [ \"$x\" = 'a b c' ]", NULL};
+  static char* words[] = {"sh", "-c", "x=$(echo a b c); [ \"$x\" = 'a b c' ]", NULL};
   static uint32_t state = 7; /* static: vfork may clobber locals */
-  void *held[100];
+  void* held[100];
   for (int i = 0; i < 100; ++i) held[i] = painted(random_size(&state));
   for (int round = 0; round < 25; ++round) {
     const pid_t child = vfork();
@@ -89,10 +90,10 @@ static void children(void) {
   for (int i = 0; i < 100; ++i) inspect_and_free(held[i]);
 }
 
-int main(int count, char **words) {
-  const char *what = count == 2 ? words[1] : "";
+int main(int count, char** words) {
+  const char* what = count == 2 ? words[1] : "";
   if (strcmp(what, "where") == 0) {
-    void *block = painted(48);
+    void* block = painted(48);
     storm_say(served_by_loam(block) ? "loam\n" : "other\n");
     return 0;
   }

@@ -13,7 +13,7 @@
 enum { kMiB = 1024 * 1024, kQueue = 4096, kBatch = 64 };
 
 struct queue {
-  _Atomic(void *) slot[kQueue];
+  _Atomic(void*) slot[kQueue];
   atomic_ulong live, most; /* bytes in blocks, as asked for */
 };
 
@@ -21,17 +21,17 @@ static struct queue g_there, g_back;
 static atomic_int g_stop;
 static atomic_ulong g_passed;
 
-static void count_live(struct queue *queue, size_t size) {
+static void count_live(struct queue* queue, size_t size) {
   const unsigned long live = atomic_fetch_add(&queue->live, size) + size;
   unsigned long most = atomic_load(&queue->most);
   while (live > most && !atomic_compare_exchange_weak(&queue->most, &most, live)) {
   }
 }
 
-static void put(struct queue *queue, unsigned long at, size_t size) {
-  void *block = painted(size);
-  void *none = NULL;
-  count_live(queue, ((struct marked *)block)->size);
+static void put(struct queue* queue, unsigned long at, size_t size) {
+  void* block = painted(size);
+  void* none = NULL;
+  count_live(queue, ((struct marked*)block)->size);
   while (!atomic_compare_exchange_weak(&queue->slot[at % kQueue], &none, block)) {
     none = NULL;
     if (atomic_load(&g_stop)) {
@@ -42,17 +42,17 @@ static void put(struct queue *queue, unsigned long at, size_t size) {
   }
 }
 
-static void take_all(struct queue *queue) {
+static void take_all(struct queue* queue) {
   for (int i = 0; i < kQueue; ++i) {
-    void *block = atomic_exchange(&queue->slot[i], NULL);
+    void* block = atomic_exchange(&queue->slot[i], NULL);
     if (block == NULL) continue;
-    atomic_fetch_sub(&queue->live, ((struct marked *)block)->size);
+    atomic_fetch_sub(&queue->live, ((struct marked*)block)->size);
     atomic_fetch_add(&g_passed, 1);
     inspect_and_free(block);
   }
 }
 
-static void *only_free(void *unused) {
+static void* only_free(void* unused) {
   (void)unused;
   while (!atomic_load(&g_stop)) {
     take_all(&g_there);
@@ -61,7 +61,7 @@ static void *only_free(void *unused) {
   return NULL;
 }
 
-static void *answer(void *seed) {
+static void* answer(void* seed) {
   uint32_t state = (uint32_t)(uintptr_t)seed | 1;
   for (unsigned long at = 0; !atomic_load(&g_stop);) {
     for (int i = 0; i < kBatch; ++i) put(&g_back, at++, 16 + next_random(&state) % 3000);
@@ -70,15 +70,15 @@ static void *answer(void *seed) {
   return NULL;
 }
 
-static int verdict(const char *what, size_t most_live) {
+static int verdict(const char* what, size_t most_live) {
   const size_t peak = status_kib("VmHWM:") * 1024;
   const size_t bound = most_live + most_live / 5 + 32 * (size_t)kMiB;
-  storm_say("%s: at most %.1f MiB live, peak RSS %.1f MiB, allowed %.1f MiB\n", what, (double)most_live / kMiB, (double)peak / kMiB,
-            (double)bound / kMiB);
+  storm_say("%s: at most %.1f MiB live, peak RSS %.1f MiB, allowed %.1f MiB\n", what,
+            (double)most_live / kMiB, (double)peak / kMiB, (double)bound / kMiB);
   return peak <= bound ? 0 : 1;
 }
 
-static int free_only(const struct storm *storm) {
+static int free_only(const struct storm* storm) {
   uint32_t state = storm->seed;
   pthread_t thread;
   if (pthread_create(&thread, NULL, only_free, NULL) != 0) storm_fail("no thread");
@@ -92,10 +92,10 @@ static int free_only(const struct storm *storm) {
   return atomic_load(&g_passed) > 10000 ? verdict("free_only", atomic_load(&g_there.most)) : 1;
 }
 
-static int producer_consumer(const struct storm *storm) {
+static int producer_consumer(const struct storm* storm) {
   uint32_t state = storm->seed;
   pthread_t thread;
-  if (pthread_create(&thread, NULL, answer, (void *)(uintptr_t)state) != 0) storm_fail("no thread");
+  if (pthread_create(&thread, NULL, answer, (void*)(uintptr_t)state) != 0) storm_fail("no thread");
   const double end = now_seconds() + storm->seconds;
   for (unsigned long at = 0; now_seconds() < end;) {
     for (int i = 0; i < kBatch; ++i) {
@@ -107,33 +107,38 @@ static int producer_consumer(const struct storm *storm) {
   atomic_store(&g_stop, 1);
   pthread_join(thread, NULL);
   storm_say("%lu blocks passed\n", atomic_load(&g_passed));
-  return atomic_load(&g_passed) > 10000 ? verdict("producer_consumer", atomic_load(&g_there.most) + atomic_load(&g_back.most)) : 1;
+  return atomic_load(&g_passed) > 10000
+             ? verdict("producer_consumer", atomic_load(&g_there.most) + atomic_load(&g_back.most))
+             : 1;
 }
 
 enum { kThreadBlocks = 300, kLeft = 40, kKept = 200 };
-static void *g_left[kLeft];
+static void* g_left[kLeft];
 
-static void *short_life(void *seed) {
+static void* short_life(void* seed) {
   uint32_t state = (uint32_t)(uintptr_t)seed * 2654435761u | 1;
-  void *blocks[kThreadBlocks];
+  void* blocks[kThreadBlocks];
   for (int i = 0; i < kThreadBlocks; ++i) blocks[i] = painted(16 + next_random(&state) % 2000);
   for (int i = 0; i < kThreadBlocks; ++i) {
-    if (i < kLeft) g_left[i] = blocks[i];
-    else inspect_and_free(blocks[i]);
+    if (i < kLeft)
+      g_left[i] = blocks[i];
+    else
+      inspect_and_free(blocks[i]);
   }
   return NULL;
 }
 
 static int many_threads(void) {
   /* Of what each thread leaves, main keeps the last few hundred blocks: they pin spans of long dead threads. */
-  static void *kept[kKept];
+  static void* kept[kKept];
   const size_t most_live = (size_t)(kThreadBlocks + kKept + kLeft) * 2016;
   for (unsigned long i = 0; i < 10000; ++i) {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, short_life, (void *)(uintptr_t)(i + 1)) != 0) storm_fail("no thread %lu", i);
+    if (pthread_create(&thread, NULL, short_life, (void*)(uintptr_t)(i + 1)) != 0)
+      storm_fail("no thread %lu", i);
     pthread_join(thread, NULL);
     for (int j = 0; j < kLeft; ++j) {
-      void **slot = &kept[(i * 7 + (unsigned long)j * 5) % kKept];
+      void** slot = &kept[(i * 7 + (unsigned long)j * 5) % kKept];
       if (j % 8 == 0) {
         inspect_and_free(*slot);
         *slot = g_left[j];
@@ -147,12 +152,12 @@ static int many_threads(void) {
 
 static int gigabyte(void) {
   struct link {
-    struct link *next;
+    struct link* next;
     char rest[92];
-  } *head = NULL;
+  }* head = NULL;
   const size_t count = ((size_t)1 << 30) / 100;
   for (size_t i = 0; i < count; ++i) {
-    struct link *next = malloc(100);
+    struct link* next = malloc(100);
     if (next == NULL) storm_fail("no memory after %zu blocks", i);
     next->next = head;
     next->rest[80] = 1;
@@ -160,19 +165,20 @@ static int gigabyte(void) {
   }
   const size_t full = status_kib("VmRSS:") / 1024;
   while (head != NULL) {
-    struct link *next = head->next;
+    struct link* next = head->next;
     free(head);
     head = next;
   }
   const size_t at_once = status_kib("VmRSS:") / 1024;
   sleep(2);
   const size_t after = status_kib("VmRSS:") / 1024;
-  storm_say("gigabyte: RSS %zu MiB full, %zu MiB when all is freed, %zu MiB after a sleep of 2 s\n", full, at_once, after);
+  storm_say("gigabyte: RSS %zu MiB full, %zu MiB when all is freed, %zu MiB after a sleep of 2 s\n", full,
+            at_once, after);
   return full >= 1000 && after < 96 ? 0 : 1;
 }
 
 static size_t count_mappings(void) {
-  FILE *file = fopen("/proc/self/maps", "re");
+  FILE* file = fopen("/proc/self/maps", "re");
   size_t lines = 0;
   if (file == NULL) return 0;
   for (int c = getc(file); c != EOF; c = getc(file)) lines += c == '\n';
@@ -180,12 +186,12 @@ static size_t count_mappings(void) {
   return lines;
 }
 
-static int mappings(const struct storm *storm) {
+static int mappings(const struct storm* storm) {
   uint32_t state = storm->seed;
   size_t bytes = 0, blocks = 0;
   while (bytes < (size_t)4 << 30) {
     const size_t size = 16 + next_random(&state) % 1000;
-    char *block = malloc(size);
+    char* block = malloc(size);
     if (block == NULL) storm_fail("no memory after %zu MiB", bytes / kMiB);
     block[0] = 1;
     block[size - 1] = 1;
@@ -193,11 +199,12 @@ static int mappings(const struct storm *storm) {
     ++blocks;
   }
   const size_t maps = count_mappings();
-  storm_say("mappings: %zu blocks, %zu MiB live, RSS %zu MiB, %zu mappings\n", blocks, bytes / kMiB, status_kib("VmRSS:") / 1024, maps);
+  storm_say("mappings: %zu blocks, %zu MiB live, RSS %zu MiB, %zu mappings\n", blocks, bytes / kMiB,
+            status_kib("VmRSS:") / 1024, maps);
   return maps > 0 && maps < 1000 ? 0 : 1;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   const struct storm storm = storm_options(count, words);
   if (strcmp(storm.what, "free_only") == 0) return free_only(&storm);
   if (strcmp(storm.what, "producer_consumer") == 0) return producer_consumer(&storm);

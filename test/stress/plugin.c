@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local char *t_buffer;
-static char *g_buffer;
+static _Thread_local char* t_buffer;
+static char* g_buffer;
 
 __attribute__((constructor)) static void loaded(void) {
   g_buffer = malloc(3000);
@@ -17,10 +17,10 @@ __attribute__((destructor)) static void unloaded(void) {
 }
 
 /* A block that the caller frees, perhaps after this code is gone. */
-char *plugin_use(size_t size) {
+char* plugin_use(size_t size) {
   free(t_buffer);
   t_buffer = malloc(size / 2 + 1);
-  char *block = malloc(size);
+  char* block = malloc(size);
   if (t_buffer == NULL || block == NULL) abort();
   memset(block, 'p', size);
   return block;

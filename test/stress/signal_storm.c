@@ -11,7 +11,7 @@ enum { kMost = 16, kKept = 8 };
 
 static atomic_int g_stop;
 static atomic_ulong g_handled;
-static _Thread_local void *t_kept[kKept];
+static _Thread_local void* t_kept[kKept];
 static _Thread_local uint32_t t_state = 88172645;
 static _Thread_local int t_depth;
 
@@ -19,17 +19,17 @@ static _Thread_local int t_depth;
 static void handler(int signal_number) {
   const int error = errno;
   const int depth = t_depth++;
-  void **slot = &t_kept[next_random(&t_state) % kKept];
+  void** slot = &t_kept[next_random(&t_state) % kKept];
   (void)signal_number;
   if (depth == 0) {
-    void *old = *slot;
+    void* old = *slot;
     *slot = NULL;
     if (old != NULL && next_random(&t_state) % 3 == 0) old = repainted(old, random_size(&t_state));
     inspect_and_free(old);
     *slot = painted(random_size(&t_state));
   }
-  void *first = painted(24);
-  void *second = painted(random_size(&t_state));
+  void* first = painted(24);
+  void* second = painted(random_size(&t_state));
   inspect_and_free(first);
   inspect_and_free(second);
   atomic_fetch_add_explicit(&g_handled, 1, memory_order_relaxed);
@@ -39,22 +39,25 @@ static void handler(int signal_number) {
 
 static void drop_kept(void) {
   for (int i = 0; i < kKept; ++i) {
-    void *old = t_kept[i];
+    void* old = t_kept[i];
     t_kept[i] = NULL;
     inspect_and_free(old);
   }
 }
 
-static void *busy(void *seed) {
+static void* busy(void* seed) {
   uint32_t state = (uint32_t)(uintptr_t)seed | 1;
-  void *slots[200] = {NULL};
+  void* slots[200] = {NULL};
   sigset_t set;
   t_state = state ^ 0x5bd1e995;
   while (!atomic_load_explicit(&g_stop, memory_order_relaxed)) {
-    void **slot = &slots[next_random(&state) % 200];
-    if (*slot == NULL) *slot = painted(random_size(&state));
-    else if (next_random(&state) % 4 == 0) *slot = repainted(*slot, random_size(&state));
-    else inspect_and_free(*slot), *slot = NULL;
+    void** slot = &slots[next_random(&state) % 200];
+    if (*slot == NULL)
+      *slot = painted(random_size(&state));
+    else if (next_random(&state) % 4 == 0)
+      *slot = repainted(*slot, random_size(&state));
+    else
+      inspect_and_free(*slot), *slot = NULL;
   }
   for (int i = 0; i < 200; ++i) inspect_and_free(slots[i]);
   sigfillset(&set);
@@ -71,7 +74,7 @@ static void install(int signal_number) {
   sigaction(signal_number, &action, NULL);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   const struct storm storm = storm_options(count, words);
   uint32_t state = storm.seed;
   const int threads = storm.threads < kMost ? storm.threads : kMost;
@@ -79,14 +82,15 @@ int main(int count, char **words) {
   install(SIGALRM);
   install(SIGUSR1);
   for (int i = 0; i < threads; ++i) {
-    if (pthread_create(&thread[i], NULL, busy, (void *)(uintptr_t)next_random(&state)) != 0) storm_fail("no thread");
+    if (pthread_create(&thread[i], NULL, busy, (void*)(uintptr_t)next_random(&state)) != 0)
+      storm_fail("no thread");
   }
   const struct itimerval often = {{0, 200}, {0, 200}};
   setitimer(ITIMER_REAL, &often, NULL);
   const double end = now_seconds() + storm.seconds;
   while (now_seconds() < end) {
     pthread_kill(thread[next_random(&state) % (uint32_t)threads], SIGUSR1);
-    void *block = painted(random_size(&state));
+    void* block = painted(random_size(&state));
     inspect_and_free(block);
   }
   const struct itimerval never = {{0, 0}, {0, 0}};

@@ -15,34 +15,34 @@
 
 enum { kKept = 6, kLive = 48, kMany = 90, kMostNoted = 1 << 16 };
 
-static void *g_kept[kKept];
-static void *g_live[kLive];
-static void *g_many[kMany];
+static void* g_kept[kKept];
+static void* g_live[kLive];
+static void* g_many[kMany];
 static uint32_t g_state = 1;
-static const char *g_section = "";
+static const char* g_section = "";
 
 /* The library's code, made writable for breakpoints. */
-static unsigned char *g_text;
+static unsigned char* g_text;
 static size_t g_text_size;
 
 /* What the trap flag found in the section under way. */
 static int g_tracing;
 static long g_length;
-static unsigned char *g_noted[kMostNoted];
+static unsigned char* g_noted[kMostNoted];
 static long g_noted_count;
-static unsigned char *g_is_noted; /* one byte for each byte of the text */
+static unsigned char* g_is_noted; /* one byte for each byte of the text */
 
 /* The breakpoint that stands, the byte it covers, and how often a handler worked in this pass. */
-static unsigned char *g_break;
+static unsigned char* g_break;
 static unsigned char g_covered;
 static int g_again;
 static long g_worked;
-static void *g_interrupted;
+static void* g_interrupted;
 
 /* Names the section and the instruction for whatever goes wrong, then lets storm_fail's text follow. */
 static void tell_where(void) {
   Dl_info info;
-  const char *module = "?";
+  const char* module = "?";
   uintptr_t offset = (uintptr_t)g_interrupted;
   if (g_interrupted != NULL && dladdr(g_interrupted, &info) != 0) {
     module = info.dli_fname;
@@ -55,7 +55,8 @@ static void tell_where(void) {
 }
 
 static void fatal(int signal_number) {
-  storm_fail(signal_number == SIGALRM ? "hangs: a signal handler waits for what it interrupted" : "ended by signal %d",
+  storm_fail(signal_number == SIGALRM ? "hangs: a signal handler waits for what it interrupted"
+                                      : "ended by signal %d",
              signal_number);
 }
 
@@ -63,7 +64,7 @@ static void use_the_heap(void) {
   static const size_t sizes[] = {16, 24, 48, 100, 512, 1000, 5000, 40000, 100000, 200000};
   for (unsigned i = 0; i < 4; ++i) inspect_and_free(painted(sizes[next_random(&g_state) % 10]));
   const unsigned at = next_random(&g_state) % kKept;
-  void *old = g_kept[at];
+  void* old = g_kept[at];
   g_kept[at] = NULL;
   if (old != NULL && at % 2 == 0) old = repainted(old, random_size(&g_state));
   inspect_and_free(old);
@@ -76,29 +77,31 @@ static void remove_break(void) {
   g_break = NULL;
 }
 
-static void set_break(unsigned char *at) {
+static void set_break(unsigned char* at) {
   g_break = at;
   g_covered = *at;
   *at = 0xCC;
 }
 
-static void note(unsigned char *at) {
+static void note(unsigned char* at) {
   ++g_length;
-  if (at < g_text || at >= g_text + g_text_size || g_is_noted[at - g_text] || g_noted_count == kMostNoted) return;
+  if (at < g_text || at >= g_text + g_text_size || g_is_noted[at - g_text] || g_noted_count == kMostNoted)
+    return;
   g_is_noted[at - g_text] = 1;
   g_noted[g_noted_count++] = at;
 }
 
 /* The signal handler under test, over whatever instruction the breakpoint covers. */
-static void handler(int signal_number, siginfo_t *info, void *context) {
-  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+static void handler(int signal_number, siginfo_t* info, void* context) {
+  greg_t* registers = ((ucontext_t*)context)->uc_mcontext.gregs;
   (void)signal_number;
   (void)info;
   if (g_tracing) {
-    note((unsigned char *)registers[REG_RIP]);
+    note((unsigned char*)registers[REG_RIP]);
     return;
   }
-  if (g_break == NULL || (unsigned char *)registers[REG_RIP] != g_break + 1) storm_fail("a trap from elsewhere");
+  if (g_break == NULL || (unsigned char*)registers[REG_RIP] != g_break + 1)
+    storm_fail("a trap from elsewhere");
   registers[REG_RIP] -= 1;
   g_interrupted = g_break;
   remove_break();
@@ -111,37 +114,46 @@ static void handler(int signal_number, siginfo_t *info, void *context) {
 
 /* The flags are changed below the red zone, which the compiler may be using. */
 static inline void set_trap_flag(void) {
-  __asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tleaq 128(%%rsp), %%rsp" : : : "memory", "cc");
+  __asm__ volatile(
+      "leaq -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tleaq 128(%%rsp), %%rsp"
+      :
+      :
+      : "memory", "cc");
 }
 static inline void clear_trap_flag(void) {
-  __asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\tleaq 128(%%rsp), %%rsp" : : : "memory", "cc");
+  __asm__ volatile(
+      "leaq -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\tleaq 128(%%rsp), %%rsp"
+      :
+      :
+      : "memory", "cc");
 }
 
 /* Sections mark their blocks at both ends only: what is stepped through is to be the heap, not the test. */
-static void *marked_block(size_t size) {
-  char *block = malloc(size);
+static void* marked_block(size_t size) {
+  char* block = malloc(size);
   if (block == NULL) storm_fail("no memory for %zu bytes", size);
-  *(uintptr_t *)(void *)block = (uintptr_t)block ^ size;
+  *(uintptr_t*)(void*)block = (uintptr_t)block ^ size;
   block[size - 1] = 'e';
   return block;
 }
 
-static void check_ends(const void *block, uintptr_t marked_at, size_t size) {
-  if (*(const uintptr_t *)block != (marked_at ^ size)) storm_fail("the head of block %p (%zu bytes) changed", block, size);
+static void check_ends(const void* block, uintptr_t marked_at, size_t size) {
+  if (*(const uintptr_t*)block != (marked_at ^ size))
+    storm_fail("the head of block %p (%zu bytes) changed", block, size);
 }
 
-static void free_marked(void *block, size_t size) {
+static void free_marked(void* block, size_t size) {
   check_ends(block, (uintptr_t)block, size);
-  if (((char *)block)[size - 1] != 'e') storm_fail("the end of block %p (%zu bytes) changed", block, size);
+  if (((char*)block)[size - 1] != 'e') storm_fail("the end of block %p (%zu bytes) changed", block, size);
   free(block);
 }
 
-static void *resize_marked(void *block, size_t size, size_t next_size) {
+static void* resize_marked(void* block, size_t size, size_t next_size) {
   const uintptr_t before = (uintptr_t)block;
-  char *next = realloc(block, next_size);
+  char* next = realloc(block, next_size);
   if (next == NULL) storm_fail("no memory for %zu bytes", next_size);
   check_ends(next, before, size);
-  *(uintptr_t *)(void *)next = (uintptr_t)next ^ next_size;
+  *(uintptr_t*)(void*)next = (uintptr_t)next ^ next_size;
   next[next_size - 1] = 'e';
   return next;
 }
@@ -157,13 +169,13 @@ static void pair3m(void) { pair(3u << 20); }
 static void pair80m(void) { pair(80u << 20); }
 
 static void bare48(void) {
-  void *block = malloc(48);
+  void* block = malloc(48);
   __asm__ volatile("" : : "r"(block) : "memory");
   free(block);
 }
 
 static void clear1000(void) {
-  uint64_t *block = calloc(10, 104);
+  uint64_t* block = calloc(10, 104);
   uint64_t sum = 0;
   for (int i = 0; i < 130; ++i) sum |= block[i];
   if (sum != 0) storm_fail("calloc: not zero");
@@ -172,14 +184,14 @@ static void clear1000(void) {
 }
 
 static void grow_small(void) {
-  void *block = marked_block(24);
+  void* block = marked_block(24);
   block = resize_marked(block, 24, 40);
   block = resize_marked(block, 40, 700);
   free_marked(block, 700);
 }
 
 static void grow_large(void) {
-  void *block = marked_block(100000);
+  void* block = marked_block(100000);
   block = resize_marked(block, 100000, 300000);
   block = resize_marked(block, 300000, 1500000);
   free_marked(block, 1500000);
@@ -188,7 +200,7 @@ static void grow_large(void) {
 static void shrink(void) { free_marked(resize_marked(marked_block(60000), 60000, 200), 200); }
 
 static void aligned(void) {
-  void *block = NULL;
+  void* block = NULL;
   if (posix_memalign(&block, 4096, 100) != 0) storm_fail("posix_memalign failed");
   if ((uintptr_t)block % 4096 != 0) storm_fail("%p is not aligned", block);
   free(block);
@@ -214,10 +226,10 @@ static void trim(void) { malloc_trim(0); }
 
 /* Remote frees: blocks of a thread that waits, freed here; and blocks from here that the thread freed, drained here. */
 static pthread_barrier_t g_barrier;
-static void *g_theirs[40];
-static void *g_ours[40];
+static void* g_theirs[40];
+static void* g_ours[40];
 
-static void *partner(void *unused) {
+static void* partner(void* unused) {
   sigset_t set;
   (void)unused;
   sigfillset(&set);
@@ -255,7 +267,7 @@ static void remote(void) {
 }
 
 struct section {
-  const char *name;
+  const char* name;
   void (*run)(void);
   void (*prepare)(void);
   size_t stock; /* size of the blocks that vary_stock keeps */
@@ -288,7 +300,7 @@ enum { kSectionCount = sizeof kSections / sizeof *kSections };
    full, empty and between: its slow paths, again and again. */
 static void vary_stock(size_t size) {
   enum { kMostStock = 400 };
-  static void *stock[kMostStock];
+  static void* stock[kMostStock];
   static size_t sizes[kMostStock];
   static unsigned held;
   unsigned wanted = next_random(&g_state) % (size < 2000 ? kMostStock : 12);
@@ -317,7 +329,7 @@ static void verify_all(void) {
   }
 }
 
-static void prepare(const struct section *section) {
+static void prepare(const struct section* section) {
   stir();
   vary_stock(section->stock);
   if (section->prepare != NULL) section->prepare();
@@ -326,7 +338,7 @@ static void prepare(const struct section *section) {
 }
 
 /* One run of the section under the trap flag. */
-static void trace(const struct section *section) {
+static void trace(const struct section* section) {
   prepare(section);
   g_length = 0;
   g_tracing = 1;
@@ -338,7 +350,7 @@ static void trace(const struct section *section) {
 }
 
 /* One run with a handler at the given instruction, if the section gets there, and then at others or not. */
-static long interrupt(const struct section *section, unsigned char *at, int again) {
+static long interrupt(const struct section* section, unsigned char* at, int again) {
   prepare(section);
   g_again = again;
   alarm(60);
@@ -351,7 +363,7 @@ static long interrupt(const struct section *section, unsigned char *at, int agai
 }
 
 /* Different ways through the section are found by tracing it until nothing new comes up. */
-static void find_instructions(const struct section *section, double seconds) {
+static void find_instructions(const struct section* section, double seconds) {
   memset(g_is_noted, 0, g_text_size);
   g_noted_count = 0;
   int nothing_new = 0;
@@ -363,7 +375,7 @@ static void find_instructions(const struct section *section, double seconds) {
   }
 }
 
-static void sweep(const struct section *section, double seconds) {
+static void sweep(const struct section* section, double seconds) {
   enum { kTries = 150 };
   g_section = section->name;
   const double began = now_seconds();
@@ -383,20 +395,23 @@ static void sweep(const struct section *section, double seconds) {
     more += interrupt(section, g_noted[next_random(&g_state) % (uint32_t)g_noted_count], 1);
     ++passes;
   } while (now_seconds() < middle + seconds);
-  storm_say("%-11s %6ld steps long, %5ld instructions of the library seen, a handler at %5ld of them; %7ld handlers in %ld more "
-            "passes; %.1f s\n",
-            section->name, g_length, g_noted_count, met, more, passes, now_seconds() - began);
-  if (met * 4 < g_noted_count) storm_fail("section %s: most instructions were never met again", section->name);
+  storm_say(
+      "%-11s %6ld steps long, %5ld instructions of the library seen, a handler at %5ld of them; %7ld "
+      "handlers in %ld more "
+      "passes; %.1f s\n",
+      section->name, g_length, g_noted_count, met, more, passes, now_seconds() - began);
+  if (met * 4 < g_noted_count)
+    storm_fail("section %s: most instructions were never met again", section->name);
 }
 
-static int find_text(struct dl_phdr_info *info, size_t size, void *inside) {
+static int find_text(struct dl_phdr_info* info, size_t size, void* inside) {
   (void)size;
   for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+    const ElfW(Phdr)* part = &info->dlpi_phdr[i];
     const uintptr_t start = info->dlpi_addr + part->p_vaddr;
     if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0) continue;
     if ((uintptr_t)inside < start || (uintptr_t)inside >= start + part->p_memsz) continue;
-    g_text = (unsigned char *)start;
+    g_text = (unsigned char*)start;
     g_text_size = part->p_memsz;
     return 1;
   }
@@ -407,7 +422,8 @@ static void open_text(void) {
   if (dl_iterate_phdr(find_text, dlsym(RTLD_DEFAULT, "malloc")) == 0) storm_fail("malloc lies in no module");
   const uintptr_t first = (uintptr_t)g_text & ~(uintptr_t)4095;
   const size_t size = (size_t)((uintptr_t)g_text + g_text_size - first);
-  if (mprotect((void *)first, size, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) storm_fail("mprotect: errno %d", errno);
+  if (mprotect((void*)first, size, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
+    storm_fail("mprotect: errno %d", errno);
   g_is_noted = mmap(NULL, g_text_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (g_is_noted == MAP_FAILED) storm_fail("no memory");
 }
@@ -429,7 +445,7 @@ static void install(void) {
   }
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   const struct storm storm = storm_options(count, words);
   int known = 0;
   g_state = storm.seed;

@@ -10,23 +10,23 @@
 enum { kKeys = 6, kLeft = 128, kMost = 16 };
 
 static pthread_key_t g_keys[kKeys];
-static _Atomic(void *) g_left[kLeft];
+static _Atomic(void*) g_left[kLeft];
 static atomic_ulong g_destroyed;
 static atomic_long g_detached;
 
 struct kept {
-  void *block;
+  void* block;
   int key;
   int rounds;
 };
 
 /* Runs after some or all of the heap's own thread-exit work, whatever order the C library takes. */
-static void destroy(void *argument) {
-  struct kept *kept = (struct kept *)argument;
+static void destroy(void* argument) {
+  struct kept* kept = (struct kept*)argument;
   uint32_t state = (uint32_t)(uintptr_t)argument | 1;
   inspect_and_free(kept->block);
   kept->block = painted(random_size(&state));
-  void *list[40];
+  void* list[40];
   for (int i = 0; i < 40; ++i) list[i] = painted(16u << (i % 10));
   for (int i = 0; i < 40; ++i) inspect_and_free(list[i]);
   inspect_and_free(atomic_exchange(&g_left[next_random(&state) % kLeft], painted(200)));
@@ -47,11 +47,11 @@ static void end_by_seed(uint32_t seed) {
   }
 }
 
-static void *life(void *argument) {
+static void* life(void* argument) {
   uint32_t state = (uint32_t)(uintptr_t)argument | 1;
   for (int i = 0; i < kKeys; ++i) {
     if (next_random(&state) % 3 == 0) continue;
-    struct kept *kept = malloc(sizeof *kept);
+    struct kept* kept = malloc(sizeof *kept);
     if (kept == NULL) storm_fail("no memory");
     *kept = (struct kept){painted(random_size(&state)), i, 1 + (int)(next_random(&state) % 3)};
     pthread_setspecific(g_keys[i], kept);
@@ -63,17 +63,17 @@ static void *life(void *argument) {
   return NULL;
 }
 
-static void *detached_life(void *argument) {
+static void* detached_life(void* argument) {
   life(argument);
   return NULL;
 }
 
-static void count_out(void *unused) {
+static void count_out(void* unused) {
   (void)unused;
   atomic_fetch_sub(&g_detached, 1);
 }
 
-static void *detached_main(void *argument) {
+static void* detached_main(void* argument) {
   pthread_cleanup_push(count_out, NULL);
   detached_life(argument);
   pthread_cleanup_pop(1);
@@ -87,11 +87,12 @@ static void start_detached(uint32_t seed) {
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   atomic_fetch_add(&g_detached, 1);
-  if (pthread_create(&thread, &attributes, detached_main, (void *)(uintptr_t)seed) != 0) storm_fail("no thread");
+  if (pthread_create(&thread, &attributes, detached_main, (void*)(uintptr_t)seed) != 0)
+    storm_fail("no thread");
   pthread_attr_destroy(&attributes);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   const struct storm storm = storm_options(count, words);
   uint32_t state = storm.seed;
   const int threads = storm.threads < kMost ? storm.threads : kMost;
@@ -103,7 +104,8 @@ int main(int count, char **words) {
   while (now_seconds() < end) {
     pthread_t thread[kMost];
     for (int i = 0; i < threads; ++i, ++lives) {
-      if (pthread_create(&thread[i], NULL, life, (void *)(uintptr_t)next_random(&state)) != 0) storm_fail("no thread");
+      if (pthread_create(&thread[i], NULL, life, (void*)(uintptr_t)next_random(&state)) != 0)
+        storm_fail("no thread");
     }
     start_detached(next_random(&state));
     for (int i = 0; i < threads; ++i) pthread_join(thread[i], NULL);

@@ -63,8 +63,7 @@ class HeapUser {
     const unsigned index = heap::class_of(size == 0 ? 1 : size);
     const auto slow = [&] { return heap::allocate_small(*heap_, index); };
     if (size <= heap::kMaxDirect) return heap::pop_direct(size, slow);
-    void* block = heap::pop_any(heap_->bin(index));
-    return block != nullptr ? block : slow();
+    return slow();
   }
 
   // Returns false, with nothing changed, for what is no live block.

@@ -13,7 +13,8 @@ using Delete = void (*)(void*, std::size_t);
 Delete chosen(const char* way) {
   if (std::strcmp(way, "array") == 0) return [](void* p, std::size_t) { ::operator delete[](p); };
   if (std::strcmp(way, "sized") == 0) return [](void* p, std::size_t n) { ::operator delete(p, n); };
-  if (std::strcmp(way, "aligned") == 0) return [](void* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); };
+  if (std::strcmp(way, "aligned") == 0)
+    return [](void* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); };
   return [](void* p, std::size_t) { ::operator delete(p); };
 }
 

@@ -10,14 +10,14 @@
 struct worker {
   pthread_t thread;
   pthread_barrier_t go;
-  void *block;
+  void* block;
   int twice;
 };
 
 static struct options options;
 
-static void *wait_and_free(void *argument) {
-  struct worker *worker = (struct worker *)argument;
+static void* wait_and_free(void* argument) {
+  struct worker* worker = (struct worker*)argument;
   struct ring ring = {{NULL}};
   work(&ring, 500, NULL);
   pthread_barrier_wait(&worker->go);
@@ -28,25 +28,25 @@ static void *wait_and_free(void *argument) {
   return NULL;
 }
 
-static void start(struct worker *worker) {
+static void start(struct worker* worker) {
   pthread_barrier_init(&worker->go, NULL, 2);
   if (pthread_create(&worker->thread, NULL, wait_and_free, worker) != 0) _exit(2);
   pthread_barrier_wait(&worker->go);
 }
 
 /* The worker frees the block (or nothing) and ends. */
-static void let_free(struct worker *worker, void *block, int twice) {
+static void let_free(struct worker* worker, void* block, int twice) {
   worker->block = block;
   worker->twice = twice;
   pthread_barrier_wait(&worker->go);
   if (pthread_join(worker->thread, NULL) != 0) _exit(2);
 }
 
-static void free_both_times(struct worker *workers, struct ring *ring, void *block) {
+static void free_both_times(struct worker* workers, struct ring* ring, void* block) {
   const int owner_first = strcmp(options.way, "same") == 0 || strcmp(options.way, "owner_then_other") == 0;
   const int owner_second = strcmp(options.way, "same") == 0 || strcmp(options.way, "other_then_owner") == 0;
   const int batch = strcmp(options.way, "batch") == 0;
-  void *again = options.clean || batch ? NULL : hidden(block);
+  void* again = options.clean || batch ? NULL : hidden(block);
   if (owner_first) free(block);
   let_free(&workers[0], owner_first ? NULL : block, batch && !options.clean);
   work(ring, options.operations, options.clean ? NULL : block);
@@ -54,14 +54,14 @@ static void free_both_times(struct worker *workers, struct ring *ring, void *blo
   let_free(&workers[1], owner_second ? NULL : again, 0);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   static struct ring ring;
   static struct worker workers[2];
   options = read_options(count, words);
   start(&workers[0]);
   start(&workers[1]);
   work(&ring, 5000, NULL);
-  void *block = block_among_others(options.size);
+  void* block = block_among_others(options.size);
   announce(block, block);
   free_both_times(workers, &ring, block);
   /* By now at the latest the owner hears of what other threads freed. */

@@ -8,32 +8,36 @@ static char g_written[4096] = {1};
 static const char g_constant[4096] = {1};
 static _Thread_local char g_thread_local[64];
 
-static const char *kind;
+static const char* kind;
 static int clean;
 static int resize;
 
-static void release(void *pointer) {
+static void release(void* pointer) {
   announce(NULL, pointer);
   if (clean) return;
-  if (resize) free(realloc(hidden(pointer), 100));
-  else free(hidden(pointer));
+  if (resize)
+    free(realloc(hidden(pointer), 100));
+  else
+    free(hidden(pointer));
 }
 
-static void *on_a_thread(void *unused) {
+static void* on_a_thread(void* unused) {
   char local[256];
   (void)unused;
-  if (strcmp(kind, "thread_local") == 0) release(g_thread_local);
-  else release(local + 64);
+  if (strcmp(kind, "thread_local") == 0)
+    release(g_thread_local);
+  else
+    release(local + 64);
   return NULL;
 }
 
-static void *mapped(int protection, int flags) {
-  void *pages = mmap(NULL, 1 << 20, protection, flags, -1, 0);
+static void* mapped(int protection, int flags) {
+  void* pages = mmap(NULL, 1 << 20, protection, flags, -1, 0);
   if (pages == MAP_FAILED) _exit(2);
   return pages;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   static struct ring ring;
   char local[256];
   const struct options options = read_options(count, words);
@@ -52,21 +56,21 @@ int main(int count, char **words) {
   } else if (strcmp(kind, "zeroed") == 0) {
     release(g_zeroed + 16);
   } else if (strcmp(kind, "constant") == 0) {
-    release((void *)(uintptr_t)(g_constant + 16));
+    release((void*)(uintptr_t)(g_constant + 16));
   } else if (strcmp(kind, "code") == 0) {
-    release((void *)((uintptr_t)&main & ~(uintptr_t)15));
+    release((void*)((uintptr_t)&main & ~(uintptr_t)15));
   } else if (strcmp(kind, "low") == 0) {
-    release((void *)(uintptr_t)0x40);
+    release((void*)(uintptr_t)0x40);
   } else if (strcmp(kind, "non_canonical") == 0) {
-    release((void *)(uintptr_t)0x1234567890abcde0);
+    release((void*)(uintptr_t)0x1234567890abcde0);
   } else if (strcmp(kind, "kernel") == 0) {
-    release((void *)~(uintptr_t)15);
+    release((void*)~(uintptr_t)15);
   } else if (strcmp(kind, "unmapped") == 0) {
-    void *pages = mapped(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    void* pages = mapped(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
     munmap(pages, 1 << 20);
-    release((char *)pages + 4096);
+    release((char*)pages + 4096);
   } else if (strcmp(kind, "shared") == 0) {
-    release((char *)mapped(PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS) + 4096);
+    release((char*)mapped(PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS) + 4096);
   } else {
     return 2;
   }
