@@ -167,6 +167,7 @@ bool write_result(const char* path, int status, double wall, const rusage& usage
 }
 
 int measure(const Options& options) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read the result
   int start_pipe[2];
   if (pipe2(start_pipe, O_CLOEXEC) != 0) return kFailed;
   const pid_t child = fork();

@@ -1,8 +1,11 @@
 #include "tool/bench/contest.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 
 #include "tool/model/failure.hpp"
 
@@ -10,6 +13,35 @@ namespace loam::tool::bench {
 namespace {
 
 constexpr double kSmallProgramKib = 10e6 / 1024;
+
+volatile std::sig_atomic_t g_stop = 0;
+
+void on_signal(int /*signal*/) { g_stop = 1; }
+
+// While it lives, SIGINT and SIGTERM only leave a note: the program that runs is waited for and the scratch directory removed.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    struct sigaction action{};
+    action.sa_handler = on_signal;
+    sigaction(SIGINT, &action, &interrupt_);
+    sigaction(SIGTERM, &action, &terminate_);
+  }
+  ~SignalGuard() {
+    sigaction(SIGINT, &interrupt_, nullptr);
+    sigaction(SIGTERM, &terminate_, nullptr);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+  static void check() {
+    if (g_stop != 0) throw Failure(kExitFailure, "interrupted");
+  }
+
+ private:
+  struct sigaction interrupt_{};
+  struct sigaction terminate_{};
+};
 
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -83,6 +115,7 @@ double Cell::median(const std::function<double(const Sample&)>& figure) const {
 
 Contest hold_contest(const std::vector<Row>& rows, const std::vector<Allocator>& allocators, int rounds,
                      const Places& places, const Progress& progress) {
+  const SignalGuard guard;
   Contest contest;
   contest.rows = rows;
   contest.rounds = rounds;
@@ -95,6 +128,7 @@ Contest hold_contest(const std::vector<Row>& rows, const std::vector<Allocator>&
     for (const Allocator& allocator : allocators) {
       progress(done, all, "proving who serves " + row.name);
       prove(row, allocator, places);
+      SignalGuard::check();
     }
   }
   for (Contestant& contestant : contest.contestants) {
@@ -105,6 +139,7 @@ Contest hold_contest(const std::vector<Row>& rows, const std::vector<Allocator>&
       for (std::size_t i = 0; i < count; ++i) {
         Contestant& contestant = contest.contestants[(i + round + row) % count];
         progress(done++, all, rows[row].name + " under " + contestant.allocator.name);
+        SignalGuard::check();
         const Sample sample = measure(rows[row], contestant.allocator, places);
         compare_output(contest, row, contestant, sample);
         contestant.cells[row].samples.push_back(sample);

@@ -39,6 +39,8 @@ struct Contest {
 
 using Progress = std::function<void(std::size_t done, std::size_t all, const std::string& what)>;
 
+// Throws Failure when a run fails, or after SIGINT or SIGTERM at the end of the run that it interrupted: whoever holds the
+// scratch directory gets to remove it.
 Contest hold_contest(const std::vector<Row>& rows, const std::vector<Allocator>& allocators, int rounds,
                      const Places& places, const Progress& progress);
 
