@@ -21,7 +21,7 @@ using Word = std::atomic<std::uint64_t>;
 static_assert(Word::is_always_lock_free && sizeof(Word) == 8);
 
 inline constexpr std::uint64_t kCounterMagic = 0x31'72'74'63'6d'61'6f'6cULL;  // "loamctr1" in memory
-inline constexpr std::uint64_t kCounterVersion = 1;
+inline constexpr std::uint64_t kCounterVersion = 2;
 
 // A group of figures becomes known as a whole. `known` is a set of these bits.
 enum class Group : std::uint8_t {
@@ -140,6 +140,7 @@ enum class Counter : std::uint8_t {
   kRssMetadata,
   kRssForeign,
   kRssHuge,
+  kRssStranded,  // of kRssFreeInSpan: on pages that also hold a part of a live block
   // Group::kUsage
   kUserNs,
   kSystemNs,
@@ -177,13 +178,16 @@ struct KernelCounts {
   Word bytes[kCountOf<KernelCall>];
 };
 
-// By size class. Allocations and frees belong to Group::kCalls, the rest to Group::kWalk.
+// By size class. Allocations and frees belong to Group::kCalls, resident bytes to Group::kResident, the rest to
+// Group::kWalk.
 struct ClassCounts {
   Word allocations[kMaxClasses];
   Word frees[kMaxClasses];
   Word live_blocks[kMaxClasses];
   Word free_blocks[kMaxClasses];
   Word spans[kMaxClasses];
+  Word resident_free[kMaxClasses];  // kRssFreeInSpan
+  Word stranded[kMaxClasses];       // kRssStranded
 };
 
 struct CounterSlot {

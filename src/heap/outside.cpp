@@ -124,10 +124,44 @@ bool find_outside(const void* address, OutsideBlock* found) {
   return true;
 }
 
-void for_each_outside(void (*visit)(const OutsideBlock&, void*), void* argument) {
-  if (table.lock.held_by_me()) return;
-  sys::LockGuard guard(table.lock);
+namespace {
+
+constexpr uint64_t kPatienceNs = 200'000'000;
+
+bool lock_patiently() {
+  if (table.lock.held_by_me()) return false;
+  const uint64_t deadline = sys::monotonic_ns() + kPatienceNs;
+  while (!table.lock.try_lock()) {
+    if (sys::monotonic_ns() >= deadline) return false;
+    sys::yield();
+  }
+  return true;
+}
+
+}  // namespace
+
+bool for_each_outside(void (*visit)(const OutsideBlock&, void*), void* argument) {
+  if (!lock_patiently()) return false;
   for (size_t i = 0; i < table.count; ++i) visit(table.blocks[i], argument);
+  table.lock.unlock();
+  return true;
+}
+
+bool next_outside(const void* address, OutsideBlock* found) {
+  if (!lock_patiently()) return false;
+  size_t at = position(address);
+  // What alignment left over behind the block before still belongs to its mapping.
+  if (at > 0 && table.blocks[at - 1].mapping + table.blocks[at - 1].mapped > static_cast<const char*>(address)) --at;
+  *found = at < table.count ? table.blocks[at] : OutsideBlock{};
+  table.lock.unlock();
+  return true;
+}
+
+bool locate_outside_table(OutsideTable* where) {
+  if (!lock_patiently()) return false;
+  *where = {table.blocks, base::align_up(table.capacity * sizeof(OutsideBlock), kPage)};
+  table.lock.unlock();
+  return true;
 }
 
 uint64_t outside_bytes() { return table.bytes; }

@@ -24,8 +24,19 @@ bool release_outside(void* block);
 void* resize_outside(void* block, size_t new_bytes);
 // The block that the address lies in. Returns false if it is in none.
 bool find_outside(const void* address, OutsideBlock* found);
-// Visits all blocks; the visitor must not allocate.
-void for_each_outside(void (*visit)(const OutsideBlock&, void*), void* argument);
+// Visits all blocks; the visitor must not allocate. Returns false, having visited none, if the lock cannot be had in a
+// while: who looks at the heap from beside it must not wait for a holder that never goes on.
+bool for_each_outside(void (*visit)(const OutsideBlock&, void*), void* argument);
+
+struct OutsideTable {
+  const void* start;  // null before the first block
+  uint64_t bytes;
+};
+
+// The first block whose mapping ends above the address (with found->block null if there is none), and where the table
+// itself lies. Return false as above.
+bool next_outside(const void* address, OutsideBlock* found);
+bool locate_outside_table(OutsideTable* where);
 
 uint64_t outside_bytes();
 sys::Lock& outside_lock();

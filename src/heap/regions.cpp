@@ -228,6 +228,7 @@ bool Regions::grow(uint64_t slices) {
 void Regions::add_regions(uint64_t from_region, uint64_t count) {
   for (uint64_t region = from_region; region < from_region + count; ++region) {
     advise(region);
+    table_[region].mapped.store(true, std::memory_order_relaxed);
     for (uint64_t word = region * kWordsPerRegion; word < (region + 1) * kWordsPerRegion; ++word) {
       zero_word(word).store(~uint64_t{0}, std::memory_order_relaxed);
       free_word(word).store(~uint64_t{0}, std::memory_order_release);
@@ -254,6 +255,7 @@ void Regions::shrink() {
     }
   }
   if (!moved) return;
+  for (uint64_t region = have; region < before; ++region) table_[region].mapped.store(false, std::memory_order_relaxed);
   mapped_regions_.fetch_sub(before - have, std::memory_order_relaxed);
   // The page map keeps its entries: they all say `none`, and growth sets them again.
   regions_.store(have, std::memory_order_release);

@@ -54,7 +54,11 @@ class Regions {
   bool slice_is_zero(uint64_t slice) const { return bit(zero_word(slice / 64), slice); }
   uint64_t advised_bytes() const { return advised_regions_.load(std::memory_order_relaxed) * kRegion; }
   bool region_is_advised(uint64_t region) const { return table_[region].advised; }
+  // False for a hole, where somebody else's memory may lie. Requires: the region is in the window.
+  bool region_is_mapped(uint64_t region) const { return table_[region].mapped.load(std::memory_order_relaxed); }
   uint64_t metadata_bytes() const;
+  const void* table() const { return table_; }
+  uint64_t table_bytes() const { return committed_; }
   const sys::Source& source() const { return source_; }
   sys::Lock& lock() { return growth_; }
   void set_decay_ns(uint64_t delay) { decay_ns_ = delay; }
@@ -64,6 +68,7 @@ class Regions {
   struct alignas(64) Region {
     Word free[2];
     Word zero[2];
+    std::atomic<bool> mapped;
     bool advised;
   };
   static constexpr unsigned kBuckets = 7;  // by the power of two at or below a run's length: 1 to 64 slices

@@ -64,16 +64,17 @@ void add_outside(const OutsideBlock& block, void* argument) {
 
 }  // namespace
 
-void measure(Figures* figures) {
+bool measure(Figures* figures) {
   *figures = Figures{};
   for_each_span(add_span, figures);
-  for_each_outside(add_outside, figures);
+  const bool complete = for_each_outside(add_outside, figures);
   figures->dirty_bytes = regions.dirty_bytes();
   figures->mapped_bytes += regions.mapped_bytes();
   figures->metadata_bytes = meta::arena.used() + regions.metadata_bytes();
   figures->advised_bytes = regions.advised_bytes();
   figures->heaps = heap_count();
   figures->threads_seen = threads_seen();
+  return complete;
 }
 
 namespace {

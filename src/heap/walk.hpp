@@ -38,7 +38,8 @@ struct Figures {
   const void* highest_block;    // start of the live block with the highest address in the window
 };
 
-void measure(Figures* figures);
+// Returns false if the blocks outside the window could not be visited (see for_each_outside).
+bool measure(Figures* figures);
 
 // Checks every invariant that can be checked while the caller is alone or others are between calls. Returns null, or
 // a sentence that says what is wrong.

@@ -24,10 +24,14 @@ class Arena {
   // Whether the address lies in a chunk of the arena.
   bool owns(const void* address) const;
 
+  // The chunks, in the order in which they were made; `index` is below chunk_count().
+  static constexpr size_t kChunk = size_t{1} << 20;
+  uint32_t chunk_count() const { return chunk_count_.load(std::memory_order_acquire); }
+  const char* chunk(uint32_t index) const { return chunks_[index]; }
+
   sys::Lock& lock() { return lock_; }
 
  private:
-  static constexpr size_t kChunk = size_t{1} << 20;
   static constexpr size_t kLine = 64;
   static constexpr size_t kMaxChunks = 1 << 12;
 

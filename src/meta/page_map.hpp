@@ -66,7 +66,8 @@ class PageMap {
   static uint64_t count() { return __atomic_load_n(&count_, __ATOMIC_ACQUIRE); }
   static uint64_t capacity() { return capacity_; }
   static Record* none() { return none_; }
-  // Bytes of the table that have been made accessible.
+  // The table, and how many bytes of it have been made accessible.
+  static const void* table() { return table_; }
   static uint64_t committed() { return committed_; }
 
  private:

@@ -8,6 +8,7 @@
 #include "heap/regions.hpp"
 #include "options/parse.hpp"
 #include "report/messages.hpp"
+#include "runtime/control.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/statistics.hpp"
@@ -104,6 +105,7 @@ Mode open_all() {
   heap::fault_handler = on_fault;
   prepare_threads();
   prepare_fork();
+  prepare_control();
   if (values.stats_path[0] == '\0') return Mode::kFast;
   return open_statistics(values) ? Mode::kStats : Mode::kFast;
 }

@@ -9,6 +9,7 @@
 #include "heap/large.hpp"
 #include "meta/arena.hpp"
 #include "report/messages.hpp"
+#include "runtime/figures.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/runtime.hpp"
 #include "sys/kernel.hpp"
@@ -50,29 +51,8 @@ void* map_shared(size_t bytes, uint64_t offset, void* at) {
   return sys::failed(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
-uint64_t start_ticks() {
-  char text[1024];
-  if (sys::read_file("/proc/self/stat", text, sizeof text) == 0) return 0;
-  const char* at = text;
-  for (const char* scan = text; *scan != '\0'; ++scan) {
-    if (*scan == ')') at = scan + 1;  // the name may hold anything, brackets too
-  }
-  for (int field = 2; field < 21 && *at != '\0'; ++field) {
-    ++at;
-    while (*at != ' ' && *at != '\0') ++at;
-  }
-  uint64_t ticks = 0;
-  for (++at; *at >= '0' && *at <= '9'; ++at) ticks = ticks * 10 + static_cast<uint64_t>(*at - '0');
-  return ticks;
-}
-
 void begin_slot(format::Birth birth) {
-  char executable[512];
-  const long length = sys::raw_call(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/self/exe"),
-                                    reinterpret_cast<long>(executable), sizeof executable - 1);
-  executable[length > 0 ? length : 0] = '\0';
-  format::begin(*state.slot, {sys::process_id(), static_cast<uint64_t>(sys::raw_call(SYS_getppid)), start_ticks(),
-                              sys::monotonic_ns(), birth, static_cast<uint64_t>(state.source), true, executable});
+  describe_process(*state.slot, birth, true);
   state.slot->make_known(format::Group::kCalls);
   state.slot->make_known(format::Group::kKernel);
 }
@@ -191,12 +171,7 @@ void* count_allocation(const Before& before, void* block, size_t size, format::S
 }
 
 void observe(sys::Call call, uint64_t nanoseconds, uint64_t bytes, bool failed) {
-  using format::KernelCall;
-  static constexpr KernelCall kKinds[sys::kCallKinds] = {
-      KernelCall::kMmap,     KernelCall::kMunmap,  KernelCall::kMremap,    KernelCall::kAdviseDontneed,
-      KernelCall::kAdviseHuge, KernelCall::kMprotect, KernelCall::kBreakUp, KernelCall::kBreakDown,
-      KernelCall::kFtruncate};
-  state.slot->count_kernel(kKinds[static_cast<size_t>(call)], nanoseconds, bytes, failed);
+  state.slot->count_kernel(kind_of(call), nanoseconds, bytes, failed);
 }
 
 }  // namespace
@@ -222,6 +197,7 @@ bool open_statistics(const options::Values& values) {
 }
 
 void restart_statistics() {
+  const format::LiveFigures live = format::live_figures(*state.slot);
   const uint64_t slot = format::claim(*state.header, sys::process_id());
   void* mapped = slot == format::kNoSlot
                      ? nullptr
@@ -233,7 +209,10 @@ void restart_statistics() {
     return;
   }
   begin_slot(format::Birth::kForked);
+  format::inherit(*state.slot, live);
 }
+
+const CounterSlot* statistics_slot() { return state.slot; }
 
 void* counted_allocate(ThreadHeap* heap, size_t size, format::Symbol symbol) {
   const Before before = look(heap, size);
@@ -290,6 +269,8 @@ namespace {
 __attribute__((destructor(101))) void finish() {
   if (state.slot == nullptr) return;
   write_figures(*state.slot);
+  write_resident(*state.slot);
+  write_usage(*state.slot);
   format::end(*state.slot, sys::monotonic_ns());
 }
 

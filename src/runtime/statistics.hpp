@@ -16,8 +16,8 @@ namespace loam::runtime {
 bool open_statistics(const options::Values& values);
 // In the child of a fork: a slot of its own.
 void restart_statistics();
-// The figures of a heap walk and of the kernel, as of now, into `slot`.
-void write_figures(format::CounterSlot& slot);
+// The process's slot; null if it is not counted.
+const format::CounterSlot* statistics_slot();
 
 void* counted_allocate(heap::ThreadHeap* heap, size_t size, format::Symbol symbol);
 void* counted_allocate_zeroed(heap::ThreadHeap* heap, size_t size, format::Symbol symbol);

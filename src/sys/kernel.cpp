@@ -23,6 +23,7 @@ namespace {
 struct Counter {
   std::atomic<uint64_t> calls{0};
   std::atomic<uint64_t> failures{0};
+  std::atomic<uint64_t> bytes{0};
 };
 
 constinit Counter counters[kCallKinds];
@@ -42,6 +43,7 @@ class CountedCall {
  public:
   explicit CountedCall(Call kind, uint64_t bytes) : kind_(kind), bytes_(bytes) {
     counters[static_cast<size_t>(kind)].calls.fetch_add(1, std::memory_order_relaxed);
+    counters[static_cast<size_t>(kind)].bytes.fetch_add(bytes, std::memory_order_relaxed);
     refused_ = told_to_fail(all_calls.fetch_add(1, std::memory_order_relaxed) + 1);
     observer_ = observer.load(std::memory_order_relaxed);
     if (observer_ != nullptr) start_ = monotonic_ns();
@@ -97,7 +99,8 @@ const char* call_name(Call call) {
 
 CallCount call_count(Call call) {
   const Counter& counter = counters[static_cast<size_t>(call)];
-  return {counter.calls.load(std::memory_order_relaxed), counter.failures.load(std::memory_order_relaxed)};
+  return {counter.calls.load(std::memory_order_relaxed), counter.failures.load(std::memory_order_relaxed),
+          counter.bytes.load(std::memory_order_relaxed)};
 }
 
 uint64_t total_calls() { return all_calls.load(std::memory_order_relaxed); }

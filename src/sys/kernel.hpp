@@ -24,6 +24,7 @@ constexpr size_t kCallKinds = 9;
 struct CallCount {
   uint64_t calls;
   uint64_t failures;
+  uint64_t bytes;  // that they were about, failures included
 };
 
 const char* call_name(Call call);

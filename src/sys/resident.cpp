@@ -1,0 +1,158 @@
+#include "sys/resident.hpp"
+
+#include "sys/proc.hpp"
+#include "sys/syscall.hpp"
+
+namespace loam::sys {
+
+namespace {
+
+constexpr uint64_t kPageBytes = 4096;
+constexpr const char* kPagemap = "/proc/self/pagemap";
+
+// From linux/fs.h of Linux 6.7; the headers of an older distribution lack it.
+struct ScanArgument {
+  uint64_t size;
+  uint64_t flags;
+  uint64_t start;
+  uint64_t end;
+  uint64_t walk_end;
+  uint64_t regions;
+  uint64_t region_count;
+  uint64_t max_pages;
+  uint64_t category_inverted;
+  uint64_t category_mask;
+  uint64_t category_any_of;
+  uint64_t return_mask;
+};
+struct ScanRegion {
+  uint64_t start;
+  uint64_t end;
+  uint64_t categories;
+};
+static_assert(sizeof(ScanArgument) == 96 && sizeof(ScanRegion) == 24);
+constexpr long kPagemapScan = 0xc0606610;  // _IOWR('f', 16, ScanArgument)
+constexpr uint64_t kPresent = 1u << 3;
+constexpr uint64_t kZeroPage = 1u << 5;
+constexpr uint64_t kHuge = 1u << 6;
+
+constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
+
+constexpr size_t kRegionsAtOnce = 42;
+constexpr size_t kEntriesAtOnce = 128;
+
+bool starts_with(const char* text, const char* prefix) {
+  while (*prefix != '\0') {
+    if (*text++ != *prefix++) return false;
+  }
+  return true;
+}
+
+uint64_t read_number(const char* text) {
+  while (*text == ' ') ++text;
+  uint64_t value = 0;
+  for (; *text >= '0' && *text <= '9'; ++text) value = value * 10 + static_cast<uint64_t>(*text - '0');
+  return value;
+}
+
+// "Rss:        1234 kB" and the like: bytes if the line begins with `key`.
+bool read_kilobytes(const char* line, const char* key, uint64_t* bytes) {
+  if (!starts_with(line, key)) return false;
+  while (*key != '\0') ++line, ++key;
+  *bytes = read_number(line) * 1024;
+  return true;
+}
+
+}  // namespace
+
+uint64_t resident_bytes() {
+  char line[128];
+  uint64_t bytes = 0;
+  for (Lines lines("/proc/self/smaps_rollup"); lines.next(line, sizeof line);) {
+    if (read_kilobytes(line, "Rss:", &bytes)) return bytes;
+  }
+  if (read_file("/proc/self/statm", line, sizeof line) == 0) return 0;
+  const char* at = line;  // "size resident ...", in pages
+  while (*at != ' ' && *at != '\0') ++at;
+  return read_number(at) * kPageBytes;
+}
+
+PageScan::PageScan()
+    : descriptor_(raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(kPagemap), O_RDONLY | O_CLOEXEC)) {}
+
+PageScan::~PageScan() {
+  if (descriptor_ >= 0) raw_call(SYS_close, descriptor_);
+}
+
+bool PageScan::scan(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
+  if (start >= end) return true;
+  if (descriptor_ < 0) return false;
+  return by_call_ ? scan_by_call(start, end, visit, argument) : scan_by_entries(start, end, visit, argument);
+}
+
+// Turns by_call_ off and goes on entry by entry if the kernel does not know the call.
+bool PageScan::scan_by_call(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
+  ScanRegion regions[kRegionsAtOnce];
+  ScanArgument order{};
+  order.size = sizeof order;
+  order.end = end;
+  order.regions = reinterpret_cast<uint64_t>(regions);
+  order.region_count = kRegionsAtOnce;
+  order.category_mask = kPresent | kZeroPage;
+  order.category_inverted = kZeroPage;
+  order.return_mask = kHuge;
+  while (start < end) {
+    order.start = start;
+    const long count = raw_call(SYS_ioctl, descriptor_, kPagemapScan, reinterpret_cast<long>(&order));
+    if (failed(count)) {
+      by_call_ = false;
+      return scan_by_entries(start, end, visit, argument);
+    }
+    for (long i = 0; i < count; ++i)
+      visit({regions[i].start, regions[i].end, (regions[i].categories & kHuge) != 0}, argument);
+    if (order.walk_end <= start) return false;
+    start = order.walk_end;
+  }
+  return true;
+}
+
+bool PageScan::scan_by_entries(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
+  uint64_t entries[kEntriesAtOnce];
+  while (start < end) {
+    const uint64_t pages = (end - start) / kPageBytes;
+    const uint64_t wanted = (pages < kEntriesAtOnce ? pages : kEntriesAtOnce) * sizeof entries[0];
+    const long got = raw_call(SYS_pread64, descriptor_, reinterpret_cast<long>(entries), static_cast<long>(wanted),
+                              static_cast<long>(start / kPageBytes * sizeof entries[0]));
+    if (got < static_cast<long>(sizeof entries[0])) return false;
+    const uint64_t count = static_cast<uint64_t>(got) / sizeof entries[0];
+    for (uint64_t i = 0; i < count;) {
+      uint64_t run = i;
+      while (run < count && (entries[run] & kEntryPresent) != 0) ++run;
+      if (run > i) visit({start + i * kPageBytes, start + run * kPageBytes, false}, argument);
+      i = run + 1;
+    }
+    start += count * kPageBytes;
+  }
+  return true;
+}
+
+bool MappingSizes::next(MappingSize* mapping) {
+  if (line_[0] == '\0' && !lines_.next(line_, sizeof line_)) return false;
+  const char* at = line_;
+  *mapping = {};
+  mapping->start = read_hex(at);
+  if (*at == '-') ++at;
+  mapping->end = read_hex(at);
+  for (;;) {
+    if (!lines_.next(line_, sizeof line_)) {
+      line_[0] = '\0';
+      break;
+    }
+    if (line_[0] < 'A' || line_[0] > 'Z') break;  // an address: the next mapping
+    if (!read_kilobytes(line_, "Rss:", &mapping->resident))
+      read_kilobytes(line_, "AnonHugePages:", &mapping->huge);
+  }
+  return mapping->end > mapping->start;
+}
+
+}  // namespace loam::sys
