@@ -23,7 +23,9 @@ TEST(Bits, PowersOfTwo) {
   EXPECT_FALSE(is_power_of_two(0));
   for (unsigned i = 0; i < 64; ++i) {
     EXPECT_TRUE(is_power_of_two(uint64_t{1} << i));
-    if (i > 1) EXPECT_FALSE(is_power_of_two((uint64_t{1} << i) + 1));
+    if (i > 1) {
+      EXPECT_FALSE(is_power_of_two((uint64_t{1} << i) + 1));
+    }
   }
 }
 

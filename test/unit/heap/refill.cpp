@@ -1,0 +1,146 @@
+#include "heap/refill.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "support/heap.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::heap {
+namespace {
+
+TEST(Refill, EveryClassGivesDisjointBlocks) {
+  test::HeapUser user;
+  for (unsigned index = 0; index < kClasses; ++index) {
+    const size_t size = kSizeClasses[index].size;
+    const unsigned count = kSizeClasses[index].blocks + 10u;  // into a second span
+    std::set<char*> blocks;
+    for (unsigned i = 0; i < count; ++i) {
+      auto* block = static_cast<char*>(user.allocate(size));
+      ASSERT_NE(block, nullptr);
+      ASSERT_EQ(reinterpret_cast<uint64_t>(block) % kGranule, 0u);
+      ASSERT_EQ(find_size(block), size);
+      const auto [at, fresh] = blocks.insert(block);
+      ASSERT_TRUE(fresh);
+      if (at != blocks.begin()) {
+        ASSERT_GE(block, *std::prev(at) + size);
+      }
+      if (std::next(at) != blocks.end()) {
+        ASSERT_LE(block + size, *std::next(at));
+      }
+    }
+    for (char* block : blocks) ASSERT_TRUE(user.release(block));
+  }
+  EXPECT_EQ(verify(), nullptr);
+}
+
+TEST(Refill, FreedTwiceIsRefused) {
+  test::HeapUser user;
+  void* block = user.allocate(48);
+  EXPECT_TRUE(user.release(block));
+  EXPECT_FALSE(user.release(block));
+  void* kept = user.allocate(48);
+  EXPECT_FALSE(user.release(static_cast<char*>(kept) + 8));
+  EXPECT_FALSE(user.release(static_cast<char*>(kept) + 16));
+  EXPECT_TRUE(user.release(kept));
+  EXPECT_EQ(verify(), nullptr);
+}
+
+TEST(Refill, EmptySpansGoBackButForAFew) {
+  test::HeapUser user;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 200000; ++i) blocks.push_back(user.allocate(100));
+  Figures full;
+  measure(&full);
+  for (void* block : blocks) ASSERT_TRUE(user.release(block));
+  Figures empty;
+  measure(&empty);
+  EXPECT_EQ(empty.classes[class_of(100)].live_blocks, 0u);
+  // What a heap keeps, and the current span.
+  EXPECT_LE(empty.span_bytes, full.span_bytes - 200000 * 112 + (1 << 20));
+  trim(user.heap());
+  measure(&empty);
+  EXPECT_EQ(empty.classes[class_of(100)].spans, 0u);
+  EXPECT_EQ(verify(), nullptr);
+  EXPECT_NE(user.allocate(100), nullptr);
+}
+
+TEST(Refill, ASteadyPairReachesTheHeartbeat) {
+  test::HeapUser user;
+  const uint64_t before = user.heap().beats;
+  for (int i = 0; i < 20000; ++i) user.release(user.allocate(64));
+  EXPECT_GE(user.heap().beats, before + 20);
+}
+
+TEST(Refill, BusyHeapsAreServedElsewhere) {
+  test::HeapUser user;
+  void* own = user.allocate(64);
+  void* handlers = nullptr;
+  {
+    const BusyMark mark(user.heap());
+    handlers = allocate_small(user.heap(), class_of(64));  // what a signal handler in the slow path gets
+    ASSERT_NE(handlers, nullptr);
+    EXPECT_EQ(fast_heap, &null_heap);
+    EXPECT_EQ(page_map.find(handlers)->kind, SpanKind::kLarge);
+    attend(user.heap(), *page_map.find(own));
+  }
+  EXPECT_EQ(fast_heap, &user.heap());
+  EXPECT_TRUE(user.release(handlers));
+  EXPECT_TRUE(user.release(own));
+}
+
+TEST(Refill, UntouchedSpansAreZero) {
+  test::HeapUser user;
+  trim(user.heap());
+  regions.purge(0, true);
+  constexpr size_t kSize = 6000;
+  auto* block = static_cast<char*>(user.allocate(kSize));
+  ASSERT_TRUE(untouched(*page_map.find(block)));
+  for (size_t i = 0; i < kSize; ++i) ASSERT_EQ(block[i], 0);
+  std::memset(block, 1, kSize);
+  user.release(block);
+  EXPECT_FALSE(untouched(*page_map.find(block)));
+}
+
+TEST(Refill, SpansOfEndedThreadsAreAdopted) {
+  test::HeapUser user;
+  trim(user.heap());
+  std::vector<void*> theirs;
+  std::thread thread([&] {
+    test::HeapUser other;
+    for (int i = 0; i < 100; ++i) theirs.push_back(other.allocate(720));
+    for (int i = 0; i < 50; ++i) {
+      other.release(theirs.back());
+      theirs.pop_back();
+    }
+  });
+  thread.join();
+  const Span* span = page_map.find(theirs[0]);
+  ASSERT_NE(span->owner, &user.heap());
+  Span* adopted = adopt(user.heap(), class_of(720));
+  ASSERT_NE(adopted, nullptr);
+  EXPECT_EQ(adopted->owner, &user.heap());
+  EXPECT_GT(count_free(*adopted), 0u);
+}
+
+TEST(Refill, OutOfMemory) {
+  test::HeapUser user;
+  sys::fail_call(1, true);
+  std::vector<void*> blocks;
+  for (void* block; (block = user.allocate(60000)) != nullptr;) blocks.push_back(block);
+  EXPECT_EQ(user.allocate(60000), nullptr);
+  EXPECT_EQ(verify(), nullptr);
+  sys::fail_call(0, false);
+  void* block = user.allocate(60000);
+  EXPECT_NE(block, nullptr);
+  EXPECT_TRUE(user.release(block));
+  for (void* other : blocks) EXPECT_TRUE(user.release(other));
+  EXPECT_EQ(verify(), nullptr);
+}
+
+}  // namespace
+}  // namespace loam::heap
