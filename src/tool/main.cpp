@@ -25,7 +25,7 @@ std::vector<std::string> g_program;
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App* app, std::string name) const override {
-    const std::string own = CLI::Formatter::make_usage(app, name);
+    std::string own = CLI::Formatter::make_usage(app, name);
     if (!app->get_prefix_command()) return own;
     return own.substr(0, own.find_last_not_of('\n') + 1) + " [--] PROGRAM [ARGS...]\n";
   }

@@ -14,6 +14,7 @@
 #include "tool/commands/runtime_flags.hpp"
 #include "tool/model/counter_file.hpp"
 #include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
 #include "tool/model/launch.hpp"
 #include "tool/model/program.hpp"
 #include "tool/model/run_report.hpp"
@@ -34,7 +35,7 @@ struct RunOptions {
 };
 
 std::string preload(const std::string& library) {
-  const char* before = std::getenv("LD_PRELOAD");
+  const char* before = environment("LD_PRELOAD");
   return before == nullptr || before[0] == '\0' ? library : library + ":" + before;
 }
 

@@ -7,6 +7,7 @@
 
 #include "options/parse.hpp"
 #include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
 
 namespace loam::tool {
 namespace {
@@ -62,7 +63,7 @@ void RuntimeFlags::add_to(CLI::App& command) {
 }
 
 std::string RuntimeFlags::settings() const {
-  const char* inherited = std::getenv("LOAM_OPTIONS");
+  const char* inherited = environment("LOAM_OPTIONS");
   std::string text = inherited == nullptr ? "" : inherited;
   options::Values scratch;
   const options::Result result = options::parse(text.c_str(), scratch);

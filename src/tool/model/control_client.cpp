@@ -40,8 +40,8 @@ std::string check_target(std::uint64_t pid) {
   bool readable = false;
   const auto library = mapped_library(pid, "libloam", readable);
   if (!readable) {
-    throw refusal(pid, fmt::format("its mappings cannot be read: {} (run as its user, or as root)",
-                                   std::strerror(errno)));
+    throw refusal(
+        pid, fmt::format("its mappings cannot be read: {} (run as its user, or as root)", error_text(errno)));
   }
   if (!library) throw refusal(pid, "it does not run on loam: no libloam.so is mapped");
   const auto same = same_namespace(pid, "net");
@@ -74,7 +74,7 @@ class Listener {
     const socklen_t size = offsetof(sockaddr_un, sun_path) + 1 + sizeof name;
     if (!socket_.valid() || bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
         listen(socket_.get(), 4) != 0) {
-      throw Failure(kExitFailure, fmt::format("cannot make the control socket: {}", std::strerror(errno)));
+      throw Failure(kExitFailure, fmt::format("cannot make the control socket: {}", error_text(errno)));
     }
   }
 
@@ -121,7 +121,7 @@ void send_signal(std::uint64_t pid, int process, std::uint64_t cookie) {
   info.si_uid = getuid();
   info.si_value.sival_ptr = reinterpret_cast<void*>(cookie);
   if (syscall(SYS_pidfd_send_signal, process, format::kControlSignal, &info, 0) != 0) {
-    throw refusal(pid, fmt::format("the signal cannot be sent: {}", std::strerror(errno)));
+    throw refusal(pid, fmt::format("the signal cannot be sent: {}", error_text(errno)));
   }
 }
 
@@ -201,14 +201,14 @@ std::string why_no_answer(std::uint64_t pid, std::uint64_t ticks) {
 Snapshot ask_stats(std::uint64_t pid) {
   const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
   if (!process.valid()) {
-    throw refusal(pid, errno == ESRCH || errno == EINVAL ? "there is no such process" : std::strerror(errno));
+    throw refusal(pid, errno == ESRCH || errno == EINVAL ? "there is no such process" : error_text(errno));
   }
   const std::uint64_t ticks = start_ticks(pid).value_or(0);
   Snapshot out;
   out.library = check_target(pid);
   std::uint64_t cookie = 0;
   if (getrandom(&cookie, sizeof cookie, 0) != static_cast<ssize_t>(sizeof cookie)) {
-    throw Failure(kExitFailure, fmt::format("getrandom: {}", std::strerror(errno)));
+    throw Failure(kExitFailure, fmt::format("getrandom: {}", error_text(errno)));
   }
   const Listener listener(cookie);
   const std::int64_t start = now_ns();

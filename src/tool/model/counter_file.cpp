@@ -58,10 +58,10 @@ bool CounterFile::create_in(const std::string& folder) {
 }
 
 CounterFile::CounterFile(bool follow) {
-  const char* temporary = std::getenv("TMPDIR");
+  const char* temporary = environment("TMPDIR");
   if (!create_in("/dev/shm") && !create_in(temporary == nullptr ? "" : temporary) && !create_in("/tmp")) {
     throw Failure(kExitRefused, fmt::format("cannot make the counter file in /dev/shm, $TMPDIR or /tmp: {}",
-                                            std::strerror(errno)));
+                                            error_text(errno)));
   }
   format::CounterHeader& head = header();
   head.version.store(format::kCounterVersion);

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <cstdlib>
+#include <system_error>
 #include <utility>
 
 namespace loam::tool {
@@ -38,6 +40,12 @@ std::string read_link(const std::string& path) {
   char buffer[PATH_MAX];
   const ssize_t size = readlink(path.c_str(), buffer, sizeof buffer);
   return size <= 0 ? std::string() : std::string(buffer, static_cast<std::size_t>(size));
+}
+
+std::string error_text(int error) { return std::generic_category().message(error); }
+
+const char* environment(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
 }
 
 std::string_view trim(std::string_view text) {

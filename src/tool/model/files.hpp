@@ -33,6 +33,12 @@ std::optional<std::string> read_file(const std::string& path, std::size_t limit 
 // The target of a symbolic link, empty if there is none.
 std::string read_link(const std::string& path);
 
+// What errno or another error number means.
+std::string error_text(int error);
+
+// A variable of the environment, or nullptr. The tool reads them before it starts a thread and never sets one.
+const char* environment(const char* name);
+
 std::string_view trim(std::string_view text);
 std::vector<std::string> split(std::string_view text, char separator);
 std::optional<std::uint64_t> to_number(std::string_view text);

@@ -33,7 +33,7 @@ Limit from_file(const std::string& name, const std::string& path, const std::str
   Limit limit{name, std::nullopt, "not readable", meaning};
   const auto text = read_file(path);
   if (!text) {
-    limit.text = fmt::format("not readable: {}", std::strerror(errno));
+    limit.text = fmt::format("not readable: {}", error_text(errno));
     return limit;
   }
   limit.value = to_number(*text);
@@ -47,7 +47,7 @@ Limit from_rlimit(const std::string& name, __rlimit_resource resource, const std
   Limit limit{name, std::nullopt, "unlimited", meaning};
   rlimit value{};
   if (getrlimit(resource, &value) != 0) {
-    limit.text = fmt::format("not readable: {}", std::strerror(errno));
+    limit.text = fmt::format("not readable: {}", error_text(errno));
   } else if (value.rlim_cur != RLIM_INFINITY) {
     limit.value = value.rlim_cur;
     limit.text = fmt::format("{}", value.rlim_cur);

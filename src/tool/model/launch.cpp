@@ -55,7 +55,7 @@ class Signals {
       const pid_t ended = wait4(child.pid, &child.wait_status, WNOHANG, &child.usage);
       if (ended == child.pid) return;
       if (ended < 0 && errno != EINTR)
-        throw Failure(kExitFailure, fmt::format("wait: {}", std::strerror(errno)));
+        throw Failure(kExitFailure, fmt::format("wait: {}", error_text(errno)));
       siginfo_t info{};
       const int signal = sigwaitinfo(&waited_, &info);
       // The terminal sends to its whole foreground group (SI_KERNEL): the program has that signal already.
@@ -79,7 +79,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 [[noreturn]] void become(const Launch& launch, const Signals& signals, int report) {
   if (launch.in_child) launch.in_child();
-  for (const auto& [name, value] : launch.environment) setenv(name.c_str(), value.c_str(), 1);
+  for (const auto& [name, value] : launch.environment) {
+    setenv(name.c_str(), value.c_str(), 1);  // NOLINT(concurrency-mt-unsafe): the child has one thread
+  }
   signals.restore();
   const std::vector<char*> arguments = pointers(launch.arguments);
   execvp(launch.path.c_str(), arguments.data());
@@ -92,14 +94,14 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 Ended run_program(const Launch& launch) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw Failure(kExitRefused, fmt::format("pipe: {}", std::strerror(errno)));
+  if (pipe2(ends, O_CLOEXEC) != 0) throw Failure(kExitRefused, fmt::format("pipe: {}", error_text(errno)));
   const Descriptor reading(ends[0]);
   Descriptor writing(ends[1]);
   const Signals signals;
   Ended child;
   const std::uint64_t start = now_ns();
   child.pid = fork();
-  if (child.pid < 0) throw Failure(kExitRefused, fmt::format("fork: {}", std::strerror(errno)));
+  if (child.pid < 0) throw Failure(kExitRefused, fmt::format("fork: {}", error_text(errno)));
   if (child.pid == 0) become(launch, signals, writing.get());
   writing = Descriptor();
   int error = 0;
@@ -111,7 +113,7 @@ Ended run_program(const Launch& launch) {
   child.wall_ns = now_ns() - start;
   if (got == sizeof error) {
     throw Failure(error == ENOENT ? kExitNotFound : kExitNotExecutable,
-                  fmt::format("cannot run '{}': {}", launch.path, std::strerror(error)));
+                  fmt::format("cannot run '{}': {}", launch.path, error_text(error)));
   }
   return child;
 }

@@ -91,7 +91,7 @@ std::optional<double> sample_small_fault(std::string& reason) {
   const std::size_t page = page_bytes();
   const Mapping memory(kPagesAtOnce * page);
   if (!memory.valid()) {
-    reason = fmt::format("mmap: {}", std::strerror(errno));
+    reason = fmt::format("mmap: {}", error_text(errno));
     return std::nullopt;
   }
   madvise(memory.start(), kPagesAtOnce * page, MADV_NOHUGEPAGE);
@@ -104,7 +104,7 @@ std::optional<double> sample_small_fault(std::string& reason) {
 std::optional<double> sample_huge_fault(std::string& reason) {
   const Mapping memory(kHuge, kHuge);
   if (!memory.valid() || madvise(memory.start(), kHuge, MADV_HUGEPAGE) != 0) {
-    reason = fmt::format("the kernel refuses the advice: {}", std::strerror(errno));
+    reason = fmt::format("the kernel refuses the advice: {}", error_text(errno));
     return std::nullopt;
   }
   const double start = now_ns();
@@ -125,7 +125,7 @@ std::optional<double> sample_map_pair(std::size_t touched, std::string& reason) 
   for (int i = 0; i < kPairs; ++i) {
     void* at = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) {
-      reason = fmt::format("mmap: {}", std::strerror(errno));
+      reason = fmt::format("mmap: {}", error_text(errno));
       return std::nullopt;
     }
     if (touched != 0) touch(static_cast<char*>(at));
@@ -138,14 +138,14 @@ std::optional<double> sample_dontneed(std::string& reason) {
   const std::size_t bytes = kPagesAtOnce * page_bytes();
   const Mapping memory(bytes);
   if (!memory.valid()) {
-    reason = fmt::format("mmap: {}", std::strerror(errno));
+    reason = fmt::format("mmap: {}", error_text(errno));
     return std::nullopt;
   }
   madvise(memory.start(), bytes, MADV_NOHUGEPAGE);
   for (std::size_t at = 0; at < bytes; at += page_bytes()) touch(memory.start() + at);
   const double start = now_ns();
   if (madvise(memory.start(), bytes, MADV_DONTNEED) != 0) {
-    reason = fmt::format("madvise: {}", std::strerror(errno));
+    reason = fmt::format("madvise: {}", error_text(errno));
     return std::nullopt;
   }
   return (now_ns() - start) / static_cast<double>(kPagesAtOnce);
@@ -157,7 +157,7 @@ std::optional<double> sample_mremap(std::string& reason) {
   const std::size_t page = page_bytes();
   Mapping places(4 * page);
   if (!places.valid()) {
-    reason = fmt::format("mmap: {}", std::strerror(errno));
+    reason = fmt::format("mmap: {}", error_text(errno));
     return std::nullopt;
   }
   char* here = places.start();
@@ -166,7 +166,7 @@ std::optional<double> sample_mremap(std::string& reason) {
   const double start = now_ns();
   for (int i = 0; i < kMoves; ++i) {
     if (mremap(here, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, there) == MAP_FAILED) {
-      reason = fmt::format("mremap: {}", std::strerror(errno));
+      reason = fmt::format("mremap: {}", error_text(errno));
       return std::nullopt;
     }
     std::swap(here, there);

@@ -43,13 +43,13 @@ void check_executable(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) {
     const int status_code = errno == ENOENT || errno == ENOTDIR ? kExitNotFound : kExitNotExecutable;
-    throw Failure(status_code, fmt::format("cannot run '{}': {}", path, std::strerror(errno)));
+    throw Failure(status_code, fmt::format("cannot run '{}': {}", path, error_text(errno)));
   }
   if (S_ISDIR(status.st_mode)) {
     throw Failure(kExitNotExecutable, fmt::format("cannot run '{}': it is a directory", path));
   }
   if (access(path.c_str(), X_OK) != 0) {
-    throw Failure(kExitNotExecutable, fmt::format("cannot run '{}': {}", path, std::strerror(errno)));
+    throw Failure(kExitNotExecutable, fmt::format("cannot run '{}': {}", path, error_text(errno)));
   }
 }
 
@@ -64,7 +64,7 @@ std::string script_interpreter(const std::string& path) {
   if (!head->starts_with("#!")) return "/bin/sh";
   std::string_view line = std::string_view(*head).substr(2);
   line = trim(line.substr(0, line.find('\n')));
-  const std::string interpreter(line.substr(0, line.find_first_of(" \t")));
+  std::string interpreter(line.substr(0, line.find_first_of(" \t")));
   if (!interpreter.ends_with("/env") || line.size() == interpreter.size()) return interpreter;
   for (const std::string& word : split(trim(line.substr(interpreter.size())), ' ')) {
     if (word.empty() || word.starts_with('-') || word.find('=') != std::string::npos) continue;
@@ -146,7 +146,7 @@ std::string find_program(const std::string& name) {
     check_executable(name);
     return name;
   }
-  const char* path = std::getenv("PATH");
+  const char* path = environment("PATH");
   std::string blocked;
   for (const std::string& folder : split(path == nullptr ? "/bin:/usr/bin" : path, ':')) {
     const std::string candidate = (folder.empty() ? "." : folder) + "/" + name;
@@ -173,7 +173,7 @@ Program resolve_program(const std::string& name) {
     if (access(program.image.c_str(), R_OK) != 0) {
       throw Failure(kExitRefused,
                     fmt::format("cannot read '{}', so it is unknown whether loam can serve it: {}",
-                                program.image, std::strerror(errno)));
+                                program.image, error_text(errno)));
     }
     const std::string next = script_interpreter(program.image);
     if (next.empty()) {

@@ -56,7 +56,7 @@ std::string Record::end_text() const {
     case End::kReplaced:
       return "executed another program";
     case End::kSignal:
-      return fmt::format("killed by signal {} ({})", signal, strsignal(signal));
+      return fmt::format("killed by signal {} ({})", signal, sigdescr_np(signal));
     case End::kGone:
       return exit_status ? fmt::format("_exit with status {}", *exit_status) : "ended without exit handlers";
     case End::kExited:

@@ -83,7 +83,8 @@ ordered_json classes_json(const Record& record) {
         value(classes.allocations[i]) + value(classes.live_blocks[i]) + value(classes.spans[i]) != 0;
     if (!used) continue;
     ordered_json entry{{"bytes", record.class_bytes[i]}, {"allocations", nullptr}, {"frees", nullptr},
-                       {"live_blocks", nullptr},         {"free_blocks", nullptr}, {"spans", nullptr}};
+                       {"live_blocks", nullptr},         {"free_blocks", nullptr}, {"spans", nullptr},
+                       {"resident_free", nullptr},       {"stranded", nullptr}};
     if (calls) {
       entry["allocations"] = value(classes.allocations[i]);
       entry["frees"] = value(classes.frees[i]);
@@ -92,6 +93,10 @@ ordered_json classes_json(const Record& record) {
       entry["live_blocks"] = value(classes.live_blocks[i]);
       entry["free_blocks"] = value(classes.free_blocks[i]);
       entry["spans"] = value(classes.spans[i]);
+    }
+    if (record.known(Group::kResident)) {
+      entry["resident_free"] = value(classes.resident_free[i]);
+      entry["stranded"] = value(classes.stranded[i]);
     }
     out.push_back(entry);
   }
@@ -105,6 +110,7 @@ ordered_json resident_json(const Record& record) {
   for (const ResidentPart& part : resident->parts) out[part.name] = part.bytes;
   out["unaccounted"] = resident->unaccounted;
   out["huge_pages"] = record.get(Counter::kRssHuge);
+  out["stranded"] = record.get(Counter::kRssStranded);
   return out;
 }
 

@@ -170,6 +170,23 @@ std::string heap_text(const Record& record, const Palette& palette) {
   return out;
 }
 
+// Free bytes that cannot go back because a live block shares their page, and the classes that hold most of them.
+std::string stranded_text(const Record& record) {
+  const std::uint64_t all = record.get(Counter::kRssStranded);
+  if (all == 0) return {};
+  std::vector<std::size_t> order(record.class_bytes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto held = [&](std::size_t i) { return value(record.slot->classes.stranded[i]); };
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return held(a) > held(b); });
+  std::string where;
+  for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 3) && held(order[i]) != 0; ++i) {
+    where += fmt::format("{}{} in blocks of {}", i == 0 ? ": " : ", ", human_bytes(held(order[i])),
+                         with_thousands(record.class_bytes[order[i]]));
+  }
+  return fmt::format("    {} are stranded: free, but on pages that a live block keeps{}\n", human_bytes(all),
+                     where);
+}
+
 std::string resident_text(const Record& record, const Palette& palette) {
   const auto resident = resident_of(record);
   Table table;
@@ -184,7 +201,7 @@ std::string resident_text(const Record& record, const Palette& palette) {
   table.row({"resident memory", human_bytes(resident->total), ""});
   std::string out = heading(palette, "Resident memory") + table.text("    ");
   out += fmt::format("    of the heap's pages {} are huge\n", human_bytes(record.get(Counter::kRssHuge)));
-  return out;
+  return out + stranded_text(record);
 }
 
 }  // namespace

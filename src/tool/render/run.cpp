@@ -24,7 +24,7 @@ double seconds(const timeval& time) {
 
 std::string status_text(int status) {
   if (WIFEXITED(status)) return fmt::format("exit status {}", WEXITSTATUS(status));
-  return fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+  return fmt::format("killed by signal {} ({})", WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
 }
 
 std::uint64_t peak_rss(const rusage& usage) { return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024; }
@@ -100,9 +100,9 @@ std::string run_text(const RunReport& report, const Palette& palette) {
       with_thousands(static_cast<std::uint64_t>(usage.ru_majflt)));
   const Record* record = report.main_record();
   if (record == nullptr) {
-    out +=
-        palette.paint(Style::kWarn, "no process left a record") +
-        ": loam did not start in the program (LD_PRELOAD was removed, or the program is on the deny list)\n";
+    out += palette.paint(Style::kWarn, "no process left a record") +
+           ": loam did not start in the program (LD_PRELOAD was removed, the program is on the deny list, or "
+           "the library is of another version)\n";
     return out;
   }
   out += record_text(*record, report.prices, palette) + "\n";

@@ -10,12 +10,13 @@
 #include <cstring>
 
 #include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
 
 namespace loam::tool {
 
 Palette Palette::for_file(std::FILE* file) {
-  const char* terminal = std::getenv("TERM");
-  const char* none = std::getenv("NO_COLOR");
+  const char* terminal = environment("TERM");
+  const char* none = environment("NO_COLOR");
   const bool dumb = terminal == nullptr || std::strcmp(terminal, "dumb") == 0;
   return Palette(isatty(fileno(file)) == 1 && !dumb && (none == nullptr || none[0] == '\0'));
 }
@@ -79,14 +80,14 @@ std::string Table::text(const std::string& indent) const {
 void write_output(const std::string& path, std::FILE* otherwise, const std::string& text) {
   std::FILE* file = path.empty() ? otherwise : std::fopen(path.c_str(), "we");
   if (file == nullptr)
-    throw Failure(kExitFailure, fmt::format("cannot write '{}': {}", path, std::strerror(errno)));
+    throw Failure(kExitFailure, fmt::format("cannot write '{}': {}", path, error_text(errno)));
   const bool written =
       std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0;
   const int error = errno;
   if (!path.empty()) std::fclose(file);
   if (!written) {
-    throw Failure(kExitFailure, fmt::format("cannot write {}: {}", path.empty() ? "the output" : path,
-                                            std::strerror(error)));
+    throw Failure(kExitFailure,
+                  fmt::format("cannot write {}: {}", path.empty() ? "the output" : path, error_text(error)));
   }
 }
 

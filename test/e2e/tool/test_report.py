@@ -69,7 +69,8 @@ class Json(unittest.TestCase):
                           "total": 240 + 4096 + 2000 + 8192})
         self.assertEqual(process["resident"]["unaccounted"], 1000)
         self.assertEqual(process["classes"][0], {"bytes": 16, "allocations": 70, "frees": 0, "live_blocks": 40,
-                                                 "free_blocks": 0, "spans": 0})
+                                                 "free_blocks": 0, "spans": 0, "resident_free": 0,
+                                                 "stranded": 0})
         price = report["prices"]["small_fault"]["median_ns"]
         crossing = process["crossing"]
         self.assertAlmostEqual(crossing["share_of_cpu"], (5000 + 100 * price) / 10_000_000)
