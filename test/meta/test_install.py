@@ -83,7 +83,7 @@ class Installed(unittest.TestCase):
 
     def test_nothing_else(self):
         allowed = ("bin/loam", "include/loam/", "lib", "share/man/man1/loam", "share/doc/loam/", "share/bash-completion/",
-                   "share/zsh/", "share/fish/")
+                   "share/zsh/", "share/fish/", "share/loam/bench/", "libexec/loam/")
         extra = [path for path in house.files(".", suffixes=("",), root=self.prefix)
                  if not os.path.normpath(path).startswith(allowed)]
         self.assertEqual(extra, [])
