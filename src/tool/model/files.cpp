@@ -7,6 +7,7 @@
 #include <charconv>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -43,6 +44,11 @@ std::string read_link(const std::string& path) {
 }
 
 std::string error_text(int error) { return std::generic_category().message(error); }
+
+std::string signal_text(int signal) {
+  const char* text = sigdescr_np(signal);
+  return text == nullptr ? "no standard signal" : text;
+}
 
 const char* environment(const char* name) {
   return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables

@@ -36,6 +36,9 @@ std::string read_link(const std::string& path);
 // What errno or another error number means.
 std::string error_text(int error);
 
+// "Aborted"; real-time signals have no description of their own.
+std::string signal_text(int signal);
+
 // A variable of the environment, or nullptr. The tool reads them before it starts a thread and never sets one.
 const char* environment(const char* name);
 

@@ -6,6 +6,7 @@
 
 #include "format/counter_names.hpp"
 #include "options/options.hpp"
+#include "tool/model/files.hpp"
 
 namespace loam::tool {
 
@@ -56,7 +57,7 @@ std::string Record::end_text() const {
     case End::kReplaced:
       return "executed another program";
     case End::kSignal:
-      return fmt::format("killed by signal {} ({})", signal, sigdescr_np(signal));
+      return fmt::format("killed by signal {} ({})", signal, signal_text(signal));
     case End::kGone:
       return exit_status ? fmt::format("_exit with status {}", *exit_status) : "ended without exit handlers";
     case End::kExited:

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "tool/model/files.hpp"
 #include "tool/render/json.hpp"
 #include "tool/render/record.hpp"
 
@@ -24,7 +25,7 @@ double seconds(const timeval& time) {
 
 std::string status_text(int status) {
   if (WIFEXITED(status)) return fmt::format("exit status {}", WEXITSTATUS(status));
-  return fmt::format("killed by signal {} ({})", WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
+  return fmt::format("killed by signal {} ({})", WTERMSIG(status), signal_text(WTERMSIG(status)));
 }
 
 std::uint64_t peak_rss(const rusage& usage) { return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024; }

@@ -24,6 +24,11 @@ class Status(unittest.TestCase):
             done = run_fake("sh", "-c", f"kill -{int(number)} $$")
             self.assertEqual(done.returncode, -number, done)
 
+    def test_signal_without_a_name(self):
+        done = run_fake("sh", "-c", f"kill -{signal.SIGRTMIN + 3} $$", options=("--stats",))
+        self.assertEqual(done.returncode, -(signal.SIGRTMIN + 3), done)
+        self.assertIn("killed by signal", done.stderr)
+
     def test_shell_sees_the_usual_number(self):
         done = subprocess.run(["sh", "-c", f"{LOAM} run --library {FAKE} -- sh -c 'kill -9 $$'; echo $?"],
                               capture_output=True, text=True, env=support.plain_environment())
