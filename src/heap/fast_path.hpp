@@ -46,22 +46,60 @@ inline void* pop_direct(size_t size, Otherwise otherwise) {
   return pop_or(bin->word, rounded, otherwise);
 }
 
-// Takes the lowest free block of the bin, the last one too, or returns null.
-inline void* pop_any(const Bin& bin) {
-  for (;;) {
-    uint64_t* word = *const_cast<uint64_t* const volatile*>(&bin.word);
-    uint64_t seen = *const_cast<volatile uint64_t*>(word);
-    if (seen == 0) return nullptr;
+// Takes the lowest free block of the word, the last one too, or returns null.
+inline void* pop_any(uint64_t* word, size_t block_size) {
+  uint64_t seen = *const_cast<volatile uint64_t*>(word);
+  while (seen != 0) {
     if (sys::replace(word, seen, seen & (seen - 1)))
-      return reinterpret_cast<void*>(word[kMaxWords] + sys::lowest_bit(seen) * bin.size);
+      return reinterpret_cast<void*>(word[kMaxWords] + sys::lowest_bit(seen) * block_size);
   }
+  return nullptr;
+}
+
+// Which of a word's free blocks to open: those handed out before, whose pages are resident; failing those about a page of
+// new ones (of a class that grows, the whole word).
+inline uint64_t choose_opened(Span& span, unsigned word, uint64_t free_blocks, uint64_t opening) {
+  const unsigned first = word * 64;
+  const unsigned touched = span.touched > first ? span.touched - first : 0;
+  const uint64_t again = free_blocks & base::low_bits(touched);
+  if (again != 0) return again;
+  const uint64_t opened = free_blocks & (opening << sys::lowest_bit(free_blocks));
+  span.touched = static_cast<uint16_t>(first + base::highest_bit(opened) + 1);
+  return opened;
+}
+
+// Moves the bin to the word that was freed to last, and takes a block there; null if that has none. In steps that a
+// signal handler may come between: bits that are in neither word meanwhile count as live.
+inline void* pop_recent(Bin& bin, const SizeClass& shape) {
+  uint64_t* freed = bin.recent;
+  if (freed == nullptr) return nullptr;
+  bin.recent = nullptr;
+  Span* span = page_map.at(page_map.slice_of(reinterpret_cast<void*>(freed[2 * kMaxWords])));
+  uint64_t bits = *const_cast<volatile uint64_t*>(freed);
+  uint64_t opened;
+  do {
+    if (bits == 0) return nullptr;
+    opened = choose_opened(*span, static_cast<unsigned>(freed - span->freed), bits, shape.opening);
+  } while (!sys::replace(freed, bits, bits & ~opened));
+  uint64_t* open = freed + kMaxWords;
+  sys::set_bits(open, opened & (opened - 1));
+  *const_cast<uint64_t* volatile*>(&bin.word) = open;
+  return reinterpret_cast<void*>(open[kMaxWords] + sys::lowest_bit(opened) * shape.size);
+}
+
+// What the slow path tries first: without attaching, marking or counting anything.
+inline void* pop_warm(FastHeap& heap, unsigned class_index) {
+  Bin& bin = heap.bin(class_index);
+  const SizeClass& shape = kSizeClasses[class_index];
+  void* block = pop_any(bin.word, shape.size);
+  return block != nullptr ? block : pop_recent(bin, shape);
 }
 
 enum class Released : uint8_t { kDone, kAttend, kSlow };
 
 // Puts the block back if it is a live one of this heap. kAttend: done, and its span wants the slow path.
 // kSlow: nothing was changed.
-inline Released put_back(const FastHeap* heap, void* block) {
+inline Released put_back(FastHeap* heap, void* block) {
   const uint64_t slice = page_map.slice_of(block);
   if (!page_map.covers(slice)) [[unlikely]]
     return Released::kSlow;
@@ -72,12 +110,13 @@ inline Released put_back(const FastHeap* heap, void* block) {
   if (at.rest != 0) [[unlikely]]
     return Released::kSlow;
   const uint64_t bit = sys::single_bit(at.index, at.rest);
-  const uint64_t word = at.index / 64;
-  if (sys::any_bits_at<offsetof(Span, freed)>(span, word, bit)) [[unlikely]]
+  uint64_t* freed = &span->freed[at.index / 64];
+  if (sys::any_bits(freed, bit)) [[unlikely]]
     return Released::kSlow;
-  if (sys::any_bits_at<offsetof(Span, open)>(span, word, bit)) [[unlikely]]
+  if (sys::any_bits(freed + kMaxWords, bit)) [[unlikely]]
     return Released::kSlow;
-  sys::set_bits_at<offsetof(Span, freed)>(span, word, bit);
+  sys::set_bits(freed, bit);
+  *reinterpret_cast<uint64_t**>(reinterpret_cast<char*>(heap) + span->recent_at) = freed;
   if (--span->budget < 0) [[unlikely]]
     return Released::kAttend;
   return Released::kDone;

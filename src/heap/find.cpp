@@ -1,5 +1,6 @@
 #include "heap/find.hpp"
 
+#include "heap/growth.hpp"
 #include "heap/large.hpp"
 #include "heap/outside.hpp"
 
@@ -11,7 +12,8 @@ Found find_small(Span& span, const void* word) {
   if (reinterpret_cast<uint64_t>(word) < span.first) return {Where::kRest, &span, nullptr, 0};
   const uint64_t index = block_index(span, word).index;
   char* block = block_at(span, index);
-  return {is_free(span, index) ? Where::kFreeBlock : Where::kLive, &span, block, span.block_size};
+  const size_t size = is_growth(span) ? growth_size(span, index) : span.block_size;
+  return {is_free(span, index) ? Where::kFreeBlock : Where::kLive, &span, block, size};
 }
 
 Found find_large(Span& span, const void* word) {

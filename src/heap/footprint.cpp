@@ -10,7 +10,8 @@ namespace loam::heap {
 
 namespace {
 
-constexpr uint64_t kMostPages = 64 * meta::kSlice / kPage;  // of a span of small blocks, see make_size_class()
+constexpr uint64_t kMostPages =
+    64 * meta::kSlice / kPage;  // of a span of small blocks, see make_size_class()
 
 uint64_t word(const void* address) { return reinterpret_cast<uint64_t>(address); }
 uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -122,11 +123,12 @@ struct Stretch {
 Stretch stretch_at(uint64_t slice, uint64_t limit) {
   const Span* span = page_map.at(slice);
   const bool small = span->kind == SpanKind::kSmall;
-  const bool live =
-      small || (span->kind == SpanKind::kLarge && span->state.load(std::memory_order_acquire) == SpanState::kLive);
+  const bool live = small || (span->kind == SpanKind::kLarge &&
+                              span->state.load(std::memory_order_acquire) == SpanState::kLive);
   // A span that changes under our eyes may not be where the map says; what is not certain counts as no span.
   const bool certain = live && span->start == page_map.address_of(slice) && span->slices > 0 &&
-                       span->slices <= limit - slice && (!small || span->slices <= kMostPages * kPage / meta::kSlice);
+                       span->slices <= limit - slice &&
+                       (!small || span->slices <= kMostPages * kPage / meta::kSlice);
   return certain ? Stretch{span, span->slices} : Stretch{nullptr, 1};
 }
 
@@ -140,8 +142,8 @@ bool add_span(sys::PageScan& scan, const Span& span, uint64_t first, uint64_t li
   const uint64_t end = word(page_map.address_of(limit));
   if (span.kind == SpanKind::kSmall) return add_small(scan, span, start, end, footprint);
   const uint64_t block = word(large_block(span));
-  return add_single(scan, start, end, block, block + span.large_bytes.load(std::memory_order_relaxed), footprint,
-                    &footprint->free_in_span);
+  return add_single(scan, start, end, block, block + span.large_bytes.load(std::memory_order_relaxed),
+                    footprint, &footprint->free_in_span);
 }
 
 bool add_window(sys::PageScan& scan, uint64_t first, uint64_t limit, Footprint* footprint) {
@@ -150,7 +152,8 @@ bool add_window(sys::PageScan& scan, uint64_t first, uint64_t limit, Footprint* 
     const Stretch stretch = stretch_at(slice, limit);
     const uint64_t next = slice + stretch.slices;
     if (stretch.span != nullptr) {
-      if (!add_unused(scan, unused, slice, footprint) || !add_span(scan, *stretch.span, slice, next, footprint))
+      if (!add_unused(scan, unused, slice, footprint) ||
+          !add_span(scan, *stretch.span, slice, next, footprint))
         return false;
       unused = next;
     }
@@ -166,7 +169,8 @@ bool next_extent(uint64_t address, Extent* extent) {
   offer_window(extent, address);
   OutsideBlock block;
   OutsideTable table;
-  if (!next_outside(reinterpret_cast<const void*>(address), &block) || !locate_outside_table(&table)) return false;
+  if (!next_outside(reinterpret_cast<const void*>(address), &block) || !locate_outside_table(&table))
+    return false;
   if (block.block != nullptr) {
     const uint64_t start = word(block.mapping);
     const uint64_t live = word(block.block);

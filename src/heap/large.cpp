@@ -36,11 +36,11 @@ void* allocate_large(size_t size, size_t alignment, bool* zero) {
   const Run run = alignment <= meta::kSlice ? regions.claim(slices) : claim_aligned(slices, alignment);
   if (!run.found) {
     put_large_record(span);
-    // The window may be full, or closed in by other mappings, while the kernel still has room elsewhere.
-    return bytes >= kRegion ? allocate_outside(bytes, alignment, zero) : nullptr;
+    // The window may be full, or closed in by other mappings, or about to grow in the very call that a signal handler has
+    // interrupted, while the kernel still has room elsewhere.
+    return allocate_outside(bytes, alignment, zero);
   }
   span->start = page_map.address_of(run.slice);
-  span->start_offset = 0;
   span->slices = static_cast<uint32_t>(slices);
   span->blocks = 1;
   span->block_size = static_cast<uint32_t>(bytes);

@@ -12,18 +12,13 @@ constexpr uint64_t kDirtyCap = uint64_t{64} << 20;
 constexpr uint64_t kDirtyAfterCut = uint64_t{48} << 20;
 constexpr uint64_t kRetryStep = uint64_t{8} << 20;
 constexpr uint64_t kDecaySteps = 4;  // parts of the decay time after which half of the unneeded goes
-// Below this much mapped heap, regions stay on small pages: a huge page pays once 15 % of it is touched, but the last
-// region of a small heap would add up to 2 MiB to its footprint.
-constexpr uint64_t kAdviseFrom = uint64_t{8} << 20;
 }  // namespace
 
 void Regions::advise(uint64_t region) {
-  table_[region].advised = false;
-  if (!advise_ || mapped_bytes() < kAdviseFrom) return;
   char* start = page_map.address_of(region * kSlicesPerRegion);
-  if (reinterpret_cast<uint64_t>(start) % kRegion != 0 || !sys::advise_huge(start, kRegion, true)) return;
-  table_[region].advised = true;
-  advised_regions_.fetch_add(1, std::memory_order_relaxed);
+  table_[region].advised =
+      advise_ && reinterpret_cast<uint64_t>(start) % kRegion == 0 && huge_pages_.advise(start, mapped_bytes());
+  if (table_[region].advised) advised_regions_.fetch_add(1, std::memory_order_relaxed);
 }
 
 // Purges the dirty free slices of a word, having taken them so that nobody gets them meanwhile.

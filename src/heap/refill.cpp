@@ -1,6 +1,7 @@
 #include "heap/refill.hpp"
 
 #include "heap/fast_path.hpp"
+#include "heap/growth.hpp"
 #include "heap/large.hpp"
 #include "heap/regions.hpp"
 #include "heap/registry.hpp"
@@ -28,19 +29,18 @@ void set_bin(ThreadHeap& heap, unsigned class_index, uint64_t* word) {
   __atomic_store_n(&heap.bin(class_index).word, word, __ATOMIC_RELAXED);
 }
 
-// How many blocks a refill opens at once: enough to pay for it, few enough that a class in light use stays on few pages.
-constexpr uint64_t kOpenBytes = uint64_t{64} << 10;
-constexpr unsigned kLeastOpen = 4;
-
-// Opens the lowest free blocks of the span and moves the bin to their word. Requires: no word of the span is open.
+// Opens the lowest free blocks of the span and moves the bin to their word. What another bin's move or a signal handler
+// left open there is taken along.
 bool open_word(ThreadHeap& heap, unsigned class_index, Span& span) {
-  const auto some = static_cast<unsigned>(kOpenBytes / span.block_size) | kLeastOpen;
+  // A class with several spans grows: it gets whole words.
+  const uint64_t opening = heap.classes[class_index].spans > 1 ? ~uint64_t{0} : kSizeClasses[class_index].opening;
   for (unsigned i = 0; i < span.words(); ++i) {
-    if (span.freed[i] == 0) continue;
-    const uint64_t opened = span.freed[i] & (base::low_bits(some) << sys::lowest_bit(span.freed[i]));
+    const uint64_t free_blocks = span.freed[i] | span.open[i];
+    if (free_blocks == 0) continue;
+    const uint64_t opened = choose_opened(span, i, free_blocks, opening);
     __atomic_store_n(&span.open[i], opened, __ATOMIC_RELAXED);
     // Release: see free_bits.
-    __atomic_store_n(&span.freed[i], span.freed[i] & ~opened, __ATOMIC_RELEASE);
+    __atomic_store_n(&span.freed[i], free_blocks & ~opened, __ATOMIC_RELEASE);
     set_bin(heap, class_index, &span.open[i]);
     return true;
   }
@@ -48,8 +48,10 @@ bool open_word(ThreadHeap& heap, unsigned class_index, Span& span) {
 }
 
 // What is open but was not taken goes back: the span is no longer allocated from.
-void close_word(ThreadHeap& heap, unsigned class_index, Span& span) {
-  set_bin(heap, class_index, &no_free_blocks);
+void close_span(ThreadHeap& heap, Span& span) {
+  Bin& bin = heap.bin(span.class_index);
+  if (bin.word >= span.open && bin.word < span.open + kMaxWords) set_bin(heap, span.class_index, &no_free_blocks);
+  if (bin.recent >= span.freed && bin.recent < span.freed + kMaxWords) bin.recent = nullptr;
   for (unsigned i = 0; i < span.words(); ++i) {
     __atomic_store_n(&span.freed[i], span.freed[i] | span.open[i], __ATOMIC_RELEASE);
     __atomic_store_n(&span.open[i], 0, __ATOMIC_RELAXED);
@@ -79,7 +81,8 @@ Span* take_record(ThreadHeap& heap, unsigned class_index) {
     state.records = span->next;
     return span;
   }
-  const auto words = static_cast<unsigned>(base::divide_up(kSizeClasses[class_index].blocks, 64));
+  auto words = static_cast<unsigned>(base::divide_up(kSizeClasses[class_index].blocks, 64));
+  if (class_index == kGrowthClass) words += kSizeClasses[class_index].blocks;  // their sizes stand behind the addresses
   return static_cast<Span*>(meta::arena.allocate(record_bytes(words)));
 }
 
@@ -100,7 +103,11 @@ void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run
   span.class_index = static_cast<uint8_t>(class_index);
   span.kind = SpanKind::kSmall;
   span.zeroed = run.zero;
+  span.touched = 0;
   span.owner = &heap;
+  FastHeap& visible = heap;
+  span.recent_at = static_cast<uint16_t>(reinterpret_cast<char*>(&visible.bin(class_index).recent) -
+                                         reinterpret_cast<char*>(&visible));
   for (unsigned i = 0; i < span.words(); ++i) {
     span.base[i] = span.first + uint64_t{i} * 64 * shape.size;
     const unsigned rest = span.blocks - i * 64u;
@@ -110,6 +117,7 @@ void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run
 }
 
 Span* acquire(ThreadHeap& heap, unsigned class_index) {
+  if (class_index == kGrowthClass && heap.classes[class_index].spans >= kMostGrowthSpans) return nullptr;
   Span* span = take_record(heap, class_index);
   if (span == nullptr) return nullptr;
   const Run run = regions.claim(kSizeClasses[class_index].slices);
@@ -125,6 +133,8 @@ Span* acquire(ThreadHeap& heap, unsigned class_index) {
 }
 
 void retire(ThreadHeap& heap, Span& span) {
+  close_span(heap, span);
+  for (unsigned i = 0; i < span.words(); ++i) span.freed[i] = 0;  // nothing more to be had here: see the invariant
   leave_small(span);
   span.state.store(SpanState::kIdle, std::memory_order_relaxed);
   --heap.classes[span.class_index].spans;
@@ -141,11 +151,18 @@ void make_available(ThreadHeap& heap, Span& span, uint32_t live) {
   push_front(heap.classes[span.class_index].available, span);
 }
 
+void forget_empty(ThreadHeap& heap, Span& span) {
+  if (!span.kept_empty) return;
+  span.kept_empty = false;
+  heap.kept_empty_bytes -= size_t{span.slices} * meta::kSlice;
+}
+
 // The span has no live block: keep it if the class has nothing else to allocate from, else give it back.
 void settle_empty(ThreadHeap& heap, Span& span) {
   const uint64_t bytes = size_t{span.slices} * meta::kSlice;
   if (span.next == nullptr && span.prev == nullptr && heap.kept_empty_bytes + bytes <= kKeepEmpty) {
     heap.kept_empty_bytes += bytes;
+    span.kept_empty = true;
     span.budget = INT32_MAX;
     return;
   }
@@ -157,17 +174,17 @@ Span* take_available(ThreadHeap& heap, unsigned class_index) {
   Span* span = heap.classes[class_index].available;
   if (span == nullptr) return nullptr;
   unlink(heap.classes[class_index].available, *span);
-  if (span->budget == INT32_MAX) heap.kept_empty_bytes -= size_t{span->slices} * meta::kSlice;
+  forget_empty(heap, *span);
   return span;
 }
 
 void* refill(ThreadHeap& heap, unsigned class_index) {
     ClassState& state = heap.classes[class_index];
-  if (state.current != nullptr && open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index));
+  if (state.current != nullptr && open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index).word, kSizeClasses[class_index].size);
   heartbeat(heap);
   for (;;) {
     if (state.current != nullptr) {
-      if (open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index));  // the heartbeat brought some back
+      if (open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index).word, kSizeClasses[class_index].size);  // the heartbeat brought some back
       mark_full(*state.current);
       state.current = nullptr;
       set_bin(heap, class_index, &no_free_blocks);
@@ -185,7 +202,7 @@ void* refill(ThreadHeap& heap, unsigned class_index) {
 void* allocate_small(ThreadHeap& heap, unsigned class_index) {
   if (heap.busy) return allocate_large(kSizeClasses[class_index].size, meta::kSlice);
   BusyMark mark(heap);
-  if (void* block = pop_any(heap.bin(class_index))) return block;
+  if (void* block = pop_warm(heap, class_index)) return block;
   return refill(heap, class_index);
 }
 
@@ -212,11 +229,16 @@ void settle(ThreadHeap& heap, Span& span) {
     span.budget = kHeartbeat;
     return;
   }
-  const uint32_t live = span.blocks - count_free(span);
-  if (state == SpanState::kFull)
-    make_available(heap, span, live);
-  else
+  const uint32_t free_blocks = count_free(span);
+  const uint32_t live = span.blocks - free_blocks;
+  if (state == SpanState::kAvailable) {
+    forget_empty(heap, span);
     span.budget = static_cast<int32_t>(live) - 1;
+  } else if (free_blocks * kRelinkPart >= span.blocks) {
+    make_available(heap, span, live);
+  } else {
+    span.budget = relink_budget(span);  // what was freed here has been handed out again
+  }
   if (live == 0) settle_empty(heap, span);
 }
 
@@ -234,7 +256,7 @@ Span* adopt(ThreadHeap& heap, unsigned class_index) {
   if (span == nullptr && theirs.current != nullptr) {
     span = theirs.current;
     theirs.current = nullptr;
-    close_word(*orphan, class_index, *span);
+    close_span(*orphan, *span);
     if (count_free(*span) == 0) {
       mark_full(*span);
       span = nullptr;
@@ -258,13 +280,12 @@ void trim(ThreadHeap& heap) {
     Span* current = state.current;
     if (current != nullptr && count_free(*current) == current->blocks) {
       state.current = nullptr;
-      close_word(heap, i, *current);
       retire(heap, *current);
     }
     for (Span* span = state.available; span != nullptr;) {
       Span* next = span->next;
       if (count_free(*span) == span->blocks) {
-        if (span->budget == INT32_MAX) heap.kept_empty_bytes -= size_t{span->slices} * meta::kSlice;
+        forget_empty(heap, *span);
         unlink(state.available, *span);
         retire(heap, *span);
       }

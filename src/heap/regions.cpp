@@ -31,7 +31,7 @@ bool Regions::open(sys::SourceKind source, const char* path, bool advise) {
   const uint64_t limit = sys::address_space_limit();
   if (limit < window / 2) window = limit * 2;
   max_regions_ = window / kRegion;
-  table_ = static_cast<Region*>(sys::map(max_regions_ * sizeof(Region), true));
+  table_ = static_cast<Region*>(sys::map(base::align_up(max_regions_ * sizeof(Region), kCommitStep), true));
   if (table_ == nullptr) return false;
   return page_map.open(source_.window_start(kRegion), max_regions_ * kSlicesPerRegion, &none_span);
 }
@@ -234,7 +234,6 @@ void Regions::add_regions(uint64_t from_region, uint64_t count) {
       free_word(word).store(~uint64_t{0}, std::memory_order_release);
     }
   }
-  mapped_regions_.fetch_add(count, std::memory_order_relaxed);
   regions_.store(from_region + count, std::memory_order_release);
   lower_hints(from_region * kWordsPerRegion);
 }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "heap/huge_pages.hpp"
 #include "meta/page_map.hpp"
 #include "sys/lock.hpp"
 #include "sys/source.hpp"
@@ -108,6 +109,7 @@ class Regions {
   std::atomic<uint64_t> next_decay_ns_{0};
   uint64_t decay_ns_ = 500'000'000;
   bool advise_ = true;
+  HugePages huge_pages_;
   sys::Source source_;
   sys::Lock growth_{sys::LockRank::kGrowth};
 };

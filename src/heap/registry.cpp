@@ -13,7 +13,7 @@ constinit uint64_t no_free_blocks = 0;
 
 constexpr FastHeap make_null_heap() {
   FastHeap heap{};
-  for (Bin& bin : heap.bins) bin = {&no_free_blocks, 0};
+  for (Bin& bin : heap.bins) bin = {&no_free_blocks, nullptr};
   return heap;
 }
 
@@ -31,8 +31,7 @@ constinit Registry registry;
 ThreadHeap* make_heap() {
   auto* heap = static_cast<ThreadHeap*>(meta::arena.allocate(sizeof(ThreadHeap)));
   if (heap == nullptr) return nullptr;
-  heap->bins[0] = {&no_free_blocks, 0};
-  for (unsigned i = 0; i < kClasses; ++i) heap->bin(i) = {&no_free_blocks, kSizeClasses[i].size};
+  for (Bin& bin : heap->bins) bin = {&no_free_blocks, nullptr};
   heap->id = registry.heap_count.fetch_add(1, std::memory_order_relaxed);
   heap->next_heap = registry.heaps.load(std::memory_order_relaxed);
   registry.heaps.store(heap, std::memory_order_release);
@@ -73,6 +72,8 @@ void orphan_heap(ThreadHeap& heap) {
     BusyMark mark(heap);
     post_all(heap);
     drain(heap);
+    // Spans may be adopted from here: no word of theirs must be remembered.
+    for (Bin& bin : heap.bins) bin.recent = nullptr;
   }
   heap.thread = 0;
   sys::LockGuard guard(registry.lock);

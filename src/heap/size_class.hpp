@@ -16,18 +16,40 @@ constexpr size_t kMaxDirect = 1024;           // up to here the class is (size -
 constexpr size_t kMaxSmall = size_t{64} << 10;  // above: large blocks, spans of their own
 constexpr unsigned kDirectClasses = 64;
 constexpr unsigned kStepsPerDoubling = 8;
-constexpr unsigned kClasses = kDirectClasses + 6 * kStepsPerDoubling;
+constexpr unsigned kOrdinaryClasses = kDirectClasses + 6 * kStepsPerDoubling;
+// One more, of the largest size, for blocks that realloc grows: see growth.hpp. class_of never answers it.
+constexpr unsigned kGrowthClass = kOrdinaryClasses;
+constexpr unsigned kClasses = kOrdinaryClasses + 1;
 constexpr unsigned kMaxBlocks = 1024;  // of a span; its bitmap has at most 16 words
 
+// Above the direct classes all borders are multiples of 128: a byte for each 128 bytes of size. (Computing the class takes
+// a bit scan, whose result register waits for its old value: 6 ns in a loop of malloc and free.)
+constexpr size_t kTableStep = 128;
+
+constexpr std::array<uint8_t, kMaxSmall / kTableStep> make_class_table() {
+  std::array<uint8_t, kMaxSmall / kTableStep> table{};
+  for (size_t i = kMaxDirect / kTableStep; i < table.size(); ++i) {
+    const uint64_t last = i * kTableStep;
+    const unsigned exponent = base::highest_bit(last);
+    const uint64_t step = (last >> (exponent - 3)) & 7;
+    table[i] = static_cast<uint8_t>(kDirectClasses + (exponent - 10) * kStepsPerDoubling + step);
+  }
+  return table;
+}
+
+inline constexpr auto kClassTable = make_class_table();
+
+// Requires: kMaxDirect < size <= kMaxSmall.
+constexpr unsigned class_of_medium(size_t size) { return kClassTable[(size - 1) / kTableStep]; }
+
+// Requires: 1 <= size <= kMaxSmall.
 constexpr unsigned class_of(size_t size) {
-  const uint64_t last = size - 1;
-  if (size <= kMaxDirect) return static_cast<unsigned>(last / kGranule);
-  const unsigned exponent = base::highest_bit(last);
-  return kDirectClasses + (exponent - 10) * kStepsPerDoubling + static_cast<unsigned>((last >> (exponent - 3)) & 7);
+  return size <= kMaxDirect ? static_cast<unsigned>((size - 1) / kGranule) : class_of_medium(size);
 }
 
 constexpr size_t size_of_class(unsigned index) {
   if (index < kDirectClasses) return (index + 1) * kGranule;
+  if (index == kGrowthClass) return kMaxSmall;
   const unsigned exponent = 10 + (index - kDirectClasses) / kStepsPerDoubling;
   const unsigned step = (index - kDirectClasses) % kStepsPerDoubling;
   return static_cast<size_t>(9 + step) << (exponent - 3);
@@ -38,7 +60,15 @@ struct SizeClass {
   uint16_t slices;  // of a span
   uint16_t blocks;  // in a span
   uint64_t inverse;  // ceil(2^64 / size): the high half of offset * inverse is the block's index
+  uint64_t opening;  // as many low bits as blocks are opened at once
 };
+
+// Blocks opened at once: about a page, so that a class in light use goes round on the pages it has touched already.
+constexpr unsigned blocks_opened(size_t size) {
+  constexpr size_t kBytes = 4096;
+  constexpr size_t kLeast = 8;
+  return static_cast<unsigned>(kBytes / size > kLeast ? kBytes / size : kLeast);
+}
 
 constexpr SizeClass make_size_class(unsigned index) {
   const size_t size = size_of_class(index);
@@ -49,7 +79,8 @@ constexpr SizeClass make_size_class(unsigned index) {
     ++slices;
   const uint64_t blocks = slices * meta::kSlice / size;
   return {static_cast<uint32_t>(size), static_cast<uint16_t>(slices),
-          static_cast<uint16_t>(blocks < kMaxBlocks ? blocks : kMaxBlocks), ~uint64_t{0} / size + 1};
+          static_cast<uint16_t>(blocks < kMaxBlocks ? blocks : kMaxBlocks), ~uint64_t{0} / size + 1,
+          base::low_bits(blocks_opened(size))};
 }
 
 constexpr std::array<SizeClass, kClasses> make_size_classes() {
@@ -60,6 +91,6 @@ constexpr std::array<SizeClass, kClasses> make_size_classes() {
 
 inline constexpr std::array<SizeClass, kClasses> kSizeClasses = make_size_classes();
 
-static_assert(kSizeClasses[kClasses - 1].size == kMaxSmall);
+static_assert(kSizeClasses[kOrdinaryClasses - 1].size == kMaxSmall);
 
 }  // namespace loam::heap

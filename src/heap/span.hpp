@@ -47,17 +47,19 @@ struct alignas(64) Span {
   uint32_t slices;
   uint32_t block_size;
   std::atomic<SpanState> state;
-  bool zeroed;  // the slices were zero and no block has been freed since
-  uint32_t start_offset;  // of a large block: what alignment put in front of it
+  SpanKind kind;
+  uint8_t class_index;
+  bool zeroed;      // the slices were zero and no block has been freed since
+  bool kept_empty;  // counted in the owner's kept_empty_bytes
+  uint16_t blocks;
 
   // What free reads, in one cache line with the first words of the bitmap.
   alignas(64) ThreadHeap* owner;  // null unless kSmall
   uint64_t first;    // address of block 0
   uint64_t inverse;  // ceil(2^64 / block_size)
   int32_t budget;    // frees by the owner until the slow path looks at this span again
-  uint16_t blocks;
-  uint8_t class_index;
-  SpanKind kind;
+  uint16_t recent_at;  // where in the owner's heap the last word freed to is noted: offset of its class's Bin::recent
+  uint16_t touched;  // blocks below this have been open before; the others never held anything of the program's
   uint64_t freed[kMaxWords];
   uint64_t open[kMaxWords];
   uint64_t base[kMaxWords];  // address of block 64 * k; kMaxWords words behind the word of `open` it belongs to

@@ -25,7 +25,7 @@ class PageMap {
   // Requires: `start` is aligned to a slice. Reserves the table for a window of up to `slices`.
   static bool open(char* start, uint64_t slices, Record* none) {
     first_ = reinterpret_cast<uint64_t>(start) >> kSliceShift;
-    table_ = static_cast<Record**>(sys::map(slices * sizeof(Record*), true));
+    table_ = static_cast<Record**>(sys::map(base::align_up(slices * sizeof(Record*), kCommitStep), true));
     none_ = none;
     capacity_ = slices;
     return table_ != nullptr;

@@ -25,6 +25,9 @@ void* next_new(const char* name, Arguments... arguments) {
 // One function for each form, so that its slow half is a tail call.
 template <const char* kName>
 __attribute__((noinline)) void* slow(size_t size) {
+  if (size - 1 < heap::kMaxSmall) {
+    if (void* warm = heap::pop_warm(*heap::fast_heap, heap::class_of(size))) return warm;
+  }
   void* block = runtime::allocate_slow(size, Symbol::kNew);
   return block != nullptr ? block : next_new(kName, size);
 }

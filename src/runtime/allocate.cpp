@@ -57,9 +57,6 @@ void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
 }
 
 void* allocate_slow(size_t size, Symbol symbol) {
-  if (size - 1 < heap::kMaxSmall) {
-    if (void* block = heap::pop_any(heap::fast_heap->bin(heap::class_of(size)))) return block;
-  }
   ThreadHeap* heap = thread_heap();
   switch (mode()) {
     case Mode::kStats:

@@ -78,16 +78,19 @@ class Connection {
     format::control_name(cookie, name);
     for (size_t i = 0; i < sizeof name; ++i) address.sun_path[1 + i] = name[i];
     constexpr long kBytes = offsetof(sockaddr_un, sun_path) + 1 + sizeof name;
-    if (sys::failed(sys::raw_call(SYS_connect, socket_, reinterpret_cast<long>(&address), kBytes))) return false;
+    if (sys::failed(sys::raw_call(SYS_connect, socket_, reinterpret_cast<long>(&address), kBytes)))
+      return false;
     ucred peer{};
     socklen_t size = sizeof peer;
-    if (sys::failed(sys::raw_call(SYS_getsockopt, socket_, SOL_SOCKET, SO_PEERCRED, reinterpret_cast<long>(&peer),
-                                  reinterpret_cast<long>(&size))))
+    if (sys::failed(sys::raw_call(SYS_getsockopt, socket_, SOL_SOCKET, SO_PEERCRED,
+                                  reinterpret_cast<long>(&peer), reinterpret_cast<long>(&size))))
       return false;
     return peer.uid == 0 || peer.uid == static_cast<uid_t>(sys::raw_call(SYS_geteuid));
   }
 
-  bool receive(void* to, size_t bytes) { return transfer(SYS_recvfrom, POLLIN, static_cast<char*>(to), bytes); }
+  bool receive(void* to, size_t bytes) {
+    return transfer(SYS_recvfrom, POLLIN, static_cast<char*>(to), bytes);
+  }
   bool send(const void* from, size_t bytes) {
     return transfer(SYS_sendto, POLLOUT, const_cast<char*>(static_cast<const char*>(from)), bytes);
   }
@@ -97,7 +100,8 @@ class Connection {
 
   bool transfer(long call, short event, char* at, size_t bytes) {
     while (bytes > 0) {
-      const long done = sys::raw_call(call, socket_, reinterpret_cast<long>(at), static_cast<long>(bytes), MSG_NOSIGNAL);
+      const long done =
+          sys::raw_call(call, socket_, reinterpret_cast<long>(at), static_cast<long>(bytes), MSG_NOSIGNAL);
       if (done == kTryAgain && wait(event)) continue;
       if (done <= 0) return false;
       at += done;
@@ -151,14 +155,15 @@ uint64_t pause_of(const Helper& helper) {
 }
 
 Answer judge(const Helper& helper, const format::Request& request) {
-  if (request.version != format::kControlVersion || request.ask != format::Ask::kStats) return Answer::kUnknownRequest;
+  if (request.version != format::kControlVersion || request.ask != format::Ask::kStats)
+    return Answer::kUnknownRequest;
   return helper.serves ? Answer::kOk : Answer::kBusy;
 }
 
 void serve(Helper& helper) {
   if (!sys::leave_descriptors()) return;
   Connection connection(helper.begin_ns + uint64_t{format::kAnswerMilliseconds} * 1'000'000);
-  format::Request request;
+  format::Request request{};
   if (!connection.open(helper.cookie) || !connection.receive(&request, sizeof request)) return;
   if (request.magic != format::kControlMagic || request.cookie != helper.cookie) return;
   const Answer answer = judge(helper, request);
@@ -167,10 +172,11 @@ void serve(Helper& helper) {
     fill_classes(helper.classes);
     fill_slot(helper.slot);
   }
-  const format::Reply reply{format::kControlMagic, format::kControlVersion, helper.cookie, answer, 0, sys::process_id(),
-                            pause_of(helper), bytes};
+  const format::Reply reply{format::kControlMagic, format::kControlVersion, helper.cookie, answer, 0,
+                            sys::process_id(),     pause_of(helper),        bytes};
   if (!connection.send(&reply, sizeof reply) || bytes == 0) return;
-  if (connection.send(&helper.classes, sizeof helper.classes)) connection.send(&helper.slot, sizeof helper.slot);
+  if (connection.send(&helper.classes, sizeof helper.classes))
+    connection.send(&helper.slot, sizeof helper.slot);
 }
 
 void run_helper(void* argument) {
@@ -184,7 +190,8 @@ void run_helper(void* argument) {
 
 // Not through sys::map: the question must not appear in the figures that answer it.
 Helper* make_helper() {
-  const long memory = sys::raw_call(SYS_mmap, 0, sizeof(Helper), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  const long memory =
+      sys::raw_call(SYS_mmap, 0, sizeof(Helper), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
   return sys::failed(memory) ? nullptr : reinterpret_cast<Helper*>(memory);
 }
 
@@ -197,7 +204,8 @@ void start_helper(uint64_t cookie) {
     helper->cookie = cookie;
     helper->begin_ns = begin;
     helper->serves = count <= kMostServed;
-    if (sys::start_side_thread(run_helper, helper, helper->stack + kStackBytes, helper->storage + kStorageBytes / 2)) {
+    if (sys::start_side_thread(run_helper, helper, helper->stack + kStackBytes,
+                               helper->storage + kStorageBytes / 2)) {
       helper->pause_ns.store(sys::monotonic_ns() - begin + 1, std::memory_order_release);
       return;
     }
@@ -208,7 +216,7 @@ void start_helper(uint64_t cookie) {
 
 // A signal that nobody queued with a cookie is not a question. Without us it would have ended the process.
 void end_process() {
-  struct sigaction standard {};
+  struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   sigaction(kControlSignal, &standard, nullptr);
   sys::raw_call(SYS_tgkill, sys::process_id(), sys::thread_id(), kControlSignal);
@@ -224,9 +232,9 @@ void on_signal(int, siginfo_t* info, void*) {
 }  // namespace
 
 void prepare_control() {
-  struct sigaction before {};
+  struct sigaction before{};
   if (sigaction(kControlSignal, nullptr, &before) != 0 || before.sa_handler != SIG_DFL) return;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = on_signal;
   // On the alternate stack where there is one: the thread's own may be tiny. Every signal is blocked meanwhile, since the
   // side thread starts with the mask of the handler and must run no other.

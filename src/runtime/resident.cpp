@@ -18,7 +18,9 @@ struct Parts {
   uint64_t foreign;
 };
 
-void add_bytes(const sys::ResidentRun& run, void* bytes) { *static_cast<uint64_t*>(bytes) += run.end - run.start; }
+void add_bytes(const sys::ResidentRun& run, void* bytes) {
+  *static_cast<uint64_t*>(bytes) += run.end - run.start;
+}
 
 // Goes over the mappings and the heap's extents together, both in address order.
 class Split {

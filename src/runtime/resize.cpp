@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/bits.hpp"
+#include "heap/growth.hpp"
 #include "heap/large.hpp"
 #include "heap/outside.hpp"
 #include "heap/size_class.hpp"
@@ -22,7 +23,9 @@ using heap::ThreadHeap;
 bool fits_well(size_t size, size_t block_size) { return size <= block_size && block_size - size <= block_size / 8; }
 
 void* move(ThreadHeap* heap, const Found& found, size_t size) {
-  void* fresh = heap_allocate(heap, size);
+  void* fresh = nullptr;
+  if (heap != nullptr && size > found.size) fresh = heap::allocate_growth(*heap, size);
+  if (fresh == nullptr) fresh = heap_allocate(heap, size);
   if (fresh == nullptr) return nullptr;
   memcpy(fresh, found.block, size < found.size ? size : found.size);
   heap_release(heap, found.block);
@@ -34,7 +37,12 @@ void* move(ThreadHeap* heap, const Found& found, size_t size) {
 void* heap_resize(ThreadHeap* heap, const Found& found, size_t size) {
   if (size > PTRDIFF_MAX) return nullptr;
   const bool large = found.span == nullptr || found.span->kind == heap::SpanKind::kLarge;
-  if (!large) {
+  if (!large && heap::is_growth(*found.span)) {
+    if (size >= heap::kGrowFrom && size <= heap::kMaxSmall) {
+      heap::set_growth_size(*found.span, heap::block_index(*found.span, found.block).index, size);
+      return found.block;
+    }
+  } else if (!large) {
     const bool same_class = size <= heap::kMaxSmall && heap::class_of(size) == found.span->class_index;
     if (same_class || fits_well(size, found.size)) return found.block;
   } else if (size > heap::kMaxSmall) {

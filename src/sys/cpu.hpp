@@ -17,24 +17,14 @@ inline void set_bits(uint64_t* word, uint64_t bits) {
 #endif
 }
 
-// The same on words[index] of an array `kOffset` bytes into a record, and the test, without a register for the address.
-template <uint64_t kOffset>
-inline void set_bits_at(void* record, uint64_t index, uint64_t bits) {
-#if defined(__x86_64__)
-  asm volatile("orq %0, %c3(%1,%2,8)" : : "r"(bits), "r"(record), "r"(index), "i"(kOffset) : "cc", "memory");
-#else
-  set_bits(reinterpret_cast<uint64_t*>(static_cast<char*>(record) + kOffset) + index, bits);
-#endif
-}
-
-template <uint64_t kOffset>
-inline bool any_bits_at(const void* record, uint64_t index, uint64_t bits) {
+// Whether any of the bits is set: a test of memory, without a register for the word.
+inline bool any_bits(const uint64_t* word, uint64_t bits) {
 #if defined(__x86_64__)
   bool any;
-  asm volatile("testq %1, %c4(%2,%3,8)" : "=@ccnz"(any) : "r"(bits), "r"(record), "r"(index), "i"(kOffset) : "memory");
+  asm volatile("testq %2, %1" : "=@ccnz"(any) : "m"(*word), "r"(bits) : "memory");
   return any;
 #else
-  return (reinterpret_cast<const uint64_t*>(static_cast<const char*>(record) + kOffset)[index] & bits) != 0;
+  return (*word & bits) != 0;
 #endif
 }
 

@@ -196,6 +196,7 @@ uint64_t clock_ns(clockid_t clock) {
 }  // namespace
 
 uint64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t coarse_ns() { return clock_ns(CLOCK_MONOTONIC_COARSE); }
 
 uint64_t physical_memory() {

@@ -70,6 +70,7 @@ uint32_t thread_id();
 uint32_t process_id();
 void yield();
 uint64_t monotonic_ns();
+uint64_t thread_cpu_ns();
 // Cheap and coarse (one tick of the kernel, 1 to 4 ms).
 uint64_t coarse_ns();
 uint64_t physical_memory();       // bytes of RAM

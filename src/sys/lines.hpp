@@ -51,7 +51,7 @@ class Lines {
   long descriptor_ = -1;
   size_t at_ = 0;
   size_t filled_ = 0;
-  char buffer_[2048];
+  char buffer_[2048] = {};
 };
 
 // The hexadecimal number at the front of `text`, which moves behind it.

@@ -117,12 +117,13 @@ bool PageScan::scan_by_call(uint64_t start, uint64_t end, RunVisitor visit, void
 }
 
 bool PageScan::scan_by_entries(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
-  uint64_t entries[kEntriesAtOnce];
+  uint64_t entries[kEntriesAtOnce] = {};
   while (start < end) {
     const uint64_t pages = (end - start) / kPageBytes;
     const uint64_t wanted = (pages < kEntriesAtOnce ? pages : kEntriesAtOnce) * sizeof entries[0];
-    const long got = raw_call(SYS_pread64, descriptor_, reinterpret_cast<long>(entries), static_cast<long>(wanted),
-                              static_cast<long>(start / kPageBytes * sizeof entries[0]));
+    const long got =
+        raw_call(SYS_pread64, descriptor_, reinterpret_cast<long>(entries), static_cast<long>(wanted),
+                 static_cast<long>(start / kPageBytes * sizeof entries[0]));
     if (got < static_cast<long>(sizeof entries[0])) return false;
     const uint64_t count = static_cast<uint64_t>(got) / sizeof entries[0];
     for (uint64_t i = 0; i < count;) {

@@ -1,0 +1,58 @@
+#include "heap/huge_pages.hpp"
+
+#include "sys/kernel.hpp"
+
+namespace loam::heap {
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kPage = 4096;
+// Below this much, regions stay on small pages: the last region of a small heap would add up to 2 MiB to it.
+constexpr uint64_t kFrom = uint64_t{32} << 20;
+constexpr unsigned kSmallFaults = 16;
+// A huge page must cost less than this part of the small faults that it replaces: not all of it will be touched.
+constexpr uint64_t kWorthPart = 2;
+
+// Processor time, so that being preempted does not count.
+uint64_t touch_ns(char* start, unsigned pages) {
+  const uint64_t begin = sys::thread_cpu_ns();
+  for (unsigned i = 0; i < pages; ++i) *reinterpret_cast<volatile char*>(start + i * kPage) = 0;
+  return sys::thread_cpu_ns() - begin;
+}
+
+}  // namespace
+
+bool HugePages::try_huge(char* region, uint64_t mapped) {
+  if (!sys::advise_huge(region, kHugePage, true)) {
+    verdict_ = Verdict::kDoesNot;
+    try_again_at_ = ~uint64_t{0};  // a kernel without them will not get any
+    return false;
+  }
+  const uint64_t huge_ns = touch_ns(region, 1);
+  const bool pays = huge_ns * kWorthPart < small_ns_ * (kHugePage / kPage);
+  verdict_ = pays ? Verdict::kPays : Verdict::kDoesNot;
+  try_again_at_ = mapped * 4;
+  if (!pays) sys::advise_huge(region, kHugePage, false);  // so that its mapping stays one with its neighbours'
+  return pays;
+}
+
+bool HugePages::advise(char* region, uint64_t mapped) {
+  if (mapped < kFrom) return false;
+  if (verdict_ == Verdict::kDoesNot && mapped >= try_again_at_) verdict_ = Verdict::kUntried;
+  switch (verdict_) {
+    case Verdict::kUntried:
+      small_ns_ = touch_ns(region, kSmallFaults) / kSmallFaults;
+      verdict_ = Verdict::kTrying;
+      return false;
+    case Verdict::kTrying:
+      return try_huge(region, mapped);
+    case Verdict::kPays:
+      return sys::advise_huge(region, kHugePage, true);
+    case Verdict::kDoesNot:
+      break;
+  }
+  return false;
+}
+
+}  // namespace loam::heap
