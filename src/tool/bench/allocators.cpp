@@ -116,6 +116,9 @@ std::vector<Allocator> parse_allocators(const std::string& list) {
   return allocators;
 }
 
-void preload(const Allocator& allocator) { setenv("LD_PRELOAD", allocator.library.c_str(), 1); }
+void preload(const Allocator& allocator) {
+  setenv("LD_PRELOAD", allocator.library.c_str(),
+         1);  // NOLINT(concurrency-mt-unsafe): called in a forked child
+}
 
 }  // namespace loam::tool::bench

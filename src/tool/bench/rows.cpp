@@ -14,6 +14,7 @@
 #include "tool/bench/allocators.hpp"
 #include "tool/bench/spawn.hpp"
 #include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
 
 namespace loam::tool::bench {
 namespace {
@@ -33,10 +34,10 @@ std::string helper(const std::string& name) {
 }
 
 std::string default_cache() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
+  if (const char* cache = environment("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
     return std::string(cache) + "/loam/bench";
   }
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
+  if (const char* home = environment("HOME"); home != nullptr && *home == '/') {
     return std::string(home) + "/.cache/loam/bench";
   }
   return "/tmp/loam-bench-" + std::to_string(getuid());

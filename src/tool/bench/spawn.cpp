@@ -8,9 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
 
 namespace loam::tool::bench {
 namespace {
@@ -26,7 +26,7 @@ pid_t spawn(const std::vector<std::string>& command, posix_spawn_file_actions_t*
   pid_t process = 0;
   const std::vector<char*> arguments = pointers(command);
   const int error = posix_spawn(&process, command[0].c_str(), actions, nullptr, arguments.data(), environ);
-  if (error != 0) throw Failure(kExitFailure, command[0] + " could not be started: " + std::strerror(error));
+  if (error != 0) throw Failure(kExitFailure, command[0] + " could not be started: " + error_text(error));
   return process;
 }
 
