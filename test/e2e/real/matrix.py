@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs real programs with and without the library and compares their output byte for byte.
 
-matrix.py [--fast] [--only TEXT] [--sources mmap,sbrk,file] [--no-share] [--write FILE]
+matrix.py [--fast] [--only TEXT ...] [--sources mmap,sbrk,file] [--no-share] [--write FILE]
 --fast       the quick programs on the default source only
 --no-share   without the counting run, which needs the loam tool (LOAM_BIN, or build/bin/loam)
 --write      the matrix as a document (docs/matrix.md)
@@ -124,7 +124,7 @@ def document(rows, sources):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fast", action="store_true")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", nargs="+", default=[""])
     parser.add_argument("--sources", default="mmap,sbrk,file")
     parser.add_argument("--no-share", action="store_true")
     parser.add_argument("--write", type=pathlib.Path)
@@ -133,7 +133,7 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory(prefix="loam-real-", dir="/var/tmp") as base:
         for case in cases.CASES:
-            if options.only not in case.name or (options.fast and not case.fast):
+            if not any(text in case.name for text in options.only) or (options.fast and not case.fast):
                 continue
             began = time.monotonic()
             verdicts, served, problems = judge(case, [s for s in sources if s in case.sources], not options.no_share, base)

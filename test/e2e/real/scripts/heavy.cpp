@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -33,11 +32,9 @@ struct Chain<0> {
 int main(int argc, char**) {
   std::variant<int, std::string, std::vector<double>> value = std::string("x");
   std::unordered_map<std::string, std::function<int(int)>> table{{"a", [](int x) { return x + 1; }}};
-  std::regex expression("([a-z]+)=([0-9]+)");
-  std::smatch match;
   std::string text = "key=42";
   Chain<5> chain;
   std::ostringstream out;
-  out << chain.count() << table["a"](argc) << value.index() << std::regex_match(text, match, expression);
+  out << chain.count() << table["a"](argc) << value.index() << text;
   std::cout << out.str() << '\n';
 }

@@ -20,8 +20,8 @@ if (!isMainThread) {
   const results = {};
   for (const n of [3, 5, 7, 11]) {
     const worker = new Worker(__filename, {workerData: n});
-    worker.on('message', digest => { results[n] = digest; });
-    worker.on('exit', () => {
+    worker.on('message', digest => {
+      results[n] = digest;
       if (Object.keys(results).length === 4) console.log(JSON.stringify(Object.entries(results).sort()));
     });
   }
