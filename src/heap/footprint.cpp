@@ -10,8 +10,15 @@ namespace loam::heap {
 
 namespace {
 
-constexpr uint64_t kMostPages =
-    64 * meta::kSlice / kPage;  // of a span of small blocks, see make_size_class()
+constexpr uint64_t most_slices() {
+  uint64_t most = 0;
+  for (const SizeClass& shape : kSizeClasses) most = shape.slices > most ? shape.slices : most;
+  return most;
+}
+
+// Of a span of small blocks.
+constexpr uint64_t kMostSlices = most_slices();
+constexpr uint64_t kMostPages = kMostSlices * meta::kSlice / kPage;
 
 uint64_t word(const void* address) { return reinterpret_cast<uint64_t>(address); }
 uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -127,8 +134,7 @@ Stretch stretch_at(uint64_t slice, uint64_t limit) {
                               span->state.load(std::memory_order_acquire) == SpanState::kLive);
   // A span that changes under our eyes may not be where the map says; what is not certain counts as no span.
   const bool certain = live && span->start == page_map.address_of(slice) && span->slices > 0 &&
-                       span->slices <= limit - slice &&
-                       (!small || span->slices <= kMostPages * kPage / meta::kSlice);
+                       span->slices <= limit - slice && (!small || span->slices <= kMostSlices);
   return certain ? Stretch{span, span->slices} : Stretch{nullptr, 1};
 }
 

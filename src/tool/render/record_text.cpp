@@ -18,6 +18,7 @@ using format::Level;
 using format::Word;
 
 constexpr std::size_t kTopClasses = 10;
+constexpr std::size_t kTopStranded = 5;
 
 std::uint64_t value(const Word& word) { return word.load(std::memory_order_relaxed); }
 
@@ -170,21 +171,31 @@ std::string heap_text(const Record& record, const Palette& palette) {
   return out;
 }
 
-// Free bytes that cannot go back because a live block shares their page, and the classes that hold most of them.
+// Where the free bytes are that spans in use keep in memory, and how many of them a live block pins to its very page.
 std::string stranded_text(const Record& record) {
-  const std::uint64_t all = record.get(Counter::kRssStranded);
-  if (all == 0) return {};
+  const format::ClassCounts& classes = record.slot->classes;
   std::vector<std::size_t> order(record.class_bytes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto held = [&](std::size_t i) { return value(record.slot->classes.stranded[i]); };
-  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return held(a) > held(b); });
-  std::string where;
-  for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 3) && held(order[i]) != 0; ++i) {
-    where += fmt::format("{}{} in blocks of {}", i == 0 ? ": " : ", ", human_bytes(held(order[i])),
-                         with_thousands(record.class_bytes[order[i]]));
+  const auto held = [&](std::size_t i) { return value(classes.resident_free[i]); };
+  std::erase_if(order, [&](std::size_t i) { return held(i) == 0; });
+  if (order.empty()) return {};
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return held(a) > held(b); });
+  const std::size_t used = order.size();
+  order.resize(std::min(used, kTopStranded));
+  const bool walk = record.known(Group::kWalk);
+  Table table;
+  table.row({"size", "free", "stranded", "live blocks", "spans"});
+  for (const std::size_t i : order) {
+    table.row({with_thousands(record.class_bytes[i]), human_bytes(held(i)),
+               human_bytes(value(classes.stranded[i])),
+               walk ? with_thousands(value(classes.live_blocks[i])) : "-",
+               walk ? with_thousands(value(classes.spans[i])) : "-"});
   }
-  return fmt::format("    {} are stranded: free, but on pages that a live block keeps{}\n", human_bytes(all),
-                     where);
+  return fmt::format(
+             "    {} of the free bytes in spans are stranded on pages that a live block keeps; by size (top "
+             "{} of {})\n",
+             human_bytes(record.get(Counter::kRssStranded)), order.size(), used) +
+         table.text("    ");
 }
 
 std::string resident_text(const Record& record, const Palette& palette) {

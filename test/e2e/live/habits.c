@@ -92,7 +92,8 @@ static int forks(void) {
       _exit(7);
     }
     int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 7) ++bad;
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 7)
+      ++bad;
   }
   pthread_join(waiter, NULL);
   printf("%d bad\n", bad);

@@ -121,7 +121,7 @@ class Stranded(Parts):
         self.assertGreaterEqual(resident["stranded"], row["stranded"])
         self.assertGreater(row["resident_free"], row["stranded"])
         text = live.ask(target.pid).stdout
-        self.assertRegex(text, rf"stranded.*blocks of {usable}")
+        self.assertRegex(text, rf"are stranded on pages .*\n +size +free +stranded .*\n +{usable} +\S+ [KM]iB")
         self.finish(target)
 
     def test_the_block_that_pins_the_break(self):
