@@ -17,7 +17,8 @@ class MpscList {
   void push_chain(Node* first, Node* last) {
     Node* head = head_.load(std::memory_order_relaxed);
     do {
-      last->next = head;
+      // Atomic, since a node may come from a TaggedStack, where a slow pop still reads its link.
+      __atomic_store_n(&last->next, head, __ATOMIC_RELAXED);
       // Release pairs with the acquire in take_all: the taker sees what the pusher wrote into the nodes.
     } while (!head_.compare_exchange_weak(head, first, std::memory_order_release, std::memory_order_relaxed));
   }

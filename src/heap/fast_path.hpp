@@ -104,7 +104,7 @@ inline Released put_back(FastHeap* heap, void* block) {
   if (!page_map.covers(slice)) [[unlikely]]
     return Released::kSlow;
   Span* span = page_map.at(slice);
-  if (span->owner != heap) [[unlikely]]
+  if (sys::peek(span->owner) != heap) [[unlikely]]
     return Released::kSlow;
   const BlockIndex at = block_index(*span, block);
   if (at.rest != 0) [[unlikely]]

@@ -8,11 +8,14 @@ namespace loam::heap {
 
 namespace {
 
+using sys::peek;
+
 Found find_small(Span& span, const void* word) {
-  if (reinterpret_cast<uint64_t>(word) < span.first) return {Where::kRest, &span, nullptr, 0};
   const uint64_t index = block_index(span, word).index;
+  // The index of what lies in front of the first block is beyond the last, and so it may be in a span that changes meanwhile.
+  if (index >= peek(span.blocks)) return {Where::kRest, &span, nullptr, 0};
   char* block = block_at(span, index);
-  const size_t size = is_growth(span) ? growth_size(span, index) : span.block_size;
+  const size_t size = is_growth(span) ? growth_size(span, index) : peek(span.block_size);
   return {is_free(span, index) ? Where::kFreeBlock : Where::kLive, &span, block, size};
 }
 
@@ -35,13 +38,13 @@ Found find(const void* word) {
     if (outside_bytes() == 0 || !find_outside(word, &outside)) return {Where::kNowhere, nullptr, nullptr, 0};
     return {Where::kLive, nullptr, outside.block, outside.bytes};
   }
-  switch (span->kind) {
+  switch (peek(span->kind)) {
     case SpanKind::kSmall:
       return find_small(*span, word);
     case SpanKind::kLarge:
       return find_large(*span, word);
     case SpanKind::kRetired:
-      return {Where::kFreeSpan, span, nullptr, span->block_size};
+      return {Where::kFreeSpan, span, nullptr, peek(span->block_size)};
     case SpanKind::kNone:
       break;
   }

@@ -10,6 +10,8 @@ namespace loam::heap {
 
 namespace {
 
+using sys::peek;
+
 constexpr uint64_t most_slices() {
   uint64_t most = 0;
   for (const SizeClass& shape : kSizeClasses) most = shape.slices > most ? shape.slices : most;
@@ -87,8 +89,8 @@ struct SmallSum {
 };
 
 void sum_live(const Span& span, uint64_t first, uint64_t pages, SmallSum& sum) {
-  const uint64_t size = span.block_size;
-  const uint64_t blocks = lower(span.blocks, kMaxBlocks);
+  const uint64_t size = peek(span.block_size);
+  const uint64_t blocks = lower(peek(span.blocks), kMaxBlocks);
   for (uint64_t i = 0; i < blocks; ++i) {
     if (is_free(span, i)) continue;
     const uint64_t from = first + i * size - sum.start;
@@ -116,8 +118,8 @@ void add_small_run(const sys::ResidentRun& run, void* argument) {
 }
 
 bool add_small(sys::PageScan& scan, const Span& span, uint64_t start, uint64_t end, Footprint* footprint) {
-  SmallSum sum{footprint, span.class_index < kClasses ? span.class_index : 0u, start, {}};
-  sum_live(span, span.first, (end - start) / kPage, sum);
+  SmallSum sum{footprint, peek(span.class_index) < kClasses ? peek(span.class_index) : 0u, start, {}};
+  sum_live(span, peek(span.first), (end - start) / kPage, sum);
   return scan.scan(start, end, add_small_run, &sum);
 }
 
@@ -129,13 +131,13 @@ struct Stretch {
 
 Stretch stretch_at(uint64_t slice, uint64_t limit) {
   const Span* span = page_map.at(slice);
-  const bool small = span->kind == SpanKind::kSmall;
-  const bool live = small || (span->kind == SpanKind::kLarge &&
+  const bool small = peek(span->kind) == SpanKind::kSmall;
+  const bool live = small || (peek(span->kind) == SpanKind::kLarge &&
                               span->state.load(std::memory_order_acquire) == SpanState::kLive);
   // A span that changes under our eyes may not be where the map says; what is not certain counts as no span.
-  const bool certain = live && span->start == page_map.address_of(slice) && span->slices > 0 &&
-                       span->slices <= limit - slice && (!small || span->slices <= kMostSlices);
-  return certain ? Stretch{span, span->slices} : Stretch{nullptr, 1};
+  const bool certain = live && peek(span->start) == page_map.address_of(slice) && peek(span->slices) > 0 &&
+                       peek(span->slices) <= limit - slice && (!small || peek(span->slices) <= kMostSlices);
+  return certain ? Stretch{span, peek(span->slices)} : Stretch{nullptr, 1};
 }
 
 bool add_unused(sys::PageScan& scan, uint64_t first, uint64_t limit, Footprint* footprint) {
@@ -146,7 +148,7 @@ bool add_unused(sys::PageScan& scan, uint64_t first, uint64_t limit, Footprint* 
 bool add_span(sys::PageScan& scan, const Span& span, uint64_t first, uint64_t limit, Footprint* footprint) {
   const uint64_t start = word(page_map.address_of(first));
   const uint64_t end = word(page_map.address_of(limit));
-  if (span.kind == SpanKind::kSmall) return add_small(scan, span, start, end, footprint);
+  if (peek(span.kind) == SpanKind::kSmall) return add_small(scan, span, start, end, footprint);
   const uint64_t block = word(large_block(span));
   return add_single(scan, start, end, block, block + span.large_bytes.load(std::memory_order_relaxed),
                     footprint, &footprint->free_in_span);

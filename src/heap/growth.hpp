@@ -12,7 +12,7 @@ namespace loam::heap {
 constexpr size_t kGrowFrom = 256;
 constexpr uint32_t kMostGrowthSpans = 2;
 
-inline bool is_growth(const Span& span) { return span.class_index == kGrowthClass; }
+inline bool is_growth(const Span& span) { return sys::peek(span.class_index) == kGrowthClass; }
 
 // How many bytes of the block the program knows of: what malloc_usable_size says.
 inline size_t growth_size(const Span& span, uint64_t index) {

@@ -8,6 +8,8 @@ namespace loam::heap {
 
 namespace {
 
+using sys::poke;
+
 void give_slices(uint64_t slice, uint64_t slices, bool zero) {
   if (slices > 0) regions.release(slice, slices, zero);
 }
@@ -40,14 +42,14 @@ void* allocate_large(size_t size, size_t alignment, bool* zero) {
     // interrupted, while the kernel still has room elsewhere.
     return allocate_outside(bytes, alignment, zero);
   }
-  span->start = page_map.address_of(run.slice);
-  span->slices = static_cast<uint32_t>(slices);
-  span->blocks = 1;
-  span->block_size = static_cast<uint32_t>(bytes);
+  poke(span->start, page_map.address_of(run.slice));
+  poke(span->slices, static_cast<uint32_t>(slices));
+  poke(span->blocks, 1);
+  poke(span->block_size, static_cast<uint32_t>(bytes));
   span->large_bytes.store(bytes, std::memory_order_relaxed);
-  span->inverse = 0;
-  span->owner = nullptr;
-  span->kind = SpanKind::kLarge;
+  poke(span->inverse, 0);
+  poke(span->owner, nullptr);
+  poke(span->kind, SpanKind::kLarge);
   span->state.store(SpanState::kLive, std::memory_order_release);
   enter(*span, run.slice);
   if (zero != nullptr) *zero = run.zero;
@@ -73,16 +75,16 @@ bool resize_large(Span& span, size_t new_size) {
     const uint64_t from = first + span.slices;
     const uint64_t more = slices - span.slices;
     if (!regions.extend(from, more)) return false;
-    span.slices = static_cast<uint32_t>(slices);
+    poke(span.slices, static_cast<uint32_t>(slices));
     enter(span, first);
   } else if (slices < span.slices) {
     const uint64_t less = span.slices - slices;
     page_map.set(first + slices, less, &none_span);
-    span.slices = static_cast<uint32_t>(slices);
+    poke(span.slices, static_cast<uint32_t>(slices));
     regions.release(first + slices, less, false);
     regions.purge_excess();
   }
-  span.block_size = static_cast<uint32_t>(bytes);
+  poke(span.block_size, static_cast<uint32_t>(bytes));
   span.large_bytes.store(bytes, std::memory_order_relaxed);
   return true;
 }

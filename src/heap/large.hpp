@@ -21,6 +21,6 @@ bool release_large(Span& span, void* block);
 // Grows or shrinks in place. Returns whether it could; the block then has at least new_size bytes.
 bool resize_large(Span& span, size_t new_size);
 
-inline char* large_block(const Span& span) { return span.start; }
+inline char* large_block(const Span& span) { return sys::peek(span.start); }
 
 }  // namespace loam::heap

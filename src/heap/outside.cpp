@@ -1,5 +1,7 @@
 #include "heap/outside.hpp"
 
+#include <atomic>
+
 #include "base/bits.hpp"
 #include "heap/large.hpp"
 #include "sys/kernel.hpp"
@@ -13,7 +15,7 @@ struct Table {
   OutsideBlock* blocks = nullptr;  // sorted by address
   size_t count = 0;
   size_t capacity = 0;
-  uint64_t bytes = 0;
+  std::atomic<uint64_t> bytes{0};  // written under the lock
 };
 
 constinit Table table;
@@ -52,12 +54,12 @@ bool insert(const OutsideBlock& block) {
   for (size_t i = table.count; i > at; --i) table.blocks[i] = table.blocks[i - 1];
   table.blocks[at] = block;
   ++table.count;
-  table.bytes += block.bytes;
+  table.bytes.fetch_add(block.bytes, std::memory_order_relaxed);
   return true;
 }
 
 void remove(size_t at) {
-  table.bytes -= table.blocks[at].bytes;
+  table.bytes.fetch_sub(table.blocks[at].bytes, std::memory_order_relaxed);
   --table.count;
   for (size_t i = at; i < table.count; ++i) table.blocks[i] = table.blocks[i + 1];
 }
@@ -164,7 +166,7 @@ bool locate_outside_table(OutsideTable* where) {
   return true;
 }
 
-uint64_t outside_bytes() { return table.bytes; }
+uint64_t outside_bytes() { return table.bytes.load(std::memory_order_relaxed); }
 sys::Lock& outside_lock() { return table.lock; }
 
 }  // namespace loam::heap

@@ -15,6 +15,8 @@ namespace loam::heap {
 
 namespace {
 
+using sys::poke;
+
 // Frees of a current span between two heartbeats: what bounds a steady pair of malloc and free.
 constexpr int32_t kHeartbeat = 512;
 // A full span is looked at again when 1/32 of it is free: sooner costs a slow path a block, later hides memory.
@@ -92,27 +94,28 @@ void put_record(ThreadHeap& heap, Span& span) {
   state.records = &span;
 }
 
+// Whoever looks at the heap from another thread may still read the record as that of its last span: see span.hpp.
 void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run) {
   const SizeClass& shape = kSizeClasses[class_index];
-  span.start = page_map.address_of(run.slice);
-  span.slices = shape.slices;
-  span.blocks = shape.blocks;
-  span.block_size = shape.size;
-  span.inverse = shape.inverse;
-  span.first = reinterpret_cast<uint64_t>(span.end()) - uint64_t{shape.blocks} * shape.size;
-  span.class_index = static_cast<uint8_t>(class_index);
-  span.kind = SpanKind::kSmall;
+  poke(span.start, page_map.address_of(run.slice));
+  poke(span.slices, shape.slices);
+  poke(span.blocks, shape.blocks);
+  poke(span.block_size, shape.size);
+  poke(span.inverse, shape.inverse);
+  poke(span.first, reinterpret_cast<uint64_t>(span.end()) - uint64_t{shape.blocks} * shape.size);
+  poke(span.class_index, static_cast<uint8_t>(class_index));
+  poke(span.kind, SpanKind::kSmall);
   span.zeroed = run.zero;
   span.touched = 0;
-  span.owner = &heap;
+  poke(span.owner, &heap);
   FastHeap& visible = heap;
   span.recent_at = static_cast<uint16_t>(reinterpret_cast<char*>(&visible.bin(class_index).recent) -
                                          reinterpret_cast<char*>(&visible));
   for (unsigned i = 0; i < span.words(); ++i) {
     span.base[i] = span.first + uint64_t{i} * 64 * shape.size;
     const unsigned rest = span.blocks - i * 64u;
-    span.freed[i] = base::low_bits(rest < 64 ? rest : 64);
-    span.open[i] = 0;
+    poke(span.freed[i], base::low_bits(rest < 64 ? rest : 64));
+    poke(span.open[i], 0);
   }
 }
 
@@ -122,7 +125,7 @@ Span* acquire(ThreadHeap& heap, unsigned class_index) {
   if (span == nullptr) return nullptr;
   const Run run = regions.claim(kSizeClasses[class_index].slices);
   if (!run.found) {
-    span->class_index = static_cast<uint8_t>(class_index);
+    poke(span->class_index, static_cast<uint8_t>(class_index));
     put_record(heap, *span);
     return nullptr;
   }
@@ -134,7 +137,7 @@ Span* acquire(ThreadHeap& heap, unsigned class_index) {
 
 void retire(ThreadHeap& heap, Span& span) {
   close_span(heap, span);
-  for (unsigned i = 0; i < span.words(); ++i) span.freed[i] = 0;  // nothing more to be had here: see the invariant
+  for (unsigned i = 0; i < span.words(); ++i) poke(span.freed[i], 0);  // nothing more to be had here: see the invariant
   leave_small(span);
   span.state.store(SpanState::kIdle, std::memory_order_relaxed);
   --heap.classes[span.class_index].spans;

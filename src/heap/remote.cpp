@@ -30,12 +30,13 @@ void take_back(ThreadHeap& heap, void* block) {
     if (span != nullptr) raise_fault(describe_double(*span, block));
     return;
   }
-  if (span->owner != &heap) {
+  if (__atomic_load_n(&span->owner, __ATOMIC_ACQUIRE) != &heap) {
     send_stray(*span, block);
     return;
   }
-  const uint64_t index = block_index(*span, block).index;
-  if (is_free(*span, index)) {
+  // Freed twice too if it is no block's start any more: its span went, and one of another class stands there now.
+  const auto [index, rest] = block_index(*span, block);
+  if (rest != 0 || is_free(*span, index)) {
     raise_fault(describe_double(*span, block));
     return;
   }

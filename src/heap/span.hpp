@@ -9,7 +9,9 @@
 // A record of small blocks is reused only by the same thread heap for the same class. A malloc that a signal handler
 // interrupts between reading its word and taking a bit of it therefore either fails to take it, or gets a block of its own
 // heap and class, whatever the handler did to the span meanwhile: no mark is needed on the fast path.
-// Locking: `open`, `freed` and `budget` are written by the owner's thread only; other threads may read everything.
+// Locking: `open`, `freed` and `budget` are written by the owner's thread only; other threads may read everything, at any
+// time (sys::peek, where the writer says sys::poke). They may meet a record on its way from one span to the next: what they
+// read is then of neither, but never leads outside the record, whose kind stays, and whose class and number of words too.
 #pragma once
 
 #include <atomic>
@@ -64,8 +66,8 @@ struct alignas(64) Span {
   uint64_t open[kMaxWords];
   uint64_t base[kMaxWords];  // address of block 64 * k; kMaxWords words behind the word of `open` it belongs to
 
-  char* end() const { return start + size_t{slices} * meta::kSlice; }
-  unsigned words() const { return static_cast<unsigned>(base::divide_up(blocks, 64)); }
+  char* end() const { return sys::peek(start) + size_t{sys::peek(slices)} * meta::kSlice; }
+  unsigned words() const { return static_cast<unsigned>(base::divide_up(sys::peek(blocks), 64)); }
 };
 
 static_assert(offsetof(Span, freed) == 96 && offsetof(Span, base) == offsetof(Span, open) + 8 * kMaxWords);
@@ -84,12 +86,12 @@ struct BlockIndex {
 // those in front of the first block included.
 // Requires: the address lies in the span's slices. The index means nothing in front of the first block.
 inline BlockIndex block_index(const Span& span, const void* address) {
-  const sys::Product at = sys::multiply(reinterpret_cast<uint64_t>(address) - span.first, span.inverse);
+  const sys::Product at = sys::multiply(reinterpret_cast<uint64_t>(address) - sys::peek(span.first), span.inverse);
   return {at.high, at.low >> 32};
 }
 
 inline char* block_at(const Span& span, uint64_t index) {
-  return reinterpret_cast<char*>(span.first + index * span.block_size);
+  return reinterpret_cast<char*>(sys::peek(span.first) + index * sys::peek(span.block_size));
 }
 
 inline uint64_t free_bits(const Span& span, uint64_t word) {

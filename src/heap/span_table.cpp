@@ -32,7 +32,7 @@ Span* retired_span(unsigned class_index) {
 void enter(Span& span, uint64_t slice) {
   for (uint64_t i = slice; i < slice + span.slices; ++i) {
     Span* old = page_map.at(i);
-    if (old->kind == SpanKind::kLarge && old != &span) put_large_record(old);
+    if (sys::peek(old->kind) == SpanKind::kLarge && old != &span) put_large_record(old);
   }
   page_map.set(slice, span.slices, &span);
 }

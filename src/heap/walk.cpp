@@ -8,22 +8,24 @@
 
 namespace loam::heap {
 
+using sys::peek;
+
 void for_each_span(void (*visit)(Span&, void*), void* argument) {
   const uint64_t count = regions.window_slices();
   for (uint64_t slice = 0; slice < count;) {
     Span* span = page_map.at(slice);
-    const bool live = span->kind == SpanKind::kSmall ||
-                      (span->kind == SpanKind::kLarge && span->state.load(std::memory_order_acquire) == SpanState::kLive);
+    const bool live = peek(span->kind) == SpanKind::kSmall ||
+                      (peek(span->kind) == SpanKind::kLarge && span->state.load(std::memory_order_acquire) == SpanState::kLive);
     if (live) visit(*span, argument);
-    slice += live && span->slices > 0 ? span->slices : 1;
+    slice += live && peek(span->slices) > 0 ? peek(span->slices) : 1;
   }
 }
 
 namespace {
 
 const void* highest_live(const Span& span) {
-  if (span.kind == SpanKind::kLarge) return large_block(span);
-  for (uint64_t i = span.blocks; i-- > 0;) {
+  if (peek(span.kind) == SpanKind::kLarge) return large_block(span);
+  for (uint64_t i = peek(span.blocks); i-- > 0;) {
     if (!is_free(span, i)) return block_at(span, i);
   }
   return nullptr;
@@ -31,10 +33,10 @@ const void* highest_live(const Span& span) {
 
 void add_span(Span& span, void* argument) {
   auto& figures = *static_cast<Figures*>(argument);
-  const uint64_t bytes = uint64_t{span.slices} * meta::kSlice;
+  const uint64_t bytes = uint64_t{peek(span.slices)} * meta::kSlice;
   figures.span_bytes += bytes;
   if (const void* highest = highest_live(span)) figures.highest_block = highest;
-  if (span.kind == SpanKind::kLarge) {
+  if (peek(span.kind) == SpanKind::kLarge) {
     const uint64_t size = span.large_bytes.load(std::memory_order_relaxed);
     ++figures.large_blocks;
     ++figures.live_blocks;
@@ -42,15 +44,15 @@ void add_span(Span& span, void* argument) {
     figures.live_bytes += size;
     return;
   }
-  ClassFigures& of_class = figures.classes[span.class_index];
+  ClassFigures& of_class = figures.classes[peek(span.class_index)];
   const uint64_t free_blocks = count_free(span);
-  const uint64_t live = span.blocks - free_blocks;
+  const uint64_t live = peek(span.blocks) - free_blocks;
   ++of_class.spans;
   of_class.live_blocks += live;
   of_class.free_blocks += free_blocks;
   figures.live_blocks += live;
-  figures.live_bytes += live * span.block_size;
-  figures.free_in_span_bytes += bytes - live * span.block_size;
+  figures.live_bytes += live * peek(span.block_size);
+  figures.free_in_span_bytes += bytes - live * peek(span.block_size);
 }
 
 void add_outside(const OutsideBlock& block, void* argument) {
@@ -91,7 +93,7 @@ void check_span(Span& span, void* argument) {
     if (page_map.at(i) != &span) check.wrong = "a slice of a span has another record in the page map";
     if (regions.slice_is_free(i)) check.wrong = "a slice of a span is marked free";
   }
-  if (span.kind != SpanKind::kSmall) return;
+  if (peek(span.kind) != SpanKind::kSmall) return;
   if (span.owner == nullptr) check.wrong = "a span of small blocks has no owner";
   for (uint64_t i = span.blocks; i < uint64_t{span.words()} * 64; ++i) {
     if (is_free(span, i)) check.wrong = "a bit behind a span's last block is set";

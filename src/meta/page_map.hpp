@@ -3,8 +3,8 @@
 // Invariant: every entry below count() points to a record; slices of nobody point to the `none` record given to
 // open(), so a reader never tests for null.
 // All static, one map for each Record type: its address is then in the instructions of free, not in a register.
-// Locking: readers take none (entries are relaxed atomics; whoever got a block from another thread got its entry by
-// the same way); writers own the slices whose entries they change; extend() runs under the caller's growth lock.
+// Locking: readers take none (entries are atomics, and who reads one sees the record as it was when entered; whoever got a
+// block from another thread got its entry by the same way); writers own the slices whose entries they change; extend() runs under the caller's growth lock.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "base/bits.hpp"
+#include "sys/cpu.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::meta {
@@ -38,13 +39,13 @@ class PageMap {
   }
 
   // Whether the slice number, of any address at all, lies in the window.
-  static bool covers(uint64_t slice) { return slice < count_; }
+  static bool covers(uint64_t slice) { return slice < sys::peek(count_); }
 
   // Requires: covers(slice). Never null.
-  static Record* at(uint64_t slice) { return __atomic_load_n(&table_[slice], __ATOMIC_RELAXED); }
+  static Record* at(uint64_t slice) { return __atomic_load_n(&table_[slice], __ATOMIC_ACQUIRE); }
 
   static void set(uint64_t slice, uint64_t slices, Record* record) {
-    for (uint64_t i = 0; i < slices; ++i) __atomic_store_n(&table_[slice + i], record, __ATOMIC_RELAXED);
+    for (uint64_t i = 0; i < slices; ++i) __atomic_store_n(&table_[slice + i], record, __ATOMIC_RELEASE);
   }
 
   // Effects: the window now covers `count` slices, the new ones with the record `none`.

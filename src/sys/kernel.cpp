@@ -69,7 +69,9 @@ constexpr long kNoMemory = -12;  // ENOMEM
 // `bytes` is what the call is about; the system call's arguments follow.
 long counted(Call kind, size_t bytes, long number, long a, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   CountedCall call(kind, bytes);
-  const long result = call.refused() ? kNoMemory : raw_call(number, a, b, c, d, e, f);
+  const long result = call.refused()       ? kNoMemory
+                      : number == SYS_mmap ? map_call(a, b, c, d, e, f)
+                                           : raw_call(number, a, b, c, d, e, f);
   call.finish(!failed(result));
   return result;
 }

@@ -2,14 +2,16 @@
 
 #include "base/bits.hpp"
 #include "sys/kernel.hpp"
+#include "sys/sanitizer.hpp"
 
 namespace loam::sys {
 
 namespace {
 // A range that neither programs (from 4 MiB, and from 85 TiB when position independent), nor libraries and stacks
 // (below 128 TiB) nor the address pools of other runtimes use, so that the window can grow without reserving it.
-constexpr uint64_t kLowestStart = uint64_t{16} << 40;
-constexpr uint64_t kStartChoices = uint64_t{1} << 15;
+// The thread sanitizer has given those addresses to its tables, and leaves the program this range.
+constexpr uint64_t kLowestStart = LOAM_WATCHED_THREADS ? uint64_t{0x7e8000000000} : uint64_t{16} << 40;
+constexpr uint64_t kStartChoices = LOAM_WATCHED_THREADS ? 1 : uint64_t{1} << 15;
 constexpr uint64_t kStartStep = uint64_t{1} << 30;
 constexpr int kDetours = 24;
 }  // namespace

@@ -6,6 +6,13 @@
 
 #include <cstdint>
 
+#include "sys/sanitizer.hpp"
+
+#if LOAM_WATCHED_THREADS
+#include <errno.h>
+#include <sys/mman.h>
+#endif
+
 namespace loam::sys {
 
 #if defined(__x86_64__)
@@ -34,6 +41,23 @@ inline long raw_call(long number, long a = 0, long b = 0, long c = 0, long d = 0
 }
 #else
 #error "loam knows the system call convention of x86-64 and aarch64 only"
+#endif
+
+#if LOAM_WATCHED_THREADS
+// mmap through libc, where the thread sanitizer sees it: else a new mapping would have the accesses to the one that was there
+// before for its past.
+inline long map_call(long address, long bytes, long protection, long flags, long descriptor, long offset) {
+  const int kept_errno = errno;
+  void* mapped = mmap(reinterpret_cast<void*>(address), static_cast<size_t>(bytes), static_cast<int>(protection),
+                      static_cast<int>(flags), static_cast<int>(descriptor), offset);
+  const long result = mapped == MAP_FAILED ? -errno : reinterpret_cast<long>(mapped);
+  errno = kept_errno;
+  return result;
+}
+#else
+inline long map_call(long address, long bytes, long protection, long flags, long descriptor, long offset) {
+  return raw_call(SYS_mmap, address, bytes, protection, flags, descriptor, offset);
+}
 #endif
 
 inline bool failed(long result) { return result < 0 && result >= -4095; }

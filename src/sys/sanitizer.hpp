@@ -1,0 +1,22 @@
+// Which sanitizer this build is for: what the compilers say in two dialects, as two macros that are always defined.
+// LOAM_WATCHED: memory accesses are watched, so inline assembly, in which none is seen, must not make any.
+// LOAM_WATCHED_THREADS: the thread sanitizer, which knows addresses only of some ranges and mappings only from libc's calls.
+#pragma once
+
+#if defined(__has_feature)
+#define LOAM_HAS_FEATURE(name) __has_feature(name)
+#else
+#define LOAM_HAS_FEATURE(name) 0
+#endif
+
+#if defined(__SANITIZE_THREAD__) || LOAM_HAS_FEATURE(thread_sanitizer)
+#define LOAM_WATCHED_THREADS 1
+#else
+#define LOAM_WATCHED_THREADS 0
+#endif
+
+#if LOAM_WATCHED_THREADS || defined(__SANITIZE_ADDRESS__) || LOAM_HAS_FEATURE(address_sanitizer)
+#define LOAM_WATCHED 1
+#else
+#define LOAM_WATCHED 0
+#endif
