@@ -67,7 +67,7 @@ void give_all(Check& check, const Allocator& row, std::size_t size, Link* head) 
 }
 
 void exhaust(Check& check, const Allocator& row, std::size_t size) {
-  constexpr std::size_t kLimit = 32 * kMiB;
+  constexpr std::size_t kLimit = 16 * kMiB;
   limit_memory(kLimit);
   Link* head = nullptr;
   const std::size_t first = take_all(check, row, size, &head, 2 * kLimit / size);
@@ -79,8 +79,8 @@ void exhaust(Check& check, const Allocator& row, std::size_t size) {
   check.expect(second * 10 >= first * 9, "%zu blocks fitted, after freeing all %zu", first, second);
   give_all(check, row, size, head);
   // Other sizes get at what was freed, too.
-  Answer other = row.allocate(8 * kMiB);
-  check.expect(other.pointer != nullptr, "8 MiB not to be had after all was freed");
+  Answer other = row.allocate(4 * kMiB);
+  check.expect(other.pointer != nullptr, "4 MiB not to be had after all was freed");
   if (other.pointer != nullptr) row.release(other.pointer);
 }
 

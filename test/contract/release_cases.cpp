@@ -26,7 +26,7 @@ struct Pair {
 // What is freed is reused: many blocks in turn need the address space of a few.
 void really_frees(Check& check, const Pair& pair, std::size_t size) {
   const std::size_t before = mapped();
-  const std::size_t rounds = std::max<std::size_t>(48, 64 * kMiB / (size + 16));
+  const std::size_t rounds = std::max<std::size_t>(48, 16 * kMiB / (size + 16));
   for (std::size_t i = 0; i < rounds; ++i) {
     auto* block = static_cast<char*>(pair.allocate(size));
     if (block == nullptr) return check.expect(false, "no memory in round %zu", i);

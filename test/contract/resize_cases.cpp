@@ -57,7 +57,7 @@ void refuses(Check& check, std::size_t from, std::size_t to, Resize* resize) {
 // Size 0 frees and returns NULL, as glibc does. That it really frees shows in the address space.
 void to_zero(Check& check, std::size_t size, Resize* resize) {
   const std::size_t before = mapped();
-  const std::size_t rounds = std::max<std::size_t>(48, 64 * kMiB / (size + 16));
+  const std::size_t rounds = std::max<std::size_t>(48, 48 * kMiB / (size + 16));
   for (std::size_t i = 0; i < rounds; ++i) {
     void* block = malloc(size);
     if (block == nullptr) return check.expect(false, "no memory");

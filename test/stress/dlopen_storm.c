@@ -78,7 +78,8 @@ static void* allocate(void* seed) {
 }
 
 int main(int count, char** words) {
-  const int library = count > 1 && strcmp(words[count - 1], "library") == 0;
+  int library = 0;
+  for (int i = 1; i < count; ++i) library |= strcmp(words[i], "library") == 0;
   if (library) setenv("LOAM_TEST_ANY_MALLOC", "1", 1);
   const struct storm storm = storm_options(count, words);
   g_path = getenv(library ? "LOAM_LIB" : "PLUGIN");
