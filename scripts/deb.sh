@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 JOBS=${JOBS:-$(nproc)}
 cmake -S . -B build-deb -G Ninja --log-level=WARNING -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr \
-  -DLOAM_TESTS=OFF -DLOAM_BENCH=OFF >/dev/null
+  -DLOAM_TESTS=OFF >/dev/null
 cmake --build build-deb -j "$JOBS"
 mkdir -p "$BUILD"
 (cd build-deb && cpack -G DEB --config CPackConfig.cmake >/dev/null)
