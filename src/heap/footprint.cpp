@@ -10,8 +10,6 @@ namespace loam::heap {
 
 namespace {
 
-using sys::peek;
-
 constexpr uint64_t most_slices() {
   uint64_t most = 0;
   for (const SizeClass& shape : kSizeClasses) most = shape.slices > most ? shape.slices : most;
@@ -21,6 +19,14 @@ constexpr uint64_t most_slices() {
 // Of a span of small blocks.
 constexpr uint64_t kMostSlices = most_slices();
 constexpr uint64_t kMostPages = kMostSlices * meta::kSlice / kPage;
+
+// A field of a record that its owner may be changing: read in one go and once, so that what is tested is what is used.
+template <class T>
+T once(const T& field) {
+  T value;
+  __atomic_load(&field, &value, __ATOMIC_RELAXED);
+  return value;
+}
 
 uint64_t word(const void* address) { return reinterpret_cast<uint64_t>(address); }
 uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -88,16 +94,27 @@ struct SmallSum {
   uint16_t live[kMostPages];  // bytes of live blocks, by page
 };
 
-void sum_live(const Span& span, uint64_t first, uint64_t pages, SmallSum& sum) {
-  const uint64_t size = peek(span.block_size);
-  const uint64_t blocks = lower(peek(span.blocks), kMaxBlocks);
-  for (uint64_t i = 0; i < blocks; ++i) {
-    if (is_free(span, i)) continue;
-    const uint64_t from = first + i * size - sum.start;
-    for (uint64_t at = from; at < from + size && at / kPage < pages;) {
-      const uint64_t end = lower((at / kPage + 1) * kPage, from + size);
-      sum.live[at / kPage] = static_cast<uint16_t>(lower(sum.live[at / kPage] + (end - at), kPage));
-      at = end;
+// Live bytes from `from` to `to`, both counted from the start of the span.
+void add_live(SmallSum& sum, uint64_t from, uint64_t to, uint64_t pages) {
+  for (uint64_t at = from; at < to && at / kPage < pages;) {
+    const uint64_t end = lower((at / kPage + 1) * kPage, to);
+    sum.live[at / kPage] = static_cast<uint16_t>(lower(sum.live[at / kPage] + (end - at), kPage));
+    at = end;
+  }
+}
+
+// Neighbours that live are taken together: a full span costs by its pages, not by its blocks.
+void sum_live(const Span& span, uint64_t pages, SmallSum& sum) {
+  const uint64_t size = once(span.block_size);
+  const uint64_t blocks = lower(once(span.blocks), kMaxBlocks);
+  const uint64_t first = once(span.first) - sum.start;
+  for (uint64_t i = 0; i < blocks; i += 64) {
+    uint64_t live = ~free_bits(span, i / 64) & base::low_bits(static_cast<unsigned>(lower(blocks - i, 64)));
+    while (live != 0) {
+      const unsigned at = base::lowest_bit(live);
+      const unsigned run = base::lowest_bit(~(live >> at));
+      add_live(sum, first + (i + at) * size, first + (i + at + run) * size, pages);
+      live &= ~(base::low_bits(run) << at);
     }
   }
 }
@@ -118,26 +135,31 @@ void add_small_run(const sys::ResidentRun& run, void* argument) {
 }
 
 bool add_small(sys::PageScan& scan, const Span& span, uint64_t start, uint64_t end, Footprint* footprint) {
-  SmallSum sum{footprint, peek(span.class_index) < kClasses ? peek(span.class_index) : 0u, start, {}};
-  sum_live(span, peek(span.first), (end - start) / kPage, sum);
+  const unsigned class_index = once(span.class_index);
+  SmallSum sum{footprint, class_index < kClasses ? class_index : 0u, start, {}};
+  sum_live(span, (end - start) / kPage, sum);
   return scan.scan(start, end, add_small_run, &sum);
 }
 
 // The slices from `slice` on that one thing takes, at most up to `limit`.
 struct Stretch {
   const Span* span;  // null: no span in use
-  uint64_t slices;
+  SpanKind kind;
+  uint64_t slices;  // of small blocks at most kMostSlices
 };
 
 Stretch stretch_at(uint64_t slice, uint64_t limit) {
   const Span* span = page_map.at(slice);
-  const bool small = peek(span->kind) == SpanKind::kSmall;
-  const bool live = small || (peek(span->kind) == SpanKind::kLarge &&
-                              span->state.load(std::memory_order_acquire) == SpanState::kLive);
+  const SpanKind kind = once(span->kind);
+  const uint64_t slices = once(span->slices);
+  const bool live =
+      kind == SpanKind::kSmall ||
+      (kind == SpanKind::kLarge && span->state.load(std::memory_order_acquire) == SpanState::kLive);
+  const uint64_t most = kind == SpanKind::kSmall ? lower(kMostSlices, limit - slice) : limit - slice;
   // A span that changes under our eyes may not be where the map says; what is not certain counts as no span.
-  const bool certain = live && peek(span->start) == page_map.address_of(slice) && peek(span->slices) > 0 &&
-                       peek(span->slices) <= limit - slice && (!small || peek(span->slices) <= kMostSlices);
-  return certain ? Stretch{span, peek(span->slices)} : Stretch{nullptr, 1};
+  const bool certain =
+      live && once(span->start) == page_map.address_of(slice) && slices > 0 && slices <= most;
+  return certain ? Stretch{span, kind, slices} : Stretch{nullptr, SpanKind::kNone, 1};
 }
 
 bool add_unused(sys::PageScan& scan, uint64_t first, uint64_t limit, Footprint* footprint) {
@@ -145,10 +167,11 @@ bool add_unused(sys::PageScan& scan, uint64_t first, uint64_t limit, Footprint* 
                     &footprint->cache);
 }
 
-bool add_span(sys::PageScan& scan, const Span& span, uint64_t first, uint64_t limit, Footprint* footprint) {
+bool add_span(sys::PageScan& scan, const Stretch& stretch, uint64_t first, Footprint* footprint) {
+  const Span& span = *stretch.span;
   const uint64_t start = word(page_map.address_of(first));
-  const uint64_t end = word(page_map.address_of(limit));
-  if (peek(span.kind) == SpanKind::kSmall) return add_small(scan, span, start, end, footprint);
+  const uint64_t end = word(page_map.address_of(first + stretch.slices));
+  if (stretch.kind == SpanKind::kSmall) return add_small(scan, span, start, end, footprint);
   const uint64_t block = word(large_block(span));
   return add_single(scan, start, end, block, block + span.large_bytes.load(std::memory_order_relaxed),
                     footprint, &footprint->free_in_span);
@@ -160,8 +183,7 @@ bool add_window(sys::PageScan& scan, uint64_t first, uint64_t limit, Footprint* 
     const Stretch stretch = stretch_at(slice, limit);
     const uint64_t next = slice + stretch.slices;
     if (stretch.span != nullptr) {
-      if (!add_unused(scan, unused, slice, footprint) ||
-          !add_span(scan, *stretch.span, slice, next, footprint))
+      if (!add_unused(scan, unused, slice, footprint) || !add_span(scan, stretch, slice, footprint))
         return false;
       unused = next;
     }

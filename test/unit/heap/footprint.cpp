@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "support/heap.hpp"
@@ -122,6 +124,31 @@ TEST(Footprint, TheSameByEntries) {
   EXPECT_EQ(by_call.metadata, by_entries.metadata);
   EXPECT_EQ(by_call.stranded, by_entries.stranded);
   for (void* block : blocks) ASSERT_TRUE(user.release(block));
+}
+
+TEST(Footprint, CountsWhileOthersAllocate) {
+  test::HeapUser user;
+  std::atomic<bool> stop{false};
+  std::atomic<unsigned> refused{0};
+  std::thread other([&] {
+    test::HeapUser theirs;
+    std::vector<void*> blocks(200);
+    for (std::uint64_t i = 0; !stop.load(); ++i) {
+      void*& slot = blocks[i % blocks.size()];
+      if (slot != nullptr && !theirs.release(slot)) refused.fetch_add(1);
+      slot = theirs.allocate(16 + i * 2654435761U % 200000);
+    }
+    for (void* block : blocks) {
+      if (block != nullptr && !theirs.release(block)) refused.fetch_add(1);
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    const Footprint sum = footprint();
+    EXPECT_LE(sum.stranded, sum.free_in_span);
+  }
+  stop.store(true);
+  other.join();
+  EXPECT_EQ(refused.load(), 0U);
 }
 
 }  // namespace
