@@ -135,17 +135,24 @@ inline void set_visible(Heap* h) {
 }
 
 #if FORM == FORM_TWO
+// Which of a word's freed blocks go to malloc at a time: those near the lowest. All 64 would make a steady pair walk
+// through memory that one bitmap never touches (measured: 2 to 5 % of the peak of python3 and cc1plus).
+inline uint64_t handful(uint64_t freed, uint64_t size) {
+  const uint64_t reach = size <= 512 ? ~uint64_t{0} : size <= 1024 ? 0xffff : 0xf;
+  return freed & (reach << __builtin_ctzl(freed));
+}
 // The word ran out: its freed blocks are moved to it and the lowest is handed out. Once taken by the cmpxchg they
 // are this call's alone, whatever a handler does before they are set in the word.
 __attribute__((noinline)) void* take_freed(uint64_t* word, uint64_t size, size_t n) {
   uint64_t* freed = word + 32;
   uint64_t m = load(freed);
   if (m == 0) return malloc_slow(n);
+  const uint64_t taken = handful(m, size);
   bool same;
-  asm volatile("cmpxchgq %3, %1" : "=@ccz"(same), "+m"(*freed), "+a"(m) : "r"(uint64_t{0}) : "memory");
+  asm volatile("cmpxchgq %3, %1" : "=@ccz"(same), "+m"(*freed), "+a"(m) : "r"(m & ~taken) : "memory");
   if (!same) return malloc_slow(n);
-  asm volatile("orq %1, %0" : "+m"(*word) : "r"(m & (m - 1)) : "memory", "cc");
-  return *reinterpret_cast<char**>(word + 16) + static_cast<uint64_t>(__builtin_ctzl(m)) * size;
+  asm volatile("orq %1, %0" : "+m"(*word) : "r"(taken & (taken - 1)) : "memory", "cc");
+  return *reinterpret_cast<char**>(word + 16) + static_cast<uint64_t>(__builtin_ctzl(taken)) * size;
 }
 #else
 void* take_freed(uint64_t*, uint64_t, size_t);
@@ -170,17 +177,19 @@ __attribute__((noinline)) void* malloc_medium(size_t n) {
 }
 
 #if FORM == FORM_TWO
-bool replenish(uint64_t* word) {
+bool replenish(uint64_t* word, uint64_t size) {
   uint64_t* freed = word + 32;
-  *word = *freed, *freed = 0;
-  return *word != 0;
+  if (*freed == 0) return false;
+  *word = handful(*freed, size), *freed &= ~*word;
+  return true;
 }
 #else
-bool replenish(uint64_t*) { return false; }
+bool replenish(uint64_t*, uint64_t) { return false; }
 #endif
 bool fill(Bin* bin, Span* s) {  // points the bin at the span's lowest word with a block to hand out
   for (unsigned k = 0; k < 16; ++k)
-    if (s->bits[k] != 0 || replenish(&s->bits[k])) return bin->size = s->size, bin->word = &s->bits[k], true;
+    if (s->bits[k] != 0 || replenish(&s->bits[k], s->size))
+      return bin->size = s->size, bin->word = &s->bits[k], true;
   return bin->word = g_no_bits, false;
 }
 Span* take_span(Heap* h, unsigned cls) {
@@ -226,8 +235,7 @@ void slow_give(Heap* h, Span* s, void* p) {
     die_block("double", p, s, "free");
   if (--s->budget < 0) slow_beat(h, s);
 }
-// Not analysed by the compiler: a call known not to return would cost the fast path a stack frame.
-__attribute__((noipa, cold)) void bad_free(void* p, SpanBase* s) {
+OPAQUE void bad_free(void* p, SpanBase* s) {
   const size_t off = static_cast<size_t>(static_cast<char*>(p) - s->start);
   die_block(off % s->size == 0 ? "double" : "invalid", p, s, "unknown");
 }

@@ -145,7 +145,7 @@ void slow_give(Heap* h, Span* s, void* p) {
   s->state[i] = 1;
   put_back(h, s, static_cast<char*>(p));
 }
-__attribute__((noipa, cold)) void bad_free(void* p, SpanBase* s) {
+OPAQUE void bad_free(void* p, SpanBase* s) {
   const size_t off = static_cast<size_t>(static_cast<char*>(p) - s->start);
   die_block(off % s->size == 0 ? "double" : "invalid", p, s, "unknown");
 }

@@ -5,19 +5,21 @@
 //   timer       the same by a timer, with the slow half under it too
 //   threads     blocks made by one thread and freed by another
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ptrace.h>
-#include <sys/time.h>
+#include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 
-static volatile sig_atomic_t g_in_handler, g_handled;
+static volatile sig_atomic_t g_traced, g_handled;
 
 struct Holder {  // a set of live blocks, each filled with its own mark
   void* block[64] = {};
@@ -30,7 +32,8 @@ struct Holder {  // a set of live blocks, each filled with its own mark
     auto* words = static_cast<uint64_t*>(block[k]);
     if (words != nullptr) {
       for (size_t i = 0; i < size[k] / 8; i += 1 + size[k] / 64)
-        if (words[i] != mark(k)) fprintf(stderr, "check: block %p of %zu bytes was overwritten\n", block[k], size[k]), abort();
+        if (words[i] != mark(k))
+          fprintf(stderr, "check: block %p of %zu bytes was overwritten\n", block[k], size[k]), abort();
       free(block[k]);
       block[k] = nullptr;
       return;
@@ -45,18 +48,16 @@ struct Holder {  // a set of live blocks, each filled with its own mark
 static Holder g_main(1), g_handler(2);
 
 static void on_signal(int) {
-  g_in_handler = 1;
   for (int i = 0; i < 3; ++i) g_handler.step();
   g_handled = g_handled + 1;
-  g_in_handler = 0;
+  if (g_traced) asm volatile("int3");
 }
 
 template <class F>
 static bool dies(const char* what, F f) {
   const pid_t child = fork();
   if (child == 0) {
-    fclose(stderr);
-    close(2);
+    if (freopen("/dev/null", "w", stderr) == nullptr) _exit(2);
     f();
     _exit(0);
   }
@@ -69,7 +70,10 @@ static bool dies(const char* what, F f) {
 static bool bad_frees() {
   bool ok = true;
   for (const size_t n : {16, 48, 1000, 1040, 5000, 40000, 200000}) {
-    ok &= dies("double free", [n] { void* p = malloc(n); free(p), free(p); });
+    ok &= dies("double free", [n] {
+      void* p = malloc(n);
+      free(p), free(p);
+    });
     ok &= dies("double free, neighbours live", [n] {
       void* p[50];
       for (auto& q : p) q = malloc(n);
@@ -77,42 +81,56 @@ static bool bad_frees() {
       free(p[9]);
     });
     ok &= dies("free inside", [n] { free(static_cast<char*>(malloc(n)) + 8); });
-    ok &= dies("free inside by 16", [n] { free(n == 16 ? static_cast<char*>(malloc(n)) + 1 : static_cast<char*>(malloc(n)) + 16); });
+    ok &= dies("free inside by 16", [n] {
+      free(n == 16 ? static_cast<char*>(malloc(n)) + 1 : static_cast<char*>(malloc(n)) + 16);
+    });
   }
-  ok &= dies("free of stack", [] { char c[64]; free(c + 16); });
-  ok &= dies("free of data", [] { free(&g_main); });
-  ok &= dies("free of the end of a span", [] {  // 1040-byte class: 65536 % size != 0; no block may start in the rest
-    auto* p = static_cast<char*>(malloc(1100));
-    for (size_t k = 0; k < 64; ++k) free(p + k * 1152 + (k > 0 ? 65536 / 1152 * 1152 : 0));
+  ok &= dies("free of stack", [] {
+    char c[64];
+    free(c + 16);
   });
+  ok &= dies("free of data", [] { free(&g_main); });
+  ok &= dies("free of the end of a span",
+             [] {  // 1040-byte class: 65536 % size != 0; no block may start in the rest
+               auto* p = static_cast<char*>(malloc(1100));
+               for (size_t k = 0; k < 64; ++k) free(p + k * 1152 + (k > 0 ? 65536 / 1152 * 1152 : 0));
+             });
   return ok;
+}
+static long rip_of(pid_t child) {
+  return ptrace(PTRACE_PEEKUSER, child, offsetof(user_regs_struct, rip), nullptr);
+}
+static bool go(pid_t child, bool step, int signal, int* status) {
+  return ptrace(step ? PTRACE_SINGLESTEP : PTRACE_CONT, child, nullptr, signal) == 0 &&
+         waitpid(child, status, 0) == child && WIFSTOPPED(*status);
 }
 static bool steps() {
   const pid_t child = fork();
   if (child == 0) {
     signal(SIGUSR1, on_signal);
+    g_traced = 1;
     for (int i = 0; i < 5000; ++i) g_main.step();
     ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     raise(SIGSTOP);
-    for (int i = 0; i < 400; ++i) g_main.step();
-    _exit(g_handled > 100 ? 0 : 3);
+    for (int i = 0; i < 800; ++i) g_main.step();
+    _exit(g_handled > 1000 ? 0 : 3);
   }
   int status = 0;
+  long count = 0, sent = 0;
   waitpid(child, &status, 0);
-  long steps = 0, sent = 0;
-  while (true) {
-    const bool inside = ptrace(PTRACE_PEEKDATA, child, &g_in_handler, nullptr) & 0xff;
-    const bool send = !inside && ++steps % 7 == 0;  // 7 and the path's length have no common factor for long
-    sent += send;
-    if (ptrace(PTRACE_SINGLESTEP, child, nullptr, send ? SIGUSR1 : 0) != 0) break;
-    if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) break;
-    if (WSTOPSIG(status) != SIGTRAP) {
-      kill(child, SIGKILL);
-      break;
+  while (go(child, true, 0, &status) && WSTOPSIG(status) == SIGTRAP) {
+    if (++count % 11 != 0)
+      continue;  // no factor of the paths' lengths, so that every instruction has its turn
+    const long here = rip_of(child);
+    if (!go(child, false, SIGUSR1, &status)) break;  // to the int3 that ends the handler
+    while (WSTOPSIG(status) == SIGTRAP && rip_of(child) != here && go(child, true, 0, &status)) {
     }
+    ++sent;
   }
-  printf("steps: %ld signals, status %#x\n", sent, static_cast<unsigned>(status));
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (WIFSTOPPED(status)) kill(child, SIGKILL), waitpid(child, &status, 0);
+  printf("steps: %ld signals in %ld instructions\n", sent, count);
+  if (status != 0) printf("FAILED steps: status %#x\n", static_cast<unsigned>(status));
+  return status == 0;
 }
 static bool timer() {
   const pid_t child = fork();

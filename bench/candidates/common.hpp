@@ -26,6 +26,12 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #define COLD __attribute__((noinline, cold))
+// Not analysed by the compiler: a call known not to return would cost a fast path a stack frame.
+#ifdef __clang__
+#define OPAQUE __attribute__((noinline, cold, optnone))
+#else
+#define OPAQUE __attribute__((noipa, cold))
+#endif
 
 namespace candidate {
 
@@ -36,11 +42,11 @@ constexpr size_t kWindow = size_t{64}
 constexpr size_t kSlices = kWindow >> kSliceShift;
 constexpr size_t kSmallMax = 1024;
 constexpr size_t kMediumMax = 65536;
-constexpr unsigned kSmallClasses = 64;        // 16-byte steps to 1 KiB
-constexpr unsigned kClasses = 64 + 6 * 8;     // then 8 steps per doubling to 64 KiB
-constexpr unsigned kMaxBlocks = 1024;         // per span: 16 words of bits
-constexpr size_t kRecords = size_t{1} << 30;  // address space for records behind the table
-constexpr size_t kEmergency = size_t{4} << 20;
+constexpr unsigned kSmallClasses = 64;          // 16-byte steps to 1 KiB
+constexpr unsigned kClasses = 64 + 6 * 8;       // then 8 steps per doubling to 64 KiB
+constexpr unsigned kMaxBlocks = 1024;           // per span: 16 words of bits
+constexpr size_t kRecords = size_t{1} << 30;    // address space for records behind the table
+constexpr size_t kEmergency = size_t{1} << 30;  // never reused, and a marked path sends every handler there
 
 // For sizes above 1 KiB: the three bits below the leading one tell the step within the doubling.
 inline unsigned medium_class_of(size_t n) {

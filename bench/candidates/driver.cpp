@@ -45,7 +45,7 @@ static int count(size_t n) {
     pairs(n, 2000);
     ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     raise(SIGSTOP);
-    pairs(n, 1024);
+    pairs(n, 256);
     _exit(0);
   }
   int status = 0;
@@ -63,11 +63,11 @@ static int count(size_t n) {
   }
   kill(child, SIGKILL);
   waitpid(child, &status, 0);
-  if (each.size() != 1024) return fprintf(stderr, "driver: stepped %zu pairs, not 1024\n", each.size()), 1;
+  if (each.size() != 256) return fprintf(stderr, "driver: stepped %zu pairs, not 256\n", each.size()), 1;
   long sum = 0;
   for (const long v : each) sum += v;
   printf("pair%zu %ld %.1f\n", n, *std::min_element(each.begin(), each.end()),
-         static_cast<double>(sum) / 1024);
+         static_cast<double>(sum) / 256);
   return 0;
 }
 

@@ -48,7 +48,7 @@ inline uint8_t get_state(const Span* s, uint64_t i) {
 inline void set_state(Span* s, uint64_t i, uint8_t v) { __atomic_store_n(&s->state[i], v, __ATOMIC_RELAXED); }
 inline uint32_t* link_of(void* p) { return static_cast<uint32_t*>(p); }
 
-__attribute__((noipa, cold)) void bad_link(Span* s, void* p) {
+OPAQUE void bad_link(Span* s, void* p) {
   die("loam: the free block %p (%u bytes) was written to\n", p, s->size);
 }
 __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
@@ -130,7 +130,7 @@ void slow_give(Heap* h, Span* s, void* p) {
   *link_of(p) = static_cast<uint32_t>(s->list) ^ s->key;
   s->list = static_cast<int32_t>(i), s->state[i] = 1;
 }
-__attribute__((noipa, cold)) void bad_free(void* p, SpanBase* s) {
+OPAQUE void bad_free(void* p, SpanBase* s) {
   const size_t off = static_cast<size_t>(static_cast<char*>(p) - s->start);
   die_block(off % s->size == 0 ? "double" : "invalid", p, s, "unknown");
 }

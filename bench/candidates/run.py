@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the fast-path candidates and prints the tables of docs/decisions/0001-fast-path.md.
 
-Usage: run.py [--build DIR] [--rounds N] [--only count,time,programs,promises]
+Usage: run.py [--build DIR] [--rounds N] [--only check,count,time,programs,promises]
 Rounds are interleaved (every allocator once a round, the order rotated); a cell is the minimum over all rounds.
 Exit status: 0 measured, 1 something failed, 2 usage. A missing peer or program is an error that names its package.
 """
@@ -96,10 +96,10 @@ def build(directory, names):
         out = os.path.join(directory, name.replace(" ", "-").replace("/", "-") + ".so")
         subprocess.run(["g++", *FLAGS, *spec[1:], os.path.join(HERE, spec[0]), "-o", out], check=True)
         libs[name] = out
-    driver = os.path.join(directory, "driver")
-    subprocess.run(["g++", "-std=c++20", "-O2", "-fno-builtin", "-Wall", "-Wextra", os.path.join(HERE, "driver.cpp"),
-                    "-o", driver], check=True)
-    return libs, driver
+    for tool in ("driver", "check"):
+        subprocess.run(["g++", "-std=c++20", "-O2", "-fno-builtin", "-Wall", "-Wextra", os.path.join(HERE, tool + ".cpp"),
+                        "-o", os.path.join(directory, tool)], check=True)
+    return libs, os.path.join(directory, "driver")
 
 
 def peers():
@@ -160,7 +160,7 @@ def program_commands(directory):
     return {
         "python3": ["python3", path("p.py")], "lua5.4": ["lua5.4", path("p.lua")], "perl": ["perl", path("p.pl")],
         "sqlite3": ["sqlite3", ":memory:", ".read " + path("p.sql")],
-        "cc1plus": [compiler, "-quiet", "-imultiarch", multiarch, "-std=c++20", "-fsyntax-only", "-D_GNU_SOURCE", path("p.cpp")],
+        "cc1plus": [compiler, "-quiet", "-imultiarch", multiarch, "-std=c++20", "-fsyntax-only", "-o", os.devnull, "-D_GNU_SOURCE", path("p.cpp")],
         "gs": ["gs", "-q", "-dNOPAUSE", "-dBATCH", "-sDEVICE=pgmraw", "-r150", "-sOutputFile=-", path("p.ps")],
     }
 
@@ -176,12 +176,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=os.path.join(HERE, "../../build-candidates"))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="count,time,programs,promises")
+    parser.add_argument("--only", default="check,count,time,programs,promises")
     args = parser.parse_args()
     parts = args.only.split(",")
     directory = os.path.abspath(args.build)
     libs, driver = build(directory, CANDIDATES)
     everyone = {**libs, **peers()}
+    if "check" in parts:
+        print("\n### Promises kept\n")
+        for name, lib in libs.items():
+            out = subprocess.run([os.path.join(directory, "check")], env=environment(lib), capture_output=True, text=True)
+            print(f"- {name}: {out.stdout.splitlines()[-1]}", flush=True)
+            if (out.returncode == 0) == (name == "A unsafe"):
+                fail(f"{name} {'passes the check of signals, which must fail' if out.returncode == 0 else 'breaks a promise'}")
     if "count" in parts:
         table = rounds_over(everyone, 1, lambda lib: drive(driver, lib, "count"))
         show("Instructions a pair, path alone", table, 0, "%.0f")
