@@ -1,5 +1,6 @@
 #include "heap/footprint.hpp"
 
+#include "heap/growth.hpp"
 #include "heap/large.hpp"
 #include "heap/outside.hpp"
 #include "heap/regions.hpp"
@@ -103,6 +104,16 @@ void add_live(SmallSum& sum, uint64_t from, uint64_t to, uint64_t pages) {
   }
 }
 
+// Of blocks with room to grow what the program knows of.
+void sum_growth(const Span& span, uint64_t pages, SmallSum& sum) {
+  const uint64_t size = once(span.block_size);
+  const uint64_t first = once(span.first) - sum.start;
+  for (uint64_t i = 0; i < lower(once(span.blocks), kSizeClasses[kGrowthClass].blocks); ++i) {
+    const uint64_t from = first + i * size;
+    if (!is_free(span, i)) add_live(sum, from, from + lower(growth_size(span, i), size), pages);
+  }
+}
+
 // Neighbours that live are taken together: a full span costs by its pages, not by its blocks.
 void sum_live(const Span& span, uint64_t pages, SmallSum& sum) {
   const uint64_t size = once(span.block_size);
@@ -137,7 +148,7 @@ void add_small_run(const sys::ResidentRun& run, void* argument) {
 bool add_small(sys::PageScan& scan, const Span& span, uint64_t start, uint64_t end, Footprint* footprint) {
   const unsigned class_index = once(span.class_index);
   SmallSum sum{footprint, class_index < kClasses ? class_index : 0u, start, {}};
-  sum_live(span, (end - start) / kPage, sum);
+  (class_index == kGrowthClass ? sum_growth : sum_live)(span, (end - start) / kPage, sum);
   return scan.scan(start, end, add_small_run, &sum);
 }
 

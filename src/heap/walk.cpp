@@ -1,5 +1,6 @@
 #include "heap/walk.hpp"
 
+#include "heap/growth.hpp"
 #include "heap/large.hpp"
 #include "heap/outside.hpp"
 #include "heap/regions.hpp"
@@ -31,28 +32,41 @@ const void* highest_live(const Span& span) {
   return nullptr;
 }
 
+// What the program knows of a span's live blocks: of blocks with room to grow it is not all that they take.
+uint64_t live_bytes(const Span& span, uint64_t live) {
+  if (!is_growth(span)) return live * peek(span.block_size);
+  uint64_t bytes = 0;
+  for (uint64_t i = 0; i < peek(span.blocks); ++i) {
+    if (!is_free(span, i)) bytes += growth_size(span, i);
+  }
+  return bytes;
+}
+
+void add_large(const Span& span, Figures& figures) {
+  const uint64_t size = span.large_bytes.load(std::memory_order_relaxed);
+  ++figures.large_blocks;
+  ++figures.live_blocks;
+  figures.large_bytes += size;
+  figures.live_bytes += size;
+}
+
 void add_span(Span& span, void* argument) {
   auto& figures = *static_cast<Figures*>(argument);
   const uint64_t bytes = uint64_t{peek(span.slices)} * meta::kSlice;
   figures.span_bytes += bytes;
   if (const void* highest = highest_live(span)) figures.highest_block = highest;
-  if (peek(span.kind) == SpanKind::kLarge) {
-    const uint64_t size = span.large_bytes.load(std::memory_order_relaxed);
-    ++figures.large_blocks;
-    ++figures.live_blocks;
-    figures.large_bytes += size;
-    figures.live_bytes += size;
-    return;
-  }
+  if (peek(span.kind) == SpanKind::kLarge) return add_large(span, figures);
   ClassFigures& of_class = figures.classes[peek(span.class_index)];
+  const uint64_t blocks = peek(span.blocks);
   const uint64_t free_blocks = count_free(span);
-  const uint64_t live = peek(span.blocks) - free_blocks;
+  const uint64_t live = free_blocks < blocks ? blocks - free_blocks : 0;
+  const uint64_t used = live_bytes(span, live);
   ++of_class.spans;
   of_class.live_blocks += live;
   of_class.free_blocks += free_blocks;
   figures.live_blocks += live;
-  figures.live_bytes += live * peek(span.block_size);
-  figures.free_in_span_bytes += bytes - live * peek(span.block_size);
+  figures.live_bytes += used;
+  if (used < bytes) figures.free_in_span_bytes += bytes - used;  // else the span changed meanwhile
 }
 
 void add_outside(const OutsideBlock& block, void* argument) {

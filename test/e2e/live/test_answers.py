@@ -51,6 +51,7 @@ class Answers(live.Case):
         process = self.figures(children[0])
         self.assertGreater(process["calls"]["allocations"], 1000)
         self.assertEqual(process["calls"]["live_blocks"], process["walk"]["live_blocks"])
+        self.assertEqual(process["calls"]["live_usable"], process["walk"]["live_bytes"], "counting and looking agree")
         self.assertEqual(set(process["reasons"]), {"break"})
         self.assertIsNotNone(process["kernel"]["kinds"]["mmap"]["ns"])
         self.assertEqual(process["birth"], "started")
