@@ -23,7 +23,12 @@
 extern "C" char pair_head[], pair_done[];
 // One pair between two visits of pair_head, which are five instructions of loop and arguments beside the
 // calls.
-__attribute__((noinline, noclone)) static void pairs(size_t n, long times) {
+#ifdef __clang__
+#define ONE_COPY __attribute__((noinline))
+#else
+#define ONE_COPY __attribute__((noinline, noclone))  // its labels are global
+#endif
+ONE_COPY static void pairs(size_t n, long times) {
   asm volatile(
       "mov %0, %%r12\n\t mov %1, %%r13\n\t mov %%rsp, %%r14\n\t sub $128, %%rsp\n\t and $-16, %%rsp\n\t"
       ".globl pair_head\n pair_head:\n\t"
@@ -184,17 +189,17 @@ int main(int argc, char** argv) {
   if (argc > 3 && strcmp(mode, "run") == 0) return run(argv[2], argv + 3);
   if (argc > 2) g_only = argv[2];
   if (strcmp(mode, "count") == 0) {
-    for (const size_t n : {16, 64, 256, 1024, 4096, 32768})
+    for (const size_t n : {size_t{16}, size_t{64}, size_t{256}, size_t{1024}, size_t{4096}, size_t{32768}})
       if (count(n) != 0) return 1;
     return 0;
   }
   if (strcmp(mode, "time") != 0) return fprintf(stderr, "usage: driver count|time [PART-OF-NAME]\n"), 2;
-  for (const size_t n : {16, 64, 256, 1024, 4096, 32768}) {
+  for (const size_t n : {size_t{16}, size_t{64}, size_t{256}, size_t{1024}, size_t{4096}, size_t{32768}}) {
     char name[32];
     snprintf(name, sizeof name, "pair%zu", n);
     row(name, 300, 2000, [n] { pairs(n, 2000); });
   }
-  for (const size_t n : {16, 64, 256}) batches(n);
+  for (const size_t n : {size_t{16}, size_t{64}, size_t{256}}) batches(n);
   if (wanted("replace1k")) replaces("replace1k", 1000, 2000, 200);
   if (wanted("replace100k")) replaces("replace100k", 100000, 20000, 40);
   cold(32);
