@@ -23,12 +23,8 @@ void Regions::advise(uint64_t region) {
 
 // Purges the dirty free slices of a word, having taken them so that nobody gets them meanwhile.
 uint64_t Regions::purge_word(uint64_t word) {
-  uint64_t seen = free_word(word).load(std::memory_order_relaxed);
-  uint64_t mask;
-  do {
-    mask = seen & ~zero_word(word).load(std::memory_order_relaxed);
-    if (mask == 0) return 0;
-  } while (!free_word(word).compare_exchange_weak(seen, seen & ~mask, std::memory_order_acquire));
+  const uint64_t mask = take_dirty(free_word(word), zero_word(word));
+  if (mask == 0) return 0;
   uint64_t purged = 0;
   for (uint64_t rest = mask; rest != 0;) {
     const unsigned at = base::lowest_bit(rest);
@@ -41,7 +37,7 @@ uint64_t Regions::purge_word(uint64_t word) {
     }
     rest &= ~part;
   }
-  free_word(word).fetch_or(mask, std::memory_order_release);
+  give(free_word(word), mask);
   return purged;
 }
 
@@ -58,7 +54,7 @@ uint64_t Regions::purge_region(uint64_t region, bool split) {
     const bool purged = dirty > 0 && sys::purge(page_map.address_of(region * kSlicesPerRegion), kRegion);
     for (unsigned i = 0; i < 2; ++i) {
       if (purged) r.zero[i].store(~uint64_t{0}, std::memory_order_relaxed);
-      r.free[i].fetch_or(~uint64_t{0}, std::memory_order_release);
+      give(r.free[i], ~uint64_t{0});
     }
     if (!purged) return 0;
     dirty_.fetch_sub(dirty, std::memory_order_relaxed);

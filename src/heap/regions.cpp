@@ -56,16 +56,8 @@ bool Regions::take_zero(uint64_t word, uint64_t mask) {
 Run Regions::claim_from(uint64_t slices, uint64_t first_word, uint64_t words) {
   const auto count = static_cast<unsigned>(slices);
   for (uint64_t i = first_word; i < words; ++i) {
-    uint64_t seen = free_word(i).load(std::memory_order_relaxed);
-    for (;;) {
-      const uint64_t starts = base::run_starts(seen, count);
-      if (starts == 0) break;
-      const unsigned at = base::lowest_bit(starts);
-      const uint64_t mask = low_bits(count) << at;
-      // Acquire pairs with the release in put_slices: the zero bits and the page map of the last user are settled.
-      if (free_word(i).compare_exchange_weak(seen, seen & ~mask, std::memory_order_acquire, std::memory_order_relaxed))
-        return {i * kSlicesPerWord + at, true, take_zero(i, mask)};
-    }
+    const uint64_t mask = take_run(free_word(i), count);
+    if (mask != 0) return {i * kSlicesPerWord + base::lowest_bit(mask), true, take_zero(i, mask)};
   }
   return {0, false, false};
 }
@@ -92,48 +84,9 @@ Run Regions::claim(uint64_t slices) {
   }
 }
 
-bool Regions::take_part(uint64_t word, uint64_t mask) {
-  uint64_t seen = free_word(word).load(std::memory_order_relaxed);
-  do {
-    if ((seen & mask) != mask) return false;
-  } while (!free_word(word).compare_exchange_weak(seen, seen & ~mask, std::memory_order_acquire));
-  return true;
-}
-
-namespace {
-
-// The part of a run of slices that lies in one word.
-struct Part {
-  uint64_t word;
-  uint64_t mask;
-  uint64_t slices;
-};
-
-Part part_at(uint64_t slice, uint64_t left) {
-  const unsigned at = slice % kSlicesPerWord;
-  const uint64_t room = kSlicesPerWord - at;
-  const uint64_t count = left < room ? left : room;
-  return {slice / kSlicesPerWord, low_bits(static_cast<unsigned>(count)) << at, count};
-}
-
-}  // namespace
-
 // Takes the slices, all or none.
 bool Regions::take_words(uint64_t slice, uint64_t slices) {
-  for (uint64_t done = 0; done < slices;) {
-    const Part part = part_at(slice + done, slices - done);
-    if (take_part(part.word, part.mask)) {
-      done += part.slices;
-      continue;
-    }
-    for (uint64_t undone = 0; undone < done;) {
-      const Part back = part_at(slice + undone, done - undone);
-      free_word(back.word).fetch_or(back.mask, std::memory_order_release);
-      undone += back.slices;
-    }
-    return false;
-  }
-  return true;
+  return take_over_words([this](uint64_t word) -> Word& { return free_word(word); }, slice, slices);
 }
 
 // First fit over whole words: a run of more than 64 slices starts where a word starts.
@@ -160,7 +113,7 @@ Run Regions::claim_long(uint64_t slices) {
 bool Regions::extend(uint64_t slice, uint64_t slices) {
   if (slice + slices > window_slices() || !take_words(slice, slices)) return false;
   for (uint64_t done = 0; done < slices;) {
-    const Part part = part_at(slice + done, slices - done);
+    const WordPart part = part_at(slice + done, slices - done);
     take_zero(part.word, part.mask);
     done += part.slices;
   }
@@ -178,9 +131,9 @@ void Regions::lower_hints(uint64_t word) {
 void Regions::release(uint64_t slice, uint64_t slices, bool zero) {
   if (!zero) dirty_.fetch_add(slices, std::memory_order_relaxed);
   for (uint64_t done = 0; done < slices;) {
-    const Part part = part_at(slice + done, slices - done);
+    const WordPart part = part_at(slice + done, slices - done);
     if (zero) zero_word(part.word).fetch_or(part.mask, std::memory_order_relaxed);
-    free_word(part.word).fetch_or(part.mask, std::memory_order_release);
+    give(free_word(part.word), part.mask);
     done += part.slices;
   }
   lower_hints(slice / kSlicesPerWord);
@@ -250,7 +203,7 @@ void Regions::shrink() {
     if (moved) {
       take_zero(word, ~uint64_t{0});
     } else {
-      free_word(word).fetch_or(~uint64_t{0}, std::memory_order_release);
+      give(free_word(word), ~uint64_t{0});
     }
   }
   if (!moved) return;

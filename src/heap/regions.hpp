@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "heap/huge_pages.hpp"
+#include "heap/slice_words.hpp"
 #include "meta/page_map.hpp"
 #include "sys/lock.hpp"
 #include "sys/source.hpp"
@@ -20,7 +21,6 @@ namespace loam::heap {
 
 constexpr size_t kRegion = size_t{2} << 20;
 constexpr unsigned kSlicesPerRegion = kRegion / meta::kSlice;
-constexpr unsigned kSlicesPerWord = 64;
 
 struct Run {
   uint64_t slice;
@@ -84,7 +84,6 @@ class Regions {
   Run claim_from(uint64_t slices, uint64_t first_word, uint64_t words);
   Run claim_long(uint64_t slices);
   bool take_words(uint64_t slice, uint64_t slices);
-  bool take_part(uint64_t word, uint64_t mask);
   bool take_zero(uint64_t word, uint64_t mask);
   void lower_hints(uint64_t word);
   bool grow(uint64_t slices);
