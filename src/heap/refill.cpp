@@ -204,9 +204,15 @@ void* refill(ThreadHeap& heap, unsigned class_index) {
 
 void* allocate_small(ThreadHeap& heap, unsigned class_index) {
   if (heap.busy) return allocate_large(kSizeClasses[class_index].size, meta::kSlice);
-  BusyMark mark(heap);
-  if (void* block = pop_warm(heap, class_index)) return block;
-  return refill(heap, class_index);
+  void* block;
+  {
+    BusyMark mark(heap);
+    block = pop_warm(heap, class_index);
+    if (block == nullptr) block = refill(heap, class_index);
+  }
+  // Without a span there may still be a mapping: the window may be closed in, or its lock be held by the very code that
+  // this signal handler interrupted.
+  return block != nullptr || class_index == kGrowthClass ? block : allocate_large(kSizeClasses[class_index].size, meta::kSlice);
 }
 
 void heartbeat(ThreadHeap& heap) {

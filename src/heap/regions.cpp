@@ -78,9 +78,17 @@ Run Regions::claim_in_word(uint64_t slices) {
 
 Run Regions::claim(uint64_t slices) {
   for (;;) {
-    if (growth_.held_by_me()) return {0, false, false};  // a signal handler interrupted growth
-    const Run run = slices <= kSlicesPerWord ? claim_in_word(slices) : claim_long(slices);
-    if (run.found || !grow(slices)) return run;
+    const bool short_run = slices <= kSlicesPerWord;
+    if (short_run) {
+      const Run run = claim_in_word(slices);
+      if (run.found) return run;
+    }
+    if (growth_.held_by_me()) return {0, false, false};  // a signal handler interrupted whoever grows or purges
+    if (!short_run) {
+      const Run run = claim_long(slices);
+      if (run.found) return run;
+    }
+    if (!grow(slices)) return {0, false, false};
   }
 }
 
@@ -182,6 +190,7 @@ void Regions::add_regions(uint64_t from_region, uint64_t count) {
   for (uint64_t region = from_region; region < from_region + count; ++region) {
     advise(region);
     table_[region].mapped.store(true, std::memory_order_relaxed);
+    mapped_regions_.fetch_add(1, std::memory_order_relaxed);
     for (uint64_t word = region * kWordsPerRegion; word < (region + 1) * kWordsPerRegion; ++word) {
       zero_word(word).store(~uint64_t{0}, std::memory_order_relaxed);
       free_word(word).store(~uint64_t{0}, std::memory_order_release);

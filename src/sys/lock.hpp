@@ -1,5 +1,5 @@
 // A futex lock with a rank. State is valid when zero. A thread may take locks only in rising rank; fork takes all of
-// them in rank order. The owner's thread id is the state, so that a signal handler which interrupted the holder can
+// them in rank order. The owner's mark (thread_mark) is the state, so that a signal handler which interrupted the holder can
 // tell (held_by_me) and go another way instead of waiting for itself.
 #pragma once
 
@@ -28,7 +28,7 @@ class Lock {
  private:
   static constexpr uint32_t kWaiters = 1u << 31;
 
-  std::atomic<uint32_t> state_{0};  // 0, or the owner's thread id with kWaiters when somebody sleeps
+  std::atomic<uint32_t> state_{0};  // 0, or the owner's mark, with kWaiters when somebody sleeps
   LockRank rank_;
 };
 

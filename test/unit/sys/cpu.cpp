@@ -14,12 +14,12 @@ TEST(Cpu, BitsOfMemory) {
     uint64_t tail = 7;
   } record;
   set_bits(&record.words[0], 5);
-  set_bits_at<24>(&record, 1, 16);
+  set_bits(&record.words[1], 16);
   EXPECT_EQ(record.words[0], 5u);
   EXPECT_EQ(record.words[1], 24u);
-  EXPECT_TRUE(any_bits_at<24>(&record, 0, 4));
-  EXPECT_FALSE(any_bits_at<24>(&record, 0, 2));
-  EXPECT_TRUE(any_bits_at<24>(&record, 1, 1 | 8));
+  EXPECT_TRUE(any_bits(&record.words[0], 4));
+  EXPECT_FALSE(any_bits(&record.words[0], 2));
+  EXPECT_TRUE(any_bits(&record.words[1], 1 | 8));
   EXPECT_EQ(record.head[2], 3u);
   EXPECT_EQ(record.tail, 7u);
 }
