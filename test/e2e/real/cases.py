@@ -95,11 +95,14 @@ def compile_heavy(compiler):
 
 
 def build_loam(place):
-    """Every source of the runtime itself, compiled and linked; the library must come out the same."""
-    out = place.run("cmake", "-S", ROOT, "-B", place.folder / "build", "-DLOAM_TOOL=OFF", "-DLOAM_TESTS=OFF", "-DLOAM_BENCH=OFF")
-    place.run("cmake", "--build", place.folder / "build", "-j2")
-    return b"".join(digest(path).encode() + b" " + path.name.encode() + b"\n"
-                    for path in sorted((place.folder / "build").rglob("*.o")) if out)
+    """Every source of the runtime itself, compiled and linked; the objects and the library must come out the same."""
+    source = place.folder.parent / "source"   # a copy, so that every run sees the same sources under the same name
+    if not source.exists():
+        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", "build*", "test", "bench"), symlinks=True)
+    place.run("cmake", "-S", source, "-B", "build", "-DLOAM_TOOL=OFF", "-DLOAM_TESTS=OFF", "-DLOAM_BENCH=OFF")
+    place.run("cmake", "--build", "build", "-j2", timeout=1800)
+    made = sorted(path for path in (place.folder / "build").rglob("*") if path.suffix == ".o" or ".so." in path.name)
+    return b"".join(digest(path).encode() + b" " + path.name.encode() + b"\n" for path in made if path.is_file())
 
 
 def redis(place):
@@ -189,7 +192,7 @@ def postgres(place):
     finally:
         server.terminate()
         if server.wait(60) != 0:
-            raise Broken(f"postgres ended with {server.returncode}")
+            raise Broken(f"postgres ended with {server.returncode}: {(place.folder / 'server.log').read_text(errors='replace')[-1500:]}")
 
 
 def java(place):

@@ -42,7 +42,7 @@ class Room:
         folder = self.base / "room"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        os.chmod(self.base, 0o755)
+        os.chmod(self.base, 0o777)  # servers run under users of their own, and make the heap's file there
         env["TMPDIR"] = str(folder)
         place = cases.Place(folder, env, wrap)
         return case.run(place)
