@@ -70,7 +70,9 @@ def sweep(program, source, mode, threads, stride):
         if n >= RUNAWAY:
             failures += 1
             print(f"FAIL {title}: still reaches call {n}")
-    if failures == 0 and (most < calls // 2 or (stride == 1 and refused_runs == 0)):
+    # One refused call may be made good by another way to the same memory; all that follow refused may not.
+    never_refused = mode != "once" and stride == 1 and refused_runs == 0
+    if failures == 0 and (most < calls // 2 or never_refused):
         failures += 1
         print(f"FAIL {title}: {refused_runs} runs had a request refused, calls {most} of {calls}: nothing was failed")
     print(f"{title}: {calls} kernel calls undisturbed, n = 1 to {n} in {runs} runs, {refused_runs} with a request refused, "
