@@ -18,8 +18,9 @@ endif()
 target_compile_options(loam_flags INTERFACE
   $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-deprecated-declarations>)
 
-# Debug symbols always: a crash report of a release build must name lines.
-target_compile_options(loam_flags INTERFACE -g)
+# Debug symbols always: a crash report of a release build must name lines. A target that needs no more than lines sets
+# LOAM_DEBUG_LEVEL to 1.
+target_compile_options(loam_flags INTERFACE -g$<TARGET_PROPERTY:LOAM_DEBUG_LEVEL>)
 
 if(LOAM_SANITIZE)
   target_compile_options(loam_flags INTERFACE

@@ -9,6 +9,10 @@ if(tool_sources)
 
   add_executable(loam ${tool_sources})
   target_compile_definitions(loam PRIVATE LOAM_VERSION="${PROJECT_VERSION}")
+  # The libraries are all templates: whole debug information would make a tool of 35 MB.
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set_target_properties(loam PROPERTIES LOAM_DEBUG_LEVEL 1)
+  endif()
   target_link_libraries(loam PRIVATE
     loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads
     ${CMAKE_DL_LIBS})
