@@ -32,12 +32,14 @@ inline void remember_fault(const heap::Fault& fault) {
 
 // Opens the process's heap at the first call; later ones change nothing.
 inline void open_heap(sys::SourceKind source = sys::SourceKind::kMap, const char* path = "") {
-  static const bool opened = heap::regions.open(source, path, true);
+  static const bool opened = [&] {
+    heap::fault_handler = remember_fault;
+    return heap::regions.open(source, path, true);
+  }();
   if (!opened) {
     std::fprintf(stderr, "the heap cannot be opened\n");
     std::abort();
   }
-  heap::fault_handler = remember_fault;
 }
 
 class HeapUser {
