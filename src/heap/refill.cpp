@@ -71,7 +71,7 @@ void mark_full(Span& span) {
 }
 
 void make_current(ThreadHeap& heap, unsigned class_index, Span& span) {
-  heap.classes[class_index].current = &span;
+  poke(heap.classes[class_index].current, &span);
   span.state.store(SpanState::kCurrent, std::memory_order_relaxed);
   span.budget = kHeartbeat;
 }
@@ -189,7 +189,7 @@ void* refill(ThreadHeap& heap, unsigned class_index) {
     if (state.current != nullptr) {
       if (open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index).word, kSizeClasses[class_index].size);  // the heartbeat brought some back
       mark_full(*state.current);
-      state.current = nullptr;
+      poke(state.current, nullptr);
       set_bin(heap, class_index, &no_free_blocks);
     }
     Span* span = take_available(heap, class_index);
@@ -264,7 +264,7 @@ Span* adopt(ThreadHeap& heap, unsigned class_index) {
   ClassState& theirs = orphan->classes[class_index];
   if (span == nullptr && theirs.current != nullptr) {
     span = theirs.current;
-    theirs.current = nullptr;
+    poke(theirs.current, nullptr);
     close_span(*orphan, *span);
     if (count_free(*span) == 0) {
       mark_full(*span);
@@ -288,7 +288,7 @@ void trim(ThreadHeap& heap) {
     ClassState& state = heap.classes[i];
     Span* current = state.current;
     if (current != nullptr && count_free(*current) == current->blocks) {
-      state.current = nullptr;
+      poke(state.current, nullptr);
       retire(heap, *current);
     }
     for (Span* span = state.available; span != nullptr;) {

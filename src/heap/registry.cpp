@@ -88,7 +88,9 @@ ThreadHeap* borrow_orphan(unsigned class_index) {
   ThreadHeap* heap = registry.orphans;
   for (; heap != nullptr; heap = heap->next_orphan) {
     const ClassState& state = heap->classes[class_index];
-    const bool has = state.available != nullptr || state.current != nullptr || !heap->inbox.empty();
+    // A guess before it is borrowed: whoever has it borrowed just now may change its lists.
+    const bool has = __atomic_load_n(&state.available, __ATOMIC_RELAXED) != nullptr ||
+                     __atomic_load_n(&state.current, __ATOMIC_RELAXED) != nullptr || !heap->inbox.empty();
     if (has && borrow(*heap)) break;
   }
   registry.lock.unlock();

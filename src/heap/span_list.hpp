@@ -1,4 +1,5 @@
-// The doubly linked list of a class's spans with free blocks, threaded through the records. No locking: the owner's.
+// The doubly linked list of a class's spans with free blocks, threaded through the records. No locking: the owner's;
+// another thread may ask whether the list is empty.
 #pragma once
 
 #include "heap/span.hpp"
@@ -9,11 +10,11 @@ inline void push_front(Span*& head, Span& span) {
   span.prev = nullptr;
   span.next = head;
   if (head != nullptr) head->prev = &span;
-  head = &span;
+  sys::poke(head, &span);
 }
 
 inline void unlink(Span*& head, Span& span) {
-  (span.prev != nullptr ? span.prev->next : head) = span.next;
+  sys::poke(span.prev != nullptr ? span.prev->next : head, span.next);
   if (span.next != nullptr) span.next->prev = span.prev;
   span.next = span.prev = nullptr;
 }

@@ -64,6 +64,7 @@ TEST(Find, AnyWordAtAll) {
 // Spans come, go and change their class while others ask: any answer will do, a fault will not.
 TEST(Find, WhileSpansChange) {
   test::HeapUser user;
+  user.release(user.allocate(16));  // the window has a first region
   std::atomic<bool> done{false};
   std::atomic<uint64_t> answers{0};
   std::thread reader([&] {

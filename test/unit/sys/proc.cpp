@@ -28,9 +28,12 @@ TEST(Proc, KindsOfMappings) {
 }
 
 TEST(Proc, MappingsMadeHere) {
-  // With protection of their own, so that the kernel joins them to no neighbour.
-  void* anonymous =
-      mmap(nullptr, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // With a protection of its own, so that the kernel joins it to no neighbour, and far from any library, whose zeroed data
+  // it would be taken for directly behind one.
+  auto* far = reinterpret_cast<void*>(uint64_t{0x7e9000000000});
+  void* anonymous = mmap(far, 8192, PROT_READ | PROT_WRITE | PROT_EXEC,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  ASSERT_EQ(anonymous, far);
   void* shared = mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   const MappingInfo info = find_mapping(static_cast<char*>(anonymous) + 8191);
   EXPECT_EQ(info.kind, MappingKind::kAnonymous);
