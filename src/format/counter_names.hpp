@@ -124,7 +124,7 @@ inline constexpr const char* kKernelCallNames[] = {
     "madvise_guard",
     "madvise_other",
     "open",
-    "ftruncate",
+    "file_growth",
     "fallocate",
     "futex",
     "membarrier",

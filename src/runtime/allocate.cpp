@@ -16,7 +16,9 @@ using heap::ThreadHeap;
 
 // Whether a fresh small block may be taken for zero. Only worth asking where clearing costs more than the answer.
 bool is_untouched(void* block, size_t size) {
-  return size > heap::kMaxDirect && heap::untouched(*heap::page_map.find(block));
+  if (size <= heap::kMaxDirect) return false;
+  const heap::Span* span = heap::page_map.find(block);  // null for what could be had only outside the window
+  return span != nullptr && span->kind == heap::SpanKind::kSmall && heap::untouched(*span);
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ Mapping mapped_at(void* at, size_t bytes, long result) {
 
 const char* call_name(Call call) {
   static constexpr const char* kNames[kCallKinds] = {"mmap",     "munmap", "mremap",  "madvise-purge", "madvise-huge",
-                                                     "mprotect", "brk-up", "brk-down", "ftruncate"};
+                                                     "mprotect", "brk-up", "brk-down", "file-growth"};
   return kNames[static_cast<size_t>(call)];
 }
 
@@ -181,8 +181,11 @@ int open_unlinked(const char* path) {
   return static_cast<int>(file);
 }
 
-bool resize_file(int descriptor, uint64_t bytes) {
-  return !failed(counted(Call::kResize, bytes, SYS_ftruncate, descriptor, word(bytes)));
+bool grow_file(int descriptor, uint64_t bytes) {
+  // Writing the last byte, not ftruncate: after a fork parent and child share the file, and neither may cut it short
+  // under the other.
+  const char zero = 0;
+  return !failed(counted(Call::kResize, bytes, SYS_pwrite64, descriptor, word(&zero), 1, word(bytes - 1)));
 }
 
 uint32_t thread_id() { return static_cast<uint32_t>(raw_call(SYS_gettid)); }

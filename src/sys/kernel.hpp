@@ -17,7 +17,7 @@ enum class Call : uint8_t {
   kProtect,
   kBreakUp,
   kBreakDown,
-  kResize,    // ftruncate of the file source
+  kResize,    // growing the file of the file source
 };
 constexpr size_t kCallKinds = 9;
 
@@ -64,7 +64,8 @@ bool move_break(char* from, char* to);
 
 // An unlinked file of this process in the folder of `path`, or a negative errno.
 int open_unlinked(const char* path);
-bool resize_file(int descriptor, uint64_t bytes);
+// Makes the file at least this long.
+bool grow_file(int descriptor, uint64_t bytes);
 
 uint32_t thread_id();
 uint32_t process_id();

@@ -41,7 +41,7 @@ char* Source::extend_break(char* end, size_t bytes, size_t step, char* limit) {
 
 char* Source::extend(char* end, size_t bytes, size_t step, char* limit) {
   if (kind_ == SourceKind::kBreak) return extend_break(end, bytes, step, limit);
-  if (kind_ == SourceKind::kFile && !resize_file(descriptor_, file_bytes_ + bytes)) return nullptr;
+  if (kind_ == SourceKind::kFile && !grow_file(descriptor_, file_bytes_ + bytes)) return nullptr;
   size_t detour = step;
   for (int attempt = 0; attempt < kDetours; ++attempt) {
     if (limit < end || static_cast<size_t>(limit - end) < bytes) return nullptr;
