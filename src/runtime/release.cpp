@@ -66,7 +66,7 @@ Freed heap_release(ThreadHeap* heap, void* block) {
     if (heap::find(block).where == Where::kNowhere) return Freed::kForeign;
   } else if (span->kind == heap::SpanKind::kLarge) {
     done = heap::release_large(*span, block);
-  } else if (span->kind == heap::SpanKind::kSmall && span->owner == heap && heap != nullptr && !heap->busy) {
+  } else if (span->kind == heap::SpanKind::kSmall && sys::peek(span->owner) == heap && heap != nullptr && !heap->busy) {
     const heap::Released result = heap::put_back(heap, block);
     if (result == heap::Released::kAttend) heap::attend(*heap, *span);
     done = result != heap::Released::kSlow;
@@ -86,7 +86,7 @@ Found expect_block(const void* block, report::Operation operation) {
 void attend_slow(void* block) {
   ThreadHeap* heap = thread_heap();
   Span* span = heap::page_map.find(block);
-  if (heap != nullptr && span != nullptr && span->owner == heap) heap::attend(*heap, *span);
+  if (heap != nullptr && span != nullptr && sys::peek(span->owner) == heap) heap::attend(*heap, *span);
 }
 
 bool trim() {

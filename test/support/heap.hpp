@@ -82,7 +82,7 @@ class HeapUser {
     heap::Span* span = heap::page_map.find(block);
     if (span == nullptr) return heap::release_outside(block);
     if (span->kind == heap::SpanKind::kLarge) return heap::release_large(*span, block);
-    if (span->kind != heap::SpanKind::kSmall || span->owner == heap_) return false;
+    if (span->kind != heap::SpanKind::kSmall || sys::peek(span->owner) == heap_) return false;
     if (heap::block_index(*span, block).rest != 0) return false;
     const unsigned before = fault_count.load();
     heap::send(*heap_, *span, block);
