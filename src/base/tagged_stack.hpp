@@ -19,7 +19,8 @@ class TaggedStack {
     do {
       __atomic_store_n(&node->next, pointer(head), __ATOMIC_RELAXED);
       desired = (head & kTagMask) | reinterpret_cast<uint64_t>(node);
-    } while (!head_.compare_exchange_weak(head, desired, std::memory_order_release, std::memory_order_relaxed));
+    } while (
+        !head_.compare_exchange_weak(head, desired, std::memory_order_release, std::memory_order_relaxed));
   }
 
   // Returns a node, or null when there is none.

@@ -8,9 +8,9 @@
 namespace loam::heap {
 
 enum class FaultKind : uint8_t {
-  kDoubleFree,     // the block is free already
-  kInterior,       // inside a block
-  kNotABlock,      // in a span's unused rest, or in free slices
+  kDoubleFree,  // the block is free already
+  kInterior,    // inside a block
+  kNotABlock,   // in a span's unused rest, or in free slices
 };
 
 struct Fault {

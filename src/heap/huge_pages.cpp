@@ -30,11 +30,14 @@ bool HugePages::try_huge(char* region, uint64_t mapped) {
     return false;
   }
   const uint64_t huge_ns = touch_ns(region, 1);
-  const bool pays = huge_ns * kWorthPart < small_ns_ * (kHugePage / kPage);
-  verdict_ = pays ? Verdict::kPays : Verdict::kDoesNot;
+  if (huge_ns * kWorthPart < small_ns_ * (kHugePage / kPage)) {
+    verdict_ = Verdict::kPays;
+    return true;
+  }
+  verdict_ = Verdict::kDoesNot;
   try_again_at_ = mapped * 4;
-  if (!pays) sys::advise_huge(region, kHugePage, false);  // so that its mapping stays one with its neighbours'
-  return pays;
+  sys::advise_huge(region, kHugePage, false);  // so that its mapping stays one with its neighbours'
+  return false;
 }
 
 bool HugePages::advise(char* region, uint64_t mapped) {
@@ -46,9 +49,9 @@ bool HugePages::advise(char* region, uint64_t mapped) {
       verdict_ = Verdict::kTrying;
       return false;
     case Verdict::kTrying:
-      return try_huge(region, mapped);
     case Verdict::kPays:
-      return sys::advise_huge(region, kHugePage, true);
+      // Each one is measured: the first huge pages that a kernel hands out may be warm, and the next cost ten times that.
+      return try_huge(region, mapped);
     case Verdict::kDoesNot:
       break;
   }

@@ -21,7 +21,7 @@ class HugePages {
   bool try_huge(char* region, uint64_t mapped);
 
   Verdict verdict_ = Verdict::kUntried;
-  uint64_t small_ns_ = 0;     // a small fault, measured
+  uint64_t small_ns_ = 0;      // a small fault, measured
   uint64_t try_again_at_ = 0;  // bytes mapped
 };
 

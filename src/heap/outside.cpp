@@ -153,7 +153,9 @@ bool next_outside(const void* address, OutsideBlock* found) {
   if (!lock_patiently()) return false;
   size_t at = position(address);
   // What alignment left over behind the block before still belongs to its mapping.
-  if (at > 0 && table.blocks[at - 1].mapping + table.blocks[at - 1].mapped > static_cast<const char*>(address)) --at;
+  if (at > 0 &&
+      table.blocks[at - 1].mapping + table.blocks[at - 1].mapped > static_cast<const char*>(address))
+    --at;
   *found = at < table.count ? table.blocks[at] : OutsideBlock{};
   table.lock.unlock();
   return true;

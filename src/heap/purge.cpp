@@ -16,8 +16,8 @@ constexpr uint64_t kDecaySteps = 4;  // parts of the decay time after which half
 
 void Regions::advise(uint64_t region) {
   char* start = page_map.address_of(region * kSlicesPerRegion);
-  table_[region].advised =
-      advise_ && reinterpret_cast<uint64_t>(start) % kRegion == 0 && huge_pages_.advise(start, mapped_bytes());
+  table_[region].advised = advise_ && reinterpret_cast<uint64_t>(start) % kRegion == 0 &&
+                           huge_pages_.advise(start, mapped_bytes());
   if (table_[region].advised) advised_regions_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -49,8 +49,9 @@ uint64_t Regions::purge_region(uint64_t region, bool split) {
                      r.free[1].load(std::memory_order_relaxed) == ~uint64_t{0};
   if (r.advised && !whole && !split) return 0;
   if (whole && take_words(region * kSlicesPerRegion, kSlicesPerRegion)) {
-    const uint64_t dirty = static_cast<uint64_t>(__builtin_popcountll(~r.zero[0].load(std::memory_order_relaxed)) +
-                                                 __builtin_popcountll(~r.zero[1].load(std::memory_order_relaxed)));
+    const uint64_t dirty =
+        static_cast<uint64_t>(__builtin_popcountll(~r.zero[0].load(std::memory_order_relaxed)) +
+                              __builtin_popcountll(~r.zero[1].load(std::memory_order_relaxed)));
     const bool purged = dirty > 0 && sys::purge(page_map.address_of(region * kSlicesPerRegion), kRegion);
     for (unsigned i = 0; i < 2; ++i) {
       if (purged) r.zero[i].store(~uint64_t{0}, std::memory_order_relaxed);
@@ -70,14 +71,16 @@ uint64_t Regions::purge_locked(uint64_t keep, bool split) {
   for (const bool parts : {false, true}) {
     for (uint64_t region = count; region-- > 0 && dirty_bytes() > keep;) {
       const Region& r = table_[region];
-      const uint64_t all = r.free[0].load(std::memory_order_relaxed) & r.free[1].load(std::memory_order_relaxed);
+      const uint64_t all =
+          r.free[0].load(std::memory_order_relaxed) & r.free[1].load(std::memory_order_relaxed);
       if (parts || all == ~uint64_t{0}) purged += purge_region(region, split);
     }
   }
   shrink();
   // What cannot be purged now (parts of huge pages) must not be searched for again at each free.
   const uint64_t left = dirty_bytes();
-  purge_above_.store(left + kRetryStep > kDirtyCap ? left + kRetryStep : kDirtyCap, std::memory_order_relaxed);
+  purge_above_.store(left + kRetryStep > kDirtyCap ? left + kRetryStep : kDirtyCap,
+                     std::memory_order_relaxed);
   return purged;
 }
 
@@ -96,7 +99,9 @@ void Regions::purge_excess() {
 void Regions::decay(uint64_t now_ns) {
   uint64_t due = next_decay_ns_.load(std::memory_order_relaxed);
   if (now_ns < due || dirty_.load(std::memory_order_relaxed) == 0) return;
-  if (!next_decay_ns_.compare_exchange_strong(due, now_ns + decay_ns_ / kDecaySteps, std::memory_order_relaxed)) return;
+  if (!next_decay_ns_.compare_exchange_strong(due, now_ns + decay_ns_ / kDecaySteps,
+                                              std::memory_order_relaxed))
+    return;
   const uint64_t dirty = dirty_.load(std::memory_order_relaxed);
   const uint64_t low = dirty_low_.exchange(dirty, std::memory_order_relaxed);
   const uint64_t unneeded = low < dirty ? low : dirty;

@@ -35,7 +35,8 @@ void set_bin(ThreadHeap& heap, unsigned class_index, uint64_t* word) {
 // left open there is taken along.
 bool open_word(ThreadHeap& heap, unsigned class_index, Span& span) {
   // A class with several spans grows: it gets whole words.
-  const uint64_t opening = heap.classes[class_index].spans > 1 ? ~uint64_t{0} : kSizeClasses[class_index].opening;
+  const uint64_t opening =
+      heap.classes[class_index].spans > 1 ? ~uint64_t{0} : kSizeClasses[class_index].opening;
   for (unsigned i = 0; i < span.words(); ++i) {
     const uint64_t free_blocks = span.freed[i] | span.open[i];
     if (free_blocks == 0) continue;
@@ -52,7 +53,8 @@ bool open_word(ThreadHeap& heap, unsigned class_index, Span& span) {
 // What is open but was not taken goes back: the span is no longer allocated from.
 void close_span(ThreadHeap& heap, Span& span) {
   Bin& bin = heap.bin(span.class_index);
-  if (bin.word >= span.open && bin.word < span.open + kMaxWords) set_bin(heap, span.class_index, &no_free_blocks);
+  if (bin.word >= span.open && bin.word < span.open + kMaxWords)
+    set_bin(heap, span.class_index, &no_free_blocks);
   if (bin.recent >= span.freed && bin.recent < span.freed + kMaxWords) bin.recent = nullptr;
   for (unsigned i = 0; i < span.words(); ++i) {
     __atomic_store_n(&span.freed[i], span.freed[i] | span.open[i], __ATOMIC_RELEASE);
@@ -84,7 +86,8 @@ Span* take_record(ThreadHeap& heap, unsigned class_index) {
     return span;
   }
   auto words = static_cast<unsigned>(base::divide_up(kSizeClasses[class_index].blocks, 64));
-  if (class_index == kGrowthClass) words += kSizeClasses[class_index].blocks;  // their sizes stand behind the addresses
+  if (class_index == kGrowthClass)
+    words += kSizeClasses[class_index].blocks;  // their sizes stand behind the addresses
   return static_cast<Span*>(meta::arena.allocate(record_bytes(words)));
 }
 
@@ -137,7 +140,8 @@ Span* acquire(ThreadHeap& heap, unsigned class_index) {
 
 void retire(ThreadHeap& heap, Span& span) {
   close_span(heap, span);
-  for (unsigned i = 0; i < span.words(); ++i) poke(span.freed[i], 0);  // nothing more to be had here: see the invariant
+  for (unsigned i = 0; i < span.words(); ++i)
+    poke(span.freed[i], 0);  // nothing more to be had here: see the invariant
   leave_small(span);
   span.state.store(SpanState::kIdle, std::memory_order_relaxed);
   --heap.classes[span.class_index].spans;
@@ -182,12 +186,15 @@ Span* take_available(ThreadHeap& heap, unsigned class_index) {
 }
 
 void* refill(ThreadHeap& heap, unsigned class_index) {
-    ClassState& state = heap.classes[class_index];
-  if (state.current != nullptr && open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index).word, kSizeClasses[class_index].size);
+  ClassState& state = heap.classes[class_index];
+  if (state.current != nullptr && open_word(heap, class_index, *state.current))
+    return pop_any(heap.bin(class_index).word, kSizeClasses[class_index].size);
   heartbeat(heap);
   for (;;) {
     if (state.current != nullptr) {
-      if (open_word(heap, class_index, *state.current)) return pop_any(heap.bin(class_index).word, kSizeClasses[class_index].size);  // the heartbeat brought some back
+      if (open_word(heap, class_index, *state.current))
+        return pop_any(heap.bin(class_index).word,
+                       kSizeClasses[class_index].size);  // the heartbeat brought some back
       mark_full(*state.current);
       poke(state.current, nullptr);
       set_bin(heap, class_index, &no_free_blocks);
@@ -212,7 +219,9 @@ void* allocate_small(ThreadHeap& heap, unsigned class_index) {
   }
   // Without a span there may still be a mapping: the window may be closed in, or its lock be held by the very code that
   // this signal handler interrupted.
-  return block != nullptr || class_index == kGrowthClass ? block : allocate_large(kSizeClasses[class_index].size, meta::kSlice);
+  return block != nullptr || class_index == kGrowthClass
+             ? block
+             : allocate_large(kSizeClasses[class_index].size, meta::kSlice);
 }
 
 void heartbeat(ThreadHeap& heap) {

@@ -36,7 +36,9 @@ bool Regions::open(sys::SourceKind source, const char* path, bool advise) {
   return page_map.open(source_.window_start(kRegion), max_regions_ * kSlicesPerRegion, &none_span);
 }
 
-uint64_t Regions::window_slices() const { return regions_.load(std::memory_order_acquire) * kSlicesPerRegion; }
+uint64_t Regions::window_slices() const {
+  return regions_.load(std::memory_order_acquire) * kSlicesPerRegion;
+}
 
 uint64_t Regions::metadata_bytes() const { return page_map.committed() + committed_; }
 
@@ -83,7 +85,8 @@ Run Regions::claim(uint64_t slices) {
       const Run run = claim_in_word(slices);
       if (run.found) return run;
     }
-    if (growth_.held_by_me()) return {0, false, false};  // a signal handler interrupted whoever grows or purges
+    if (growth_.held_by_me())
+      return {0, false, false};  // a signal handler interrupted whoever grows or purges
     if (!short_run) {
       const Run run = claim_long(slices);
       if (run.found) return run;
@@ -106,7 +109,9 @@ Run Regions::claim_long(uint64_t slices) {
   for (uint64_t first = 0; first + whole + (tail != 0 ? 1 : 0) <= words;) {
     uint64_t run = 0;
     while (run < whole && free_word(first + run).load(std::memory_order_relaxed) == ~uint64_t{0}) ++run;
-    const bool fits = run == whole && (tail == 0 || (free_word(first + whole).load(std::memory_order_relaxed) & tail) == tail);
+    const bool fits =
+        run == whole &&
+        (tail == 0 || (free_word(first + whole).load(std::memory_order_relaxed) & tail) == tail);
     if (!fits || !take_words(first * kSlicesPerWord, slices)) {
       first += run + 1;
       continue;
@@ -160,7 +165,7 @@ bool Regions::grow(uint64_t slices) {
   const uint64_t have = regions_.load(std::memory_order_relaxed);
   const uint64_t least = base::divide_up(slices, kSlicesPerRegion);
   if (least > max_regions_) return false;
-  uint64_t wanted = mapped_regions_.load(std::memory_order_relaxed) / 8;
+  uint64_t wanted = mapped_regions_.load(std::memory_order_relaxed) / 16;
   if (wanted > kMostGrowth / kRegion) wanted = kMostGrowth / kRegion;
   if (wanted < least) wanted = least;
   char* end = page_map.address_of(have * kSlicesPerRegion);
@@ -216,7 +221,8 @@ void Regions::shrink() {
     }
   }
   if (!moved) return;
-  for (uint64_t region = have; region < before; ++region) table_[region].mapped.store(false, std::memory_order_relaxed);
+  for (uint64_t region = have; region < before; ++region)
+    table_[region].mapped.store(false, std::memory_order_relaxed);
   mapped_regions_.fetch_sub(before - have, std::memory_order_relaxed);
   // The page map keeps its entries: they all say `none`, and growth sets them again.
   regions_.store(have, std::memory_order_release);

@@ -56,7 +56,9 @@ class Regions {
   uint64_t advised_bytes() const { return advised_regions_.load(std::memory_order_relaxed) * kRegion; }
   bool region_is_advised(uint64_t region) const { return table_[region].advised; }
   // False for a hole, where somebody else's memory may lie. Requires: the region is in the window.
-  bool region_is_mapped(uint64_t region) const { return table_[region].mapped.load(std::memory_order_relaxed); }
+  bool region_is_mapped(uint64_t region) const {
+    return table_[region].mapped.load(std::memory_order_relaxed);
+  }
   uint64_t metadata_bytes() const;
   const void* table() const { return table_; }
   uint64_t table_bytes() const { return committed_; }
@@ -101,8 +103,9 @@ class Regions {
   std::atomic<uint64_t> regions_{0};  // in the window, holes included
   std::atomic<uint64_t> mapped_regions_{0};
   std::atomic<uint64_t> advised_regions_{0};
-  std::atomic<uint64_t> dirty_{0};      // slices free and not zero
-  std::atomic<uint64_t> dirty_low_{0};  // the least of it since the last decay: what nobody needed in that time
+  std::atomic<uint64_t> dirty_{0};  // slices free and not zero
+  std::atomic<uint64_t> dirty_low_{
+      0};  // the least of it since the last decay: what nobody needed in that time
   std::atomic<uint64_t> purge_above_{0};
   std::atomic<uint64_t> hint_[kBuckets] = {};  // no word below holds a run of that many
   std::atomic<uint64_t> next_decay_ns_{0};

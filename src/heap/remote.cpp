@@ -13,7 +13,13 @@ namespace {
 constexpr uint32_t kPostBytes = 64u << 10;
 
 Fault describe_double(const Span& span, const void* block) {
-  return {FaultKind::kDoubleFree, block, block, span.block_size, span.start, size_t{span.slices} * meta::kSlice, false};
+  return {FaultKind::kDoubleFree,
+          block,
+          block,
+          span.block_size,
+          span.start,
+          size_t{span.slices} * meta::kSlice,
+          false};
 }
 
 void post(Parcel* parcel) {

@@ -12,7 +12,7 @@
 namespace loam::heap {
 
 constexpr size_t kGranule = 16;
-constexpr size_t kMaxDirect = 1024;           // up to here the class is (size - 1) / 16
+constexpr size_t kMaxDirect = 1024;             // up to here the class is (size - 1) / 16
 constexpr size_t kMaxSmall = size_t{64} << 10;  // above: large blocks, spans of their own
 constexpr unsigned kDirectClasses = 64;
 constexpr unsigned kStepsPerDoubling = 8;
@@ -56,9 +56,9 @@ constexpr size_t size_of_class(unsigned index) {
 }
 
 struct SizeClass {
-  uint32_t size;    // bytes of a block
-  uint16_t slices;  // of a span
-  uint16_t blocks;  // in a span
+  uint32_t size;     // bytes of a block
+  uint16_t slices;   // of a span
+  uint16_t blocks;   // in a span
   uint64_t inverse;  // ceil(2^64 / size): the high half of offset * inverse is the block's index
   uint64_t opening;  // as many low bits as blocks are opened at once
 };
@@ -75,7 +75,8 @@ constexpr SizeClass make_size_class(unsigned index) {
   uint64_t slices = 4;
   if (size * kMaxBlocks < slices * meta::kSlice) slices = base::divide_up(size * kMaxBlocks, meta::kSlice);
   // From 1 KiB up a span takes as many slices as leave at most 1/32 of it over, and at least eight blocks.
-  while (slices < 64 && (slices * meta::kSlice / size < 8 || slices * meta::kSlice % size > slices * meta::kSlice / 32))
+  while (slices < 64 &&
+         (slices * meta::kSlice / size < 8 || slices * meta::kSlice % size > slices * meta::kSlice / 32))
     ++slices;
   const uint64_t blocks = slices * meta::kSlice / size;
   return {static_cast<uint32_t>(size), static_cast<uint16_t>(slices),

@@ -28,10 +28,10 @@ namespace loam::heap {
 struct ThreadHeap;
 
 enum class SpanKind : uint8_t {
-  kNone,        // no span: a slice nobody uses
-  kSmall,       // blocks of a size class
-  kLarge,       // one block
-  kRetired,     // was a span of small blocks, now free slices: kept to name double frees
+  kNone,     // no span: a slice nobody uses
+  kSmall,    // blocks of a size class
+  kLarge,    // one block
+  kRetired,  // was a span of small blocks, now free slices: kept to name double frees
 };
 
 // Of small spans: where the owner keeps it. Of large ones: live or free.
@@ -41,7 +41,7 @@ constexpr unsigned kMaxWords = kMaxBlocks / 64;
 
 struct alignas(64) Span {
   char* start;  // of the first slice
-  Span* next;  // in the owner's list, or in the pool of unused records
+  Span* next;   // in the owner's list, or in the pool of unused records
   Span* prev;
   uint32_t* requested;  // per block: bytes asked for; only while a mode remembers them
   std::atomic<uint64_t> large_bytes;
@@ -57,14 +57,17 @@ struct alignas(64) Span {
 
   // What free reads, in one cache line with the first words of the bitmap.
   alignas(64) ThreadHeap* owner;  // null unless kSmall
-  uint64_t first;    // address of block 0
-  uint64_t inverse;  // ceil(2^64 / block_size)
-  int32_t budget;    // frees by the owner until the slow path looks at this span again
-  uint16_t recent_at;  // where in the owner's heap the last word freed to is noted: offset of its class's Bin::recent
-  uint16_t touched;  // blocks below this have been open before; the others never held anything of the program's
+  uint64_t first;                 // address of block 0
+  uint64_t inverse;               // ceil(2^64 / block_size)
+  int32_t budget;                 // frees by the owner until the slow path looks at this span again
+  uint16_t
+      recent_at;  // where in the owner's heap the last word freed to is noted: offset of its class's Bin::recent
+  uint16_t
+      touched;  // blocks below this have been open before; the others never held anything of the program's
   uint64_t freed[kMaxWords];
   uint64_t open[kMaxWords];
-  uint64_t base[kMaxWords];  // address of block 64 * k; kMaxWords words behind the word of `open` it belongs to
+  uint64_t
+      base[kMaxWords];  // address of block 64 * k; kMaxWords words behind the word of `open` it belongs to
 
   char* end() const { return sys::peek(start) + size_t{sys::peek(slices)} * meta::kSlice; }
   unsigned words() const { return static_cast<unsigned>(base::divide_up(sys::peek(blocks), 64)); }
@@ -86,7 +89,8 @@ struct BlockIndex {
 // those in front of the first block included.
 // Requires: the address lies in the span's slices. The index means nothing in front of the first block.
 inline BlockIndex block_index(const Span& span, const void* address) {
-  const sys::Product at = sys::multiply(reinterpret_cast<uint64_t>(address) - sys::peek(span.first), span.inverse);
+  const sys::Product at =
+      sys::multiply(reinterpret_cast<uint64_t>(address) - sys::peek(span.first), span.inverse);
   return {at.high, at.low >> 32};
 }
 

@@ -18,8 +18,9 @@
 namespace loam::heap {
 
 struct Bin {
-  uint64_t* word;    // of Span::open; the address of the first block lies kMaxWords words behind
-  uint64_t* recent;  // the word of Span::freed that the last free went to: its blocks are still in the cache. Or null
+  uint64_t* word;  // of Span::open; the address of the first block lies kMaxWords words behind
+  uint64_t*
+      recent;  // the word of Span::freed that the last free went to: its blocks are still in the cache. Or null
 };
 
 // What the fast paths see. A thread without a heap, and every thread in a mode that must see each call, has one

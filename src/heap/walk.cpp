@@ -16,7 +16,8 @@ void for_each_span(void (*visit)(Span&, void*), void* argument) {
   for (uint64_t slice = 0; slice < count;) {
     Span* span = page_map.at(slice);
     const bool live = peek(span->kind) == SpanKind::kSmall ||
-                      (peek(span->kind) == SpanKind::kLarge && span->state.load(std::memory_order_acquire) == SpanState::kLive);
+                      (peek(span->kind) == SpanKind::kLarge &&
+                       span->state.load(std::memory_order_acquire) == SpanState::kLive);
     if (live) visit(*span, argument);
     slice += live && peek(span->slices) > 0 ? peek(span->slices) : 1;
   }
@@ -122,11 +123,13 @@ void check_span(Span& span, void* argument) {
 const char* check_heap(const ThreadHeap& heap) {
   for (unsigned i = 0; i < kClasses; ++i) {
     const ClassState& state = heap.classes[i];
-    if (state.current != nullptr && state.current->owner != &heap) return "a current span belongs to another heap";
+    if (state.current != nullptr && state.current->owner != &heap)
+      return "a current span belongs to another heap";
     const Span* before = nullptr;
     for (const Span* span = state.available; span != nullptr; before = span, span = span->next) {
       if (span->prev != before) return "a list of spans is broken";
-      if (span->owner != &heap || span->class_index != i) return "a listed span belongs to another heap or class";
+      if (span->owner != &heap || span->class_index != i)
+        return "a listed span belongs to another heap or class";
     }
   }
   return nullptr;

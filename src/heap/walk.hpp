@@ -29,13 +29,13 @@ struct Figures {
   uint64_t live_bytes;          // usable
   uint64_t free_in_span_bytes;  // free blocks of spans, and the rest behind the last block
   uint64_t span_bytes;
-  uint64_t dirty_bytes;         // free slices that are still resident
-  uint64_t mapped_bytes;        // regions and outside blocks
-  uint64_t metadata_bytes;      // used records and tables
-  uint64_t advised_bytes;       // in regions on huge pages
+  uint64_t dirty_bytes;     // free slices that are still resident
+  uint64_t mapped_bytes;    // regions and outside blocks
+  uint64_t metadata_bytes;  // used records and tables
+  uint64_t advised_bytes;   // in regions on huge pages
   uint64_t heaps;
   uint64_t threads_seen;
-  const void* highest_block;    // start of the live block with the highest address in the window
+  const void* highest_block;  // start of the live block with the highest address in the window
 };
 
 // Returns false if the blocks outside the window could not be visited (see for_each_outside).

@@ -63,7 +63,9 @@ class PageMap {
   }
 
   static char* address_of(uint64_t slice) { return reinterpret_cast<char*>((first_ + slice) << kSliceShift); }
-  static uint64_t slice_of(const void* address) { return (reinterpret_cast<uint64_t>(address) >> kSliceShift) - first_; }
+  static uint64_t slice_of(const void* address) {
+    return (reinterpret_cast<uint64_t>(address) >> kSliceShift) - first_;
+  }
   static uint64_t count() { return __atomic_load_n(&count_, __ATOMIC_ACQUIRE); }
   static uint64_t capacity() { return capacity_; }
   static Record* none() { return none_; }

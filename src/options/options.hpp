@@ -89,9 +89,7 @@ constexpr bool table_is_in_key_order() {
 }
 static_assert(table_is_in_key_order());
 
-constexpr const Option& option(Key key) {
-  return kOptions[static_cast<std::size_t>(key)];
-}
+constexpr const Option& option(Key key) { return kOptions[static_cast<std::size_t>(key)]; }
 
 enum class Source : std::uint8_t { kMmap, kSbrk, kFile };
 

@@ -21,7 +21,7 @@ using loam::base::Text;
 struct mallinfo2 collect() {
   heap::Figures figures;
   heap::measure(&figures);
-  struct mallinfo2 info {};
+  struct mallinfo2 info{};
   const size_t free_bytes = figures.free_in_span_bytes + figures.dirty_bytes;
   size_t free_blocks = 0;
   for (const heap::ClassFigures& of_class : figures.classes) free_blocks += of_class.free_blocks;
@@ -46,7 +46,7 @@ namespace {
 
 struct mallinfo collect_narrow() {
   const struct mallinfo2 wide = collect();
-  struct mallinfo info {};
+  struct mallinfo info{};
   info.arena = narrow(wide.arena);
   info.ordblks = narrow(wide.ordblks);
   info.hblks = narrow(wide.hblks);
@@ -83,7 +83,11 @@ LOAM_EXPORT int malloc_info(int options, FILE* stream) noexcept {
   Text text;
   text.add("<malloc version=\"loam ").add(LOAM_VERSION).add("\">\n");
   text.add("<total type=\"used\" size=\"").add(info.uordblks).add("\"/>\n");
-  text.add("<total type=\"rest\" count=\"").add(info.ordblks).add("\" size=\"").add(info.fordblks).add("\"/>\n");
+  text.add("<total type=\"rest\" count=\"")
+      .add(info.ordblks)
+      .add("\" size=\"")
+      .add(info.fordblks)
+      .add("\"/>\n");
   text.add("<total type=\"mmap\" count=\"").add(info.hblks).add("\" size=\"").add(info.hblkhd).add("\"/>\n");
   text.add("<system type=\"current\" size=\"").add(info.arena).add("\"/>\n</malloc>\n");
   return fputs(text.data(), stream) < 0 ? -1 : 0;

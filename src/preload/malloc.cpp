@@ -34,7 +34,8 @@ __attribute__((noinline)) void* malloc_slow(size_t size) {
 __attribute__((noinline)) void* malloc_medium(size_t size) {
   if (size > heap::kMaxSmall) return malloc_slow(size);
   const unsigned index = heap::class_of_medium(size);
-  return heap::pop_or(heap::fast_heap->bin(index).word, heap::kSizeClasses[index].size, [size] { return malloc_slow(size); });
+  return heap::pop_or(heap::fast_heap->bin(index).word, heap::kSizeClasses[index].size,
+                      [size] { return malloc_slow(size); });
 }
 
 __attribute__((noinline)) void* calloc_slow(size_t size) {
@@ -143,7 +144,9 @@ LOAM_EXPORT void* pvalloc(size_t size) {
   return memalign_checked(kPage, bytes, Symbol::kValloc);
 }
 
-LOAM_EXPORT size_t malloc_usable_size(void* block) { return block == nullptr ? 0 : runtime::usable_size(block); }
+LOAM_EXPORT size_t malloc_usable_size(void* block) {
+  return block == nullptr ? 0 : runtime::usable_size(block);
+}
 
 // The names by which libc's own objects and old programs call the same functions.
 LOAM_EXPORT void* __libc_malloc(size_t size) { return malloc(size); }

@@ -88,7 +88,9 @@ inline void release(void* block) {
 
 LOAM_EXPORT void* _Znwm(size_t size) { return allocate<kNew>(size); }
 LOAM_EXPORT void* _Znam(size_t size) { return allocate<kNewArray>(size); }
-LOAM_EXPORT void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag) { return allocate_nothrow<kNewNothrow>(size, tag); }
+LOAM_EXPORT void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag) {
+  return allocate_nothrow<kNewNothrow>(size, tag);
+}
 LOAM_EXPORT void* _ZnamRKSt9nothrow_t(size_t size, const void* tag) {
   return allocate_nothrow<kNewArrayNothrow>(size, tag);
 }

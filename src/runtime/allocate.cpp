@@ -50,7 +50,8 @@ void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
   // Spans start on slices, so that every block of a class whose size is a multiple of the alignment has it.
   if (alignment <= meta::kSlice && size <= heap::kMaxSmall && heap != nullptr) {
     const size_t rounded = base::align_up(size, alignment);
-    for (size_t candidate = rounded; candidate <= heap::kMaxSmall && candidate <= 2 * rounded; candidate += alignment) {
+    for (size_t candidate = rounded; candidate <= heap::kMaxSmall && candidate <= 2 * rounded;
+         candidate += alignment) {
       const unsigned index = heap::class_of(candidate);
       if (heap::kSizeClasses[index].size % alignment == 0) return heap::allocate_small(*heap, index);
     }

@@ -49,7 +49,8 @@ void* next_symbol(const char* name) { return dlsym(RTLD_NEXT, name); }
 void release_foreign(void* block) {
   const char* place = refuse(block);
   auto* next_free = place == nullptr ? next<void(void*)>("free") : nullptr;
-  if (next_free == nullptr) report::not_a_block(report::Operation::kFree, block, place == nullptr ? "mapping" : place);
+  if (next_free == nullptr)
+    report::not_a_block(report::Operation::kFree, block, place == nullptr ? "mapping" : place);
   next_free(block);
 }
 

@@ -55,7 +55,8 @@ void in_child() {
 }  // namespace
 
 // What pthread_atfork calls. It is taken directly because it wants no handle of a library: ours is never unloaded.
-extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(), void* library) noexcept;
+extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(),
+                                 void* library) noexcept;
 
 void prepare_fork() { __register_atfork(before_fork, in_parent, in_child, nullptr); }
 

@@ -30,8 +30,13 @@ const void* slice_start(const void* pointer) {
   const bool live = found.where == Where::kLive;
   const bool retired = found.span != nullptr && found.span->kind == heap::SpanKind::kRetired;
   if (found.block == nullptr && !retired) report::not_a_block(operation, pointer, "free span");
-  heap::Fault fault = {live ? FaultKind::kInterior : FaultKind::kDoubleFree, pointer, found.block, found.size, found.block,
-                       found.size, live};
+  heap::Fault fault = {live ? FaultKind::kInterior : FaultKind::kDoubleFree,
+                       pointer,
+                       found.block,
+                       found.size,
+                       found.block,
+                       found.size,
+                       live};
   if (retired) {
     // The span is gone; what stood in these slices is known by size only.
     fault.block = pointer;
@@ -66,7 +71,8 @@ Freed heap_release(ThreadHeap* heap, void* block) {
     if (heap::find(block).where == Where::kNowhere) return Freed::kForeign;
   } else if (span->kind == heap::SpanKind::kLarge) {
     done = heap::release_large(*span, block);
-  } else if (span->kind == heap::SpanKind::kSmall && sys::peek(span->owner) == heap && heap != nullptr && !heap->busy) {
+  } else if (span->kind == heap::SpanKind::kSmall && sys::peek(span->owner) == heap && heap != nullptr &&
+             !heap->busy) {
     const heap::Released result = heap::put_back(heap, block);
     if (result == heap::Released::kAttend) heap::attend(*heap, *span);
     done = result != heap::Released::kSlow;
@@ -90,7 +96,8 @@ void attend_slow(void* block) {
 }
 
 bool trim() {
-  const uint64_t before = sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls;
+  const uint64_t before =
+      sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls;
   if (ThreadHeap* heap = thread_heap()) heap::trim(*heap);
   heap::trim_orphans();
   heap::regions.purge(0, true);

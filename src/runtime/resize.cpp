@@ -20,7 +20,9 @@ using heap::Found;
 using heap::ThreadHeap;
 
 // A block may stay in a larger one than it needs while at most one eighth is left over.
-bool fits_well(size_t size, size_t block_size) { return size <= block_size && block_size - size <= block_size / 8; }
+bool fits_well(size_t size, size_t block_size) {
+  return size <= block_size && block_size - size <= block_size / 8;
+}
 
 void* move(ThreadHeap* heap, const Found& found, size_t size) {
   void* fresh = nullptr;

@@ -72,7 +72,8 @@ bool is_denied() {
   char path[512];
   const auto name = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
   size_t length = 0;
-  for (; name != nullptr && name[length] != '\0' && length + 1 < sizeof path; ++length) path[length] = name[length];
+  for (; name != nullptr && name[length] != '\0' && length + 1 < sizeof path; ++length)
+    path[length] = name[length];
   path[length] = '\0';
   while (length > 0 && path[length - 1] != '/') --length;
   return options::names_contain(values.deny, path + length);

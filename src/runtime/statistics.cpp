@@ -42,7 +42,8 @@ constinit State state;
 constexpr uint64_t kWalkEveryNs = 200'000'000;
 
 void* map_shared(size_t bytes, uint64_t offset, void* at) {
-  const long file = sys::raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(state.path), O_RDWR | O_CLOEXEC);
+  const long file =
+      sys::raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(state.path), O_RDWR | O_CLOEXEC);
   if (sys::failed(file)) return nullptr;
   const long result =
       sys::raw_call(SYS_mmap, reinterpret_cast<long>(at), static_cast<long>(bytes), PROT_READ | PROT_WRITE,
@@ -76,12 +77,15 @@ void remember(const Found& found, size_t size) {
 
 size_t recall(const Found& found) {
   if (found.span == nullptr) return found.size;
-  if (found.span->kind == heap::SpanKind::kLarge) return found.span->large_requested.load(std::memory_order_relaxed);
+  if (found.span->kind == heap::SpanKind::kLarge)
+    return found.span->large_requested.load(std::memory_order_relaxed);
   const uint32_t* requested = found.span->requested;
   return requested == nullptr ? found.size : requested[heap::block_index(*found.span, found.block).index];
 }
 
-bool is_small(const Found& found) { return found.span != nullptr && found.span->kind == heap::SpanKind::kSmall; }
+bool is_small(const Found& found) {
+  return found.span != nullptr && found.span->kind == heap::SpanKind::kSmall;
+}
 
 void count_born(const Found& found, size_t size) {
   CounterSlot& slot = *state.slot;
@@ -258,7 +262,10 @@ void* counted_resize(ThreadHeap* heap, void* block, const Found& found, size_t s
     return nullptr;
   }
   const bool outside = found.span == nullptr && size > heap::kMaxInside;
-  slot.add(resized == block ? Counter::kReallocInPlace : outside ? Counter::kReallocRemapped : Counter::kReallocMoved, 1);
+  slot.add(resized == block ? Counter::kReallocInPlace
+           : outside        ? Counter::kReallocRemapped
+                            : Counter::kReallocMoved,
+           1);
   count_born(heap::find(resized), size);
   return resized;
 }

@@ -23,6 +23,7 @@ void* counted_allocate(heap::ThreadHeap* heap, size_t size, format::Symbol symbo
 void* counted_allocate_zeroed(heap::ThreadHeap* heap, size_t size, format::Symbol symbol);
 void* counted_allocate_aligned(heap::ThreadHeap* heap, size_t alignment, size_t size, format::Symbol symbol);
 void counted_release(heap::ThreadHeap* heap, void* block, format::Symbol symbol);
-void* counted_resize(heap::ThreadHeap* heap, void* block, const heap::Found& found, size_t size, format::Symbol symbol);
+void* counted_resize(heap::ThreadHeap* heap, void* block, const heap::Found& found, size_t size,
+                     format::Symbol symbol);
 
 }  // namespace loam::runtime

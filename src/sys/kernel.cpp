@@ -67,7 +67,8 @@ class CountedCall {
 constexpr long kNoMemory = -12;  // ENOMEM
 
 // `bytes` is what the call is about; the system call's arguments follow.
-long counted(Call kind, size_t bytes, long number, long a, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
+long counted(Call kind, size_t bytes, long number, long a, long b = 0, long c = 0, long d = 0, long e = 0,
+             long f = 0) {
   CountedCall call(kind, bytes);
   const long result = call.refused()       ? kNoMemory
                       : number == SYS_mmap ? map_call(a, b, c, d, e, f)
@@ -94,8 +95,9 @@ Mapping mapped_at(void* at, size_t bytes, long result) {
 }  // namespace
 
 const char* call_name(Call call) {
-  static constexpr const char* kNames[kCallKinds] = {"mmap",     "munmap", "mremap",  "madvise-purge", "madvise-huge",
-                                                     "mprotect", "brk-up", "brk-down", "file-growth"};
+  static constexpr const char* kNames[kCallKinds] = {"mmap",          "munmap",       "mremap",
+                                                     "madvise-purge", "madvise-huge", "mprotect",
+                                                     "brk-up",        "brk-down",     "file-growth"};
   return kNames[static_cast<size_t>(call)];
 }
 
@@ -132,16 +134,19 @@ Mapping map_file_at(void* at, size_t bytes, int descriptor, uint64_t offset) {
                            MAP_PRIVATE | MAP_FIXED_NOREPLACE, descriptor, word(offset)));
 }
 
-bool unmap(void* address, size_t bytes) { return !failed(counted(Call::kUnmap, bytes, SYS_munmap, word(address), word(bytes))); }
+bool unmap(void* address, size_t bytes) {
+  return !failed(counted(Call::kUnmap, bytes, SYS_munmap, word(address), word(bytes)));
+}
 
 void* remap(void* address, size_t old_bytes, size_t new_bytes) {
-  const long result =
-      counted(Call::kRemap, new_bytes, SYS_mremap, word(address), word(old_bytes), word(new_bytes), MREMAP_MAYMOVE);
+  const long result = counted(Call::kRemap, new_bytes, SYS_mremap, word(address), word(old_bytes),
+                              word(new_bytes), MREMAP_MAYMOVE);
   return failed(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
 bool make_writable(void* address, size_t bytes) {
-  return !failed(counted(Call::kProtect, bytes, SYS_mprotect, word(address), word(bytes), PROT_READ | PROT_WRITE));
+  return !failed(
+      counted(Call::kProtect, bytes, SYS_mprotect, word(address), word(bytes), PROT_READ | PROT_WRITE));
 }
 
 bool purge(void* address, size_t bytes) {
@@ -149,8 +154,8 @@ bool purge(void* address, size_t bytes) {
 }
 
 bool advise_huge(void* address, size_t bytes, bool on) {
-  return !failed(
-      counted(Call::kAdvise, bytes, SYS_madvise, word(address), word(bytes), on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
+  return !failed(counted(Call::kAdvise, bytes, SYS_madvise, word(address), word(bytes),
+                         on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
 }
 
 char* current_break() { return static_cast<char*>(sbrk(0)); }
@@ -175,7 +180,8 @@ bool move_break(char* from, char* to) {
 int open_unlinked(const char* path) {
   base::Text name;
   name.add(path).add(".").add(process_id()).add(".").add_hex(monotonic_ns());
-  const long file = raw_call(SYS_openat, AT_FDCWD, word(name.data()), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const long file =
+      raw_call(SYS_openat, AT_FDCWD, word(name.data()), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (failed(file)) return static_cast<int>(file);
   raw_call(SYS_unlinkat, AT_FDCWD, word(name.data()), 0);
   return static_cast<int>(file);
@@ -205,7 +211,7 @@ uint64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t coarse_ns() { return clock_ns(CLOCK_MONOTONIC_COARSE); }
 
 uint64_t physical_memory() {
-  struct sysinfo info {};
+  struct sysinfo info{};
   if (failed(raw_call(SYS_sysinfo, word(&info)))) return uint64_t{1} << 34;
   return static_cast<uint64_t>(info.totalram) * info.mem_unit;
 }
@@ -239,7 +245,7 @@ void abort_process() {
   // program's handler, then with the default action.
   for (int attempt = 0; attempt < 2; ++attempt) {
     raw_call(SYS_tgkill, static_cast<long>(process_id()), static_cast<long>(thread_id()), SIGABRT);
-    struct sigaction standard {};
+    struct sigaction standard{};
     standard.sa_handler = SIG_DFL;
     sigaction(SIGABRT, &standard, nullptr);
     sigset_t only_abort;

@@ -12,12 +12,12 @@ enum class Call : uint8_t {
   kMap,
   kUnmap,
   kRemap,
-  kPurge,     // MADV_DONTNEED
-  kAdvise,    // MADV_HUGEPAGE, MADV_NOHUGEPAGE
+  kPurge,   // MADV_DONTNEED
+  kAdvise,  // MADV_HUGEPAGE, MADV_NOHUGEPAGE
   kProtect,
   kBreakUp,
   kBreakDown,
-  kResize,    // growing the file of the file source
+  kResize,  // growing the file of the file source
 };
 constexpr size_t kCallKinds = 9;
 
@@ -74,9 +74,9 @@ uint64_t monotonic_ns();
 uint64_t thread_cpu_ns();
 // Cheap and coarse (one tick of the kernel, 1 to 4 ms).
 uint64_t coarse_ns();
-uint64_t physical_memory();       // bytes of RAM
-uint64_t address_space_limit();   // RLIMIT_AS in bytes, ~0 when unlimited
-uint64_t random_bits();           // from the bytes the kernel gave at exec; the same for the whole process
+uint64_t physical_memory();      // bytes of RAM
+uint64_t address_space_limit();  // RLIMIT_AS in bytes, ~0 when unlimited
+uint64_t random_bits();          // from the bytes the kernel gave at exec; the same for the whole process
 void write_error(const char* text, size_t bytes);
 [[noreturn]] void abort_process();
 

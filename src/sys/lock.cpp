@@ -17,11 +17,12 @@ uint32_t thread_mark() {
   const auto block = reinterpret_cast<uint64_t>(__builtin_thread_pointer());
   return (static_cast<uint32_t>(block >> 6) & 0x7fffffffu) | 1u;
 }
-}
+}  // namespace
 
 bool Lock::try_lock() {
   uint32_t expected = 0;
-  return state_.compare_exchange_strong(expected, thread_mark(), std::memory_order_acquire, std::memory_order_relaxed);
+  return state_.compare_exchange_strong(expected, thread_mark(), std::memory_order_acquire,
+                                        std::memory_order_relaxed);
 }
 
 void Lock::lock() {
@@ -37,9 +38,11 @@ void Lock::lock() {
       if (state_.compare_exchange_weak(seen, mine | kWaiters, std::memory_order_acquire)) return;
       continue;
     }
-    if ((seen & kWaiters) == 0 && !state_.compare_exchange_weak(seen, seen | kWaiters, std::memory_order_relaxed))
+    if ((seen & kWaiters) == 0 &&
+        !state_.compare_exchange_weak(seen, seen | kWaiters, std::memory_order_relaxed))
       continue;
-    raw_call(SYS_futex, reinterpret_cast<long>(&state_), FUTEX_WAIT_PRIVATE, static_cast<long>(seen | kWaiters));
+    raw_call(SYS_futex, reinterpret_cast<long>(&state_), FUTEX_WAIT_PRIVATE,
+             static_cast<long>(seen | kWaiters));
   }
 }
 

@@ -107,8 +107,8 @@ size_t read_file(const char* path, char* buffer, size_t size) {
   const long descriptor = raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDONLY | O_CLOEXEC);
   size_t filled = 0;
   while (descriptor >= 0 && filled + 1 < size) {
-    const long count =
-        raw_call(SYS_read, descriptor, reinterpret_cast<long>(buffer + filled), static_cast<long>(size - 1 - filled));
+    const long count = raw_call(SYS_read, descriptor, reinterpret_cast<long>(buffer + filled),
+                                static_cast<long>(size - 1 - filled));
     if (count <= 0) break;
     filled += static_cast<size_t>(count);
   }

@@ -45,8 +45,8 @@ char* Source::extend(char* end, size_t bytes, size_t step, char* limit) {
   size_t detour = step;
   for (int attempt = 0; attempt < kDetours; ++attempt) {
     if (limit < end || static_cast<size_t>(limit - end) < bytes) return nullptr;
-    const Mapping made = kind_ == SourceKind::kFile ? map_file_at(end, bytes, descriptor_, file_bytes_)
-                                                    : map_at(end, bytes);
+    const Mapping made =
+        kind_ == SourceKind::kFile ? map_file_at(end, bytes, descriptor_, file_bytes_) : map_at(end, bytes);
     if (made.address != nullptr) {
       file_bytes_ += bytes;
       return end;

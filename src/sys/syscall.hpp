@@ -48,8 +48,9 @@ inline long raw_call(long number, long a = 0, long b = 0, long c = 0, long d = 0
 // before for its past.
 inline long map_call(long address, long bytes, long protection, long flags, long descriptor, long offset) {
   const int kept_errno = errno;
-  void* mapped = mmap(reinterpret_cast<void*>(address), static_cast<size_t>(bytes), static_cast<int>(protection),
-                      static_cast<int>(flags), static_cast<int>(descriptor), offset);
+  void* mapped =
+      mmap(reinterpret_cast<void*>(address), static_cast<size_t>(bytes), static_cast<int>(protection),
+           static_cast<int>(flags), static_cast<int>(descriptor), offset);
   const long result = mapped == MAP_FAILED ? -errno : reinterpret_cast<long>(mapped);
   errno = kept_errno;
   return result;

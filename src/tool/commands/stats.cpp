@@ -62,7 +62,8 @@ void register_stats(CLI::App& app) {
   options->output.add_to(*command, "standard output");
   command->footer(
       "Nothing is attached to the process: it answers a signal, and is checked first to be one that does.\n"
-      "As after any signal that is caught, poll(), select() and sleep() return early once; read() and the like go on.\n"
+      "As after any signal that is caught, poll(), select() and sleep() return early once; read() and the "
+      "like go on.\n"
       "What needs every call seen is known only if it was started under loam run --stats.\n\n"
       "Exit status: 0 done, 1 the process does not run on loam, may not be asked or does not answer, 2 wrong "
       "usage.\n\n"

@@ -19,7 +19,8 @@ struct Chain {
   int count() const {
     int sum = N;
     for (const auto& [name, list] : links) {
-      for (const auto& item : list) sum += std::get<0>(item) + (std::get<2>(item) ? std::get<2>(item)->count() : 0);
+      for (const auto& item : list)
+        sum += std::get<0>(item) + (std::get<2>(item) ? std::get<2>(item)->count() : 0);
     }
     return sum;
   }
