@@ -28,10 +28,11 @@ typedef enum {
 } loam_state;
 
 typedef struct {
-  void* base;       /* where the block starts; null unless state is LOAM_LIVE or LOAM_FREE_BLOCK */
-  size_t size;      /* usable bytes of the block, 0 if base is null */
+  void* base;  /* where the block starts; null unless state is LOAM_LIVE or LOAM_FREE_BLOCK */
+  size_t size; /* usable bytes of the block, 0 if base is null */
   loam_state state;
-  uint32_t heap;    /* number of the thread heap that owns the block; UINT32_MAX for large blocks, which none owns */
+  uint32_t
+      heap; /* number of the thread heap that owns the block; UINT32_MAX for large blocks, which none owns */
 } loam_block;
 
 /* Fills *block for any word at all, pointer or not, without a fault. Constant time; blocks above 64 MiB take a binary
@@ -49,21 +50,21 @@ typedef struct {
   size_t dirty_bytes;        /* free pages kept for reuse */
   size_t mapped_bytes;       /* address space of the heap */
   size_t metadata_bytes;
-  size_t advised_bytes;      /* address space on which huge pages are asked for */
-  size_t large_blocks;       /* above 64 KiB */
+  size_t advised_bytes; /* address space on which huge pages are asked for */
+  size_t large_blocks;  /* above 64 KiB */
   size_t large_bytes;
-  size_t heaps;              /* thread heaps */
+  size_t heaps; /* thread heaps */
   size_t threads_seen;
-  size_t kernel_calls;       /* memory calls to the kernel since start */
+  size_t kernel_calls; /* memory calls to the kernel since start */
 } loam_statistics;
 
 /* Fills *statistics by walking the heap; linear in the number of spans. */
 void loam_stats(loam_statistics* statistics) LOAM_WEAK;
 
 typedef struct {
-  uint32_t heap;       /* number of the thread heap */
-  uint32_t thread;     /* thread id, 0 while no thread is attached */
-  size_t live_blocks;  /* that came from this heap, up to 64 KiB each */
+  uint32_t heap;      /* number of the thread heap */
+  uint32_t thread;    /* thread id, 0 while no thread is attached */
+  size_t live_blocks; /* that came from this heap, up to 64 KiB each */
   size_t live_bytes;
 } loam_thread_bytes;
 
