@@ -33,14 +33,16 @@ void* allocate_large(size_t size, size_t alignment, bool* zero) {
   const uint64_t bytes = base::align_up(size == 0 ? 1 : size, kPage);
   if (bytes > kMaxInside || alignment > kMaxInside) return allocate_outside(bytes, alignment, zero);
   const uint64_t slices = base::divide_up(bytes, meta::kSlice);
-  Span* span = take_large_record();
-  if (span == nullptr) return nullptr;
   const Run run = alignment <= meta::kSlice ? regions.claim(slices) : claim_aligned(slices, alignment);
-  if (!run.found) {
-    put_large_record(span);
-    // The window may be full, or closed in by other mappings, or about to grow in the very call that a signal handler has
-    // interrupted, while the kernel still has room elsewhere.
-    return allocate_outside(bytes, alignment, zero);
+  // The window may be full, or closed in by other mappings, or about to grow in the very call that a signal handler has
+  // interrupted, while the kernel still has room elsewhere.
+  if (!run.found) return allocate_outside(bytes, alignment, zero);
+  // The slices first: when there is no memory for records either, theirs may be had again.
+  recycle_records(run.slice, slices);
+  Span* span = take_large_record();
+  if (span == nullptr) {
+    regions.release(run.slice, slices, run.zero);
+    return nullptr;
   }
   poke(span->start, page_map.address_of(run.slice));
   poke(span->slices, static_cast<uint32_t>(slices));

@@ -37,6 +37,15 @@ void enter(Span& span, uint64_t slice) {
   page_map.set(slice, span.slices, &span);
 }
 
+void recycle_records(uint64_t slice, uint64_t slices) {
+  for (uint64_t i = slice; i < slice + slices; ++i) {
+    Span* old = page_map.at(i);
+    if (old->kind != SpanKind::kLarge) continue;
+    page_map.set(i, 1, &none_span);
+    put_large_record(old);
+  }
+}
+
 void leave_small(const Span& span) {
   page_map.set(page_map.slice_of(span.start), span.slices, retired_span(span.class_index));
 }

@@ -30,6 +30,14 @@ bool Arena::add_chunk(uint64_t seen_end) {
   if (end_.load(std::memory_order_relaxed) != seen_end) return true;
   const uint32_t count = chunk_count_.load(std::memory_order_relaxed);
   auto* chunk = count == kMaxChunks ? nullptr : static_cast<char*>(sys::map(kChunk));
+  // One chunk in hand, untouched: when address space ends, the records for what the program frees and takes again must
+  // still be had.
+  if (chunk == nullptr && count < kMaxChunks) {
+    chunk = spare_;
+    spare_ = nullptr;
+  } else if (spare_ == nullptr) {
+    spare_ = static_cast<char*>(sys::map(kChunk));
+  }
   if (chunk == nullptr) return false;
   mapped_.fetch_add(kChunk, std::memory_order_relaxed);
   chunks_[count] = chunk;

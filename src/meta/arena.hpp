@@ -42,6 +42,7 @@ class Arena {
   std::atomic<uint64_t> used_{0};
   std::atomic<uint64_t> mapped_{0};
   std::atomic<uint32_t> chunk_count_{0};
+  char* spare_ = nullptr;  // mapped, not yet a chunk; under the lock
   char* chunks_[kMaxChunks] = {};
   sys::Lock lock_{sys::LockRank::kMetadata};
 };
