@@ -46,7 +46,7 @@ configure:
 demo: setup-build configure
 	@cmake --build $(BUILD) -j $(JOBS) --target loam
 	@echo
-	PYTHONMALLOC=malloc $(BUILD)/bin/loam run --stats -- python3 examples/demo/word_index.py
+	PYTHONMALLOC=malloc $(BUILD)/bin/loam run --stats -- /usr/bin/python3 examples/demo/word_index.py
 
 test: setup-test build
 	@cd $(BUILD) && ctest -L '^(fast|meta)$$' -j $(JOBS) --output-on-failure --timeout 300
