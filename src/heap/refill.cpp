@@ -271,14 +271,15 @@ Span* adopt(ThreadHeap& heap, unsigned class_index) {
   drain(*orphan);
   Span* span = take_available(*orphan, class_index);
   ClassState& theirs = orphan->classes[class_index];
-  if (span == nullptr && theirs.current != nullptr) {
+  if (span == nullptr) {
     span = theirs.current;
     poke(theirs.current, nullptr);
-    close_span(*orphan, *span);
-    if (count_free(*span) == 0) {
-      mark_full(*span);
-      span = nullptr;
-    }
+  }
+  // Available spans too: the bin may have moved to one of them (pop_recent), and would go on taking blocks there.
+  if (span != nullptr) close_span(*orphan, *span);
+  if (span != nullptr && count_free(*span) == 0) {
+    mark_full(*span);
+    span = nullptr;
   }
   if (span != nullptr) {
     --theirs.spans;

@@ -127,6 +127,41 @@ TEST(Refill, SpansOfEndedThreadsAreAdopted) {
   EXPECT_GT(count_free(*adopted), 0u);
 }
 
+// The bin of the ended thread's heap had moved to the span that went: the next thread of that heap must not take from it.
+TEST(Refill, TheNextThreadOfAHeapKeepsOffAdoptedSpans) {
+  constexpr size_t kSize = 736;
+  const unsigned index = class_of(kSize);
+  test::HeapUser user;
+  trim(user.heap());
+  const ThreadHeap* orphan = nullptr;
+  std::thread([&] {
+    test::HeapUser other;
+    orphan = &other.heap();
+    std::vector<void*> blocks;
+    for (unsigned i = 0; i < kSizeClasses[index].blocks * 2u; ++i) blocks.push_back(other.allocate(kSize));
+    const Span& first = *page_map.find(blocks[0]);
+    unsigned i = 0;
+    while (first.state == SpanState::kFull) other.release(blocks[i++]);
+    const auto moved = [&, &bin = other.heap().bin(index)] {
+      return bin.word >= first.open && bin.word < first.open + kMaxWords;
+    };
+    for (; i < kSizeClasses[index].blocks && !moved(); ++i) {
+      other.release(blocks[i]);
+      other.allocate(kSize);
+    }
+    ASSERT_TRUE(moved());
+    ASSERT_EQ(first.state, SpanState::kAvailable);
+  }).join();
+  Span* adopted = adopt(user.heap(), index);
+  ASSERT_NE(adopted, nullptr);
+  std::thread([&] {
+    test::HeapUser next;
+    ASSERT_EQ(&next.heap(), orphan);
+    for (unsigned i = 0; i < kSizeClasses[index].blocks * 4u; ++i)
+      ASSERT_NE(page_map.find(next.allocate(kSize)), adopted);
+  }).join();
+}
+
 TEST(Refill, OutOfMemory) {
   test::HeapUser user;
   sys::fail_call(1, true);
