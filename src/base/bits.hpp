@@ -27,6 +27,14 @@ constexpr unsigned lowest_bit(uint64_t word) { return static_cast<unsigned>(std:
 
 constexpr unsigned highest_bit(uint64_t word) { return 63u - static_cast<unsigned>(std::countl_zero(word)); }
 
+// In parallel by halves: without a processor's own instruction, which not all have, compilers call a table here.
+constexpr unsigned count_bits(uint64_t word) {
+  word -= (word >> 1) & 0x5555555555555555u;
+  word = (word & 0x3333333333333333u) + ((word >> 2) & 0x3333333333333333u);
+  word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+  return static_cast<unsigned>(word * 0x0101010101010101u >> 56);
+}
+
 // Bit i of the result is set where `word` has `count` (1 to 64) set bits from bit i upward: the possible starts of a run.
 constexpr uint64_t run_starts(uint64_t word, unsigned count) {
   for (unsigned rest = count; rest > 1;) {

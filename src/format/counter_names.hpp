@@ -105,7 +105,7 @@ inline constexpr bool kSymbolAllocates[] = {
     true, true, true, true, false, false, true, true, true, true, false, true, true, false, false, false,
 };
 
-inline constexpr const char* kLevelNames[] = {"word", "span", "region", "kernel", "emergency"};
+inline constexpr const char* kLevelNames[] = {"stack", "span", "region", "kernel", "emergency"};
 
 inline constexpr const char* kKernelCallNames[] = {
     "mmap",

@@ -57,7 +57,7 @@ enum class Symbol : std::uint8_t {
 };
 
 // Where an allocation was served; the deeper, the dearer.
-enum class Level : std::uint8_t { kWord, kSpan, kRegion, kKernel, kEmergency, kCount };
+enum class Level : std::uint8_t { kStack, kSpan, kRegion, kKernel, kEmergency, kCount };
 
 enum class KernelCall : std::uint8_t {
   kMmap,

@@ -120,7 +120,7 @@ void sum_live(const Span& span, uint64_t pages, SmallSum& sum) {
   const uint64_t blocks = lower(once(span.blocks), kMaxBlocks);
   const uint64_t first = once(span.first) - sum.start;
   for (uint64_t i = 0; i < blocks; i += 64) {
-    uint64_t live = ~free_bits(span, i / 64) & base::low_bits(static_cast<unsigned>(lower(blocks - i, 64)));
+    uint64_t live = live_bits(span, i / 64);
     while (live != 0) {
       const unsigned at = base::lowest_bit(live);
       const unsigned run = base::lowest_bit(~(live >> at));

@@ -6,7 +6,7 @@
 namespace loam::heap {
 
 void* allocate_growth(ThreadHeap& heap, size_t size) {
-  if (size < kGrowFrom || size > kMaxSmall || heap.busy) return nullptr;
+  if (size < kGrowFrom || size > kMaxSmall || is_busy(heap)) return nullptr;
   void* block = allocate_small(heap, kGrowthClass);
   if (block == nullptr) return nullptr;
   Span& span = *page_map.find(block);

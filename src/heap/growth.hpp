@@ -14,14 +14,17 @@ constexpr uint32_t kMostGrowthSpans = 2;
 
 inline bool is_growth(const Span& span) { return sys::peek(span.class_index) == kGrowthClass; }
 
+// Behind the words of `available`, one a block.
+inline uint64_t* growth_sizes(Span& span) { return span.available() + span.words(); }
+
 // How many bytes of the block the program knows of: what malloc_usable_size says.
 inline size_t growth_size(const Span& span, uint64_t index) {
-  return __atomic_load_n(&span.base[1 + index], __ATOMIC_RELAXED);
+  return __atomic_load_n(&growth_sizes(const_cast<Span&>(span))[index], __ATOMIC_RELAXED);
 }
 
 // Requires: size <= kMaxSmall. Rounded up as the size class would be, so that at most 12.5 % is left over.
 inline void set_growth_size(Span& span, uint64_t index, size_t size) {
-  __atomic_store_n(&span.base[1 + index], kSizeClasses[class_of(size)].size, __ATOMIC_RELAXED);
+  __atomic_store_n(&growth_sizes(span)[index], kSizeClasses[class_of(size)].size, __ATOMIC_RELAXED);
 }
 
 // Returns a block with room to grow, or null: the size is not one that grows well, or all room is taken.

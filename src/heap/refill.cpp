@@ -17,7 +17,7 @@ namespace {
 
 using sys::poke;
 
-// Frees of a current span between two heartbeats: what bounds a steady pair of malloc and free.
+// Frees between two heartbeats: what bounds a steady pair of malloc and free.
 constexpr int32_t kHeartbeat = 512;
 // A full span is looked at again when 1/32 of it is free: sooner costs a slow path a block, later hides memory.
 constexpr uint32_t kRelinkPart = 32;
@@ -25,41 +25,109 @@ constexpr uint32_t kRelinkPart = 32;
 constexpr uint64_t kKeepEmpty = uint64_t{256} << 10;
 constexpr uint64_t kClockEvery = 64;  // heartbeats between two looks at the clock
 
-constinit uint64_t no_free_blocks = 0;
+constexpr uint64_t kAllZero = 0x0101010101010101u * kBlockZero;
 
-void set_bin(ThreadHeap& heap, unsigned class_index, uint64_t* word) {
-  __atomic_store_n(&heap.bin(class_index).word, word, __ATOMIC_RELAXED);
+constexpr unsigned kMaxWords = kMaxBlocks / 64;
+
+unsigned count_available(const Span& span) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < span.words(); ++i) count += base::count_bits(span.available()[i]);
+  return count;
 }
 
-// Opens the lowest free blocks of the span and moves the bin to their word. What another bin's move or a signal handler
-// left open there is taken along.
-bool open_word(ThreadHeap& heap, unsigned class_index, Span& span) {
-  // A class with several spans grows: it gets whole words.
-  const uint64_t opening =
-      heap.classes[class_index].spans > 1 ? ~uint64_t{0} : kSizeClasses[class_index].opening;
-  for (unsigned i = 0; i < span.words(); ++i) {
-    const uint64_t free_blocks = span.freed[i] | span.open[i];
-    if (free_blocks == 0) continue;
-    const uint64_t opened = choose_opened(span, i, free_blocks, opening);
-    __atomic_store_n(&span.open[i], opened, __ATOMIC_RELAXED);
-    // Release: see free_bits.
-    __atomic_store_n(&span.freed[i], free_blocks & ~opened, __ATOMIC_RELEASE);
-    set_bin(heap, class_index, &span.open[i]);
-    return true;
-  }
-  return false;
+uint64_t used_bits(const Span& span, unsigned word) {
+  const unsigned first = word * 64;
+  if (first >= span.touched) return 0;
+  const unsigned used = span.touched - first;
+  return span.available()[word] & base::low_bits(used < 64 ? used : 64);
 }
 
-// What is open but was not taken goes back: the span is no longer allocated from.
-void close_span(ThreadHeap& heap, Span& span) {
-  Bin& bin = heap.bin(span.class_index);
-  if (bin.word >= span.open && bin.word < span.open + kMaxWords)
-    set_bin(heap, span.class_index, &no_free_blocks);
-  if (bin.recent >= span.freed && bin.recent < span.freed + kMaxWords) bin.recent = nullptr;
-  for (unsigned i = 0; i < span.words(); ++i) {
-    __atomic_store_n(&span.freed[i], span.freed[i] | span.open[i], __ATOMIC_RELEASE);
-    __atomic_store_n(&span.open[i], 0, __ATOMIC_RELAXED);
+// Moves the lowest `count` bits of a word to the class's stack, downwards from `at`. Returns where the next goes.
+Entry* move_to_stack(Span& span, unsigned word, unsigned count, Entry* at) {
+  uint64_t bits = span.available()[word];
+  for (; count > 0; --count, bits &= bits - 1) {
+    const unsigned index = word * 64 + base::lowest_bit(bits);
+    *at-- = {block_at(span, index), &span.states[index]};
   }
+  span.available()[word] = bits;
+  return at;
+}
+
+// Fills the class's empty stack from the span: with the lowest blocks that were handed out before, whose pages are
+// resident, else with some new ones; so that the lowest is taken first. Returns false if the span has none.
+bool fill_stack(ThreadHeap& heap, unsigned class_index, Span& span) {
+  const SizeClass& shape = kSizeClasses[class_index];
+  Stack& stack = heap.stack(class_index);
+  const unsigned half = (shape.depth + 1u) / 2;
+  unsigned first = 0;
+  while (first < span.words() && span.available()[first] == 0) ++first;
+  if (first == span.words()) return false;
+  unsigned count = 0;
+  for (unsigned i = first; i < span.words() && count < half; ++i)
+    count += base::count_bits(used_bits(span, i));
+  if (count == 0) {
+    // A class with several spans grows.
+    count = heap.classes[class_index].spans > 1 && half > shape.fresh ? half : shape.fresh;
+    const unsigned there = base::count_bits(span.available()[first]);
+    if (count > there) count = there;
+  } else if (count > half) {
+    count = half;
+  }
+  Entry* at = stack.top + count;
+  stack.top = at;
+  for (unsigned i = first; count > 0; ++i) {
+    const unsigned here = base::count_bits(span.available()[i]);
+    const unsigned moved = here < count ? here : count;
+    at = move_to_stack(span, i, moved, at);
+    count -= moved;
+  }
+  const auto last = static_cast<uint16_t>(at[1].state - span.states);
+  if (last >= span.touched) span.touched = static_cast<uint16_t>(last + 1);
+  return true;
+}
+
+// Puts blocks that are in no stack at the span's disposal: those of a word that have their bit set.
+void make_available(ThreadHeap& heap, Span& span, uint64_t word, uint64_t bits, unsigned count) {
+  span.available()[word] |= bits;
+  span.budget -= static_cast<int32_t>(count);
+  if (span.budget < 0) settle(heap, span);
+}
+
+// The oldest `count` entries of the class's stack go back to their spans; neighbours of one word together, or each would
+// wait for the store of the one before.
+void empty_stack(ThreadHeap& heap, unsigned class_index, unsigned count) {
+  Entry* bottom = &heap.entries[kSizeClasses[class_index].entry];
+  for (unsigned i = 1; i <= count;) {
+    Span* span = page_map.at(page_map.slice_of(bottom[i].block));
+    const uint64_t word = static_cast<uint64_t>(bottom[i].state - span->states) / 64;
+    const uint8_t* states = &span->states[word * 64];
+    uint64_t bits = 0;
+    const unsigned first = i;
+    for (; i <= count; ++i) {
+      const auto at = static_cast<uint64_t>(bottom[i].state - states);
+      if (at >= 64) break;
+      bits |= uint64_t{1} << at;
+    }
+    make_available(heap, *span, word, bits, i - first);
+  }
+  Stack& stack = heap.stack(class_index);
+  stack.top -= count;
+  for (Entry* entry = bottom + 1; entry <= stack.top; ++entry) *entry = entry[count];
+}
+
+void empty_stack(ThreadHeap& heap, unsigned class_index) {
+  const Stack& stack = heap.stack(class_index);
+  empty_stack(heap, class_index,
+              static_cast<unsigned>(stack.top - &heap.entries[kSizeClasses[class_index].entry]));
+}
+
+// One class at each heartbeat in turn: a stack that did not move since the last time is given back.
+void empty_idle_stack(ThreadHeap& heap) {
+  heap.next_idle = heap.next_idle + 1 < kClasses ? heap.next_idle + 1 : 0;
+  ClassState& state = heap.classes[heap.next_idle];
+  Stack& stack = heap.stack(heap.next_idle);
+  if (stack.top == state.seen) empty_stack(heap, heap.next_idle);
+  state.seen = stack.top;
 }
 
 int32_t relink_budget(const Span& span) {
@@ -68,14 +136,13 @@ int32_t relink_budget(const Span& span) {
 
 void mark_full(Span& span) {
   span.state.store(SpanState::kFull, std::memory_order_relaxed);
-  span.zeroed = false;
   span.budget = relink_budget(span);
 }
 
 void make_current(ThreadHeap& heap, unsigned class_index, Span& span) {
   poke(heap.classes[class_index].current, &span);
   span.state.store(SpanState::kCurrent, std::memory_order_relaxed);
-  span.budget = kHeartbeat;
+  span.budget = INT32_MAX;
 }
 
 Span* take_record(ThreadHeap& heap, unsigned class_index) {
@@ -85,10 +152,9 @@ Span* take_record(ThreadHeap& heap, unsigned class_index) {
     state.records = span->next;
     return span;
   }
-  auto words = static_cast<unsigned>(base::divide_up(kSizeClasses[class_index].blocks, 64));
-  if (class_index == kGrowthClass)
-    words += kSizeClasses[class_index].blocks;  // their sizes stand behind the addresses
-  return static_cast<Span*>(meta::arena.allocate(record_bytes(words)));
+  const unsigned blocks = kSizeClasses[class_index].blocks;
+  const size_t sizes = class_index == kGrowthClass ? blocks * sizeof(uint64_t) : 0;
+  return static_cast<Span*>(meta::arena.allocate(record_bytes(blocks) + base::align_up(sizes, 64)));
 }
 
 void put_record(ThreadHeap& heap, Span& span) {
@@ -108,17 +174,15 @@ void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run
   poke(span.first, reinterpret_cast<uint64_t>(span.end()) - uint64_t{shape.blocks} * shape.size);
   poke(span.class_index, static_cast<uint8_t>(class_index));
   poke(span.kind, SpanKind::kSmall);
-  span.zeroed = run.zero;
   span.touched = 0;
+  span.stack = &heap.stack(class_index);
   poke(span.owner, &heap);
-  FastHeap& visible = heap;
-  span.recent_at = static_cast<uint16_t>(reinterpret_cast<char*>(&visible.bin(class_index).recent) -
-                                         reinterpret_cast<char*>(&visible));
+  auto* eight = reinterpret_cast<uint64_t*>(span.states);
+  for (unsigned i = 0; i < shape.blocks; i += Span::kStateStep)
+    poke(eight[i / Span::kStateStep], run.zero ? kAllZero : 0);
   for (unsigned i = 0; i < span.words(); ++i) {
-    span.base[i] = span.first + uint64_t{i} * 64 * shape.size;
     const unsigned rest = span.blocks - i * 64u;
-    poke(span.freed[i], base::low_bits(rest < 64 ? rest : 64));
-    poke(span.open[i], 0);
+    span.available()[i] = base::low_bits(rest < 64 ? rest : 64);
   }
 }
 
@@ -139,9 +203,6 @@ Span* acquire(ThreadHeap& heap, unsigned class_index) {
 }
 
 void retire(ThreadHeap& heap, Span& span) {
-  close_span(heap, span);
-  for (unsigned i = 0; i < span.words(); ++i)
-    poke(span.freed[i], 0);  // nothing more to be had here: see the invariant
   leave_small(span);
   span.state.store(SpanState::kIdle, std::memory_order_relaxed);
   --heap.classes[span.class_index].spans;
@@ -152,7 +213,7 @@ void retire(ThreadHeap& heap, Span& span) {
   regions.purge_excess();
 }
 
-void make_available(ThreadHeap& heap, Span& span, uint32_t live) {
+void list(ThreadHeap& heap, Span& span, uint32_t live) {
   span.state.store(SpanState::kAvailable, std::memory_order_relaxed);
   span.budget = static_cast<int32_t>(live) - 1;
   push_front(heap.classes[span.class_index].available, span);
@@ -185,105 +246,116 @@ Span* take_available(ThreadHeap& heap, unsigned class_index) {
   return span;
 }
 
-void* refill(ThreadHeap& heap, unsigned class_index) {
+// Fills the stack. Returns false when out of memory.
+bool refill(ThreadHeap& heap, unsigned class_index) {
   ClassState& state = heap.classes[class_index];
-  if (state.current != nullptr && open_word(heap, class_index, *state.current))
-    return pop_any(heap.bin(class_index).word, kSizeClasses[class_index].size);
+  if (state.current != nullptr && fill_stack(heap, class_index, *state.current)) return true;
   heartbeat(heap);
   for (;;) {
     if (state.current != nullptr) {
-      if (open_word(heap, class_index, *state.current))
-        return pop_any(heap.bin(class_index).word,
-                       kSizeClasses[class_index].size);  // the heartbeat brought some back
+      if (fill_stack(heap, class_index, *state.current)) return true;  // the heartbeat brought some back
       mark_full(*state.current);
       poke(state.current, nullptr);
-      set_bin(heap, class_index, &no_free_blocks);
     }
     Span* span = take_available(heap, class_index);
     if (span == nullptr) span = adopt(heap, class_index);
     if (span == nullptr) span = acquire(heap, class_index);
-    if (span == nullptr) return nullptr;
+    if (span == nullptr) return false;
     make_current(heap, class_index, *span);
   }
 }
 
+void* take_small(ThreadHeap& heap, unsigned class_index, bool* zero) {
+  BusyMark mark(heap);
+  Stack& stack = heap.stack(class_index);
+  if (stack.top->block == nullptr && !refill(heap, class_index)) return nullptr;
+  const Entry entry = *stack.top--;
+  if (zero != nullptr) *zero = *entry.state == kBlockZero;
+  poke(*entry.state, kBlockLive);
+  return entry.block;
+}
+
 }  // namespace
 
-void* allocate_small(ThreadHeap& heap, unsigned class_index) {
-  if (heap.busy) return allocate_large(kSizeClasses[class_index].size, meta::kSlice);
-  void* block;
-  {
-    BusyMark mark(heap);
-    block = pop_warm(heap, class_index);
-    if (block == nullptr) block = refill(heap, class_index);
-  }
+void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero) {
+  void* block = is_busy(heap) ? nullptr : take_small(heap, class_index, zero);
   // Without a span there may still be a mapping: the window may be closed in, or its lock be held by the very code that
   // this signal handler interrupted.
   return block != nullptr || class_index == kGrowthClass
              ? block
-             : allocate_large(kSizeClasses[class_index].size, meta::kSlice);
+             : allocate_large(kSizeClasses[class_index].size, meta::kSlice, zero);
+}
+
+bool take_own(ThreadHeap& heap, Span& span, void* block) {
+  const BlockIndex at = block_index(span, block);
+  if (at.rest != 0 || is_free(span, at.index)) return false;
+  BusyMark mark(heap);
+  Stack& stack = *span.stack;
+  const unsigned depth = kSizeClasses[span.class_index].depth;
+  if (stack.top == stack.limit) empty_stack(heap, span.class_index, depth - depth / 2);
+  uint8_t* state = &span.states[at.index];
+  poke(*state, kBlockFree);
+  *++stack.top = {static_cast<char*>(block), state};
+  if (--heap.frees_to_beat < 0) heartbeat(heap);
+  return true;
+}
+
+void take_back(ThreadHeap& heap, Span& span, uint64_t index) {
+  poke(span.states[index], kBlockFree);
+  make_available(heap, span, index / 64, uint64_t{1} << (index % 64), 1);
 }
 
 void heartbeat(ThreadHeap& heap) {
+  heap.frees_to_beat = kHeartbeat;
   drain(heap);
+  empty_idle_stack(heap);
   if (heap.beats++ % kClockEvery == 0) regions.decay(sys::coarse_ns());
 }
 
-void attend(ThreadHeap& heap, Span& span) {
-  if (heap.busy) {
-    span.budget = 0;  // from a signal handler: come back at the next free
-    return;
-  }
+void attend(ThreadHeap& heap) {
+  if (is_busy(heap)) return;  // the next free comes back
   BusyMark mark(heap);
-  settle(heap, span);
-  if (span.state.load(std::memory_order_relaxed) == SpanState::kCurrent) heartbeat(heap);
+  heartbeat(heap);
 }
 
 void settle(ThreadHeap& heap, Span& span) {
-  span.zeroed = false;
   const SpanState state = span.state.load(std::memory_order_relaxed);
-  if (state == SpanState::kIdle) return;  // given back by a signal handler between the free and here
   if (state == SpanState::kCurrent) {
-    span.budget = kHeartbeat;
+    span.budget = INT32_MAX;
     return;
   }
-  const uint32_t free_blocks = count_free(span);
-  const uint32_t live = span.blocks - free_blocks;
+  const uint32_t available = count_available(span);
+  const uint32_t taken = span.blocks - available;
   if (state == SpanState::kAvailable) {
     forget_empty(heap, span);
-    span.budget = static_cast<int32_t>(live) - 1;
-  } else if (free_blocks * kRelinkPart >= span.blocks) {
-    make_available(heap, span, live);
+    span.budget = static_cast<int32_t>(taken) - 1;
+  } else if (available * kRelinkPart >= span.blocks) {
+    list(heap, span, taken);
   } else {
-    span.budget = relink_budget(span);  // what was freed here has been handed out again
+    span.budget = relink_budget(span);
   }
-  if (live == 0) settle_empty(heap, span);
-}
-
-bool untouched(const Span& span) {
-  return span.zeroed && span.budget == kHeartbeat &&
-         span.state.load(std::memory_order_relaxed) == SpanState::kCurrent;
+  if (taken == 0) settle_empty(heap, span);
 }
 
 Span* adopt(ThreadHeap& heap, unsigned class_index) {
   ThreadHeap* orphan = borrow_orphan(class_index);
   if (orphan == nullptr) return nullptr;
   drain(*orphan);
+  empty_stack(*orphan, class_index);  // nothing of the span may be left with its old heap
   Span* span = take_available(*orphan, class_index);
   ClassState& theirs = orphan->classes[class_index];
-  if (span == nullptr) {
+  if (span == nullptr && theirs.current != nullptr) {
     span = theirs.current;
     poke(theirs.current, nullptr);
-  }
-  // Available spans too: the bin may have moved to one of them (pop_recent), and would go on taking blocks there.
-  if (span != nullptr) close_span(*orphan, *span);
-  if (span != nullptr && count_free(*span) == 0) {
-    mark_full(*span);
-    span = nullptr;
+    if (count_available(*span) == 0) {
+      mark_full(*span);
+      span = nullptr;
+    }
   }
   if (span != nullptr) {
     --theirs.spans;
     ++heap.classes[class_index].spans;
+    span->stack = &heap.stack(class_index);
     __atomic_store_n(&span->owner, &heap, __ATOMIC_RELEASE);
   }
   return_orphan(*orphan);
@@ -295,15 +367,16 @@ void trim(ThreadHeap& heap) {
   BusyMark mark(heap);
   drain(heap);
   for (unsigned i = 0; i < kClasses; ++i) {
+    empty_stack(heap, i);
     ClassState& state = heap.classes[i];
     Span* current = state.current;
-    if (current != nullptr && count_free(*current) == current->blocks) {
+    if (current != nullptr && count_available(*current) == current->blocks) {
       poke(state.current, nullptr);
       retire(heap, *current);
     }
     for (Span* span = state.available; span != nullptr;) {
       Span* next = span->next;
-      if (count_free(*span) == span->blocks) {
+      if (count_available(*span) == span->blocks) {
         forget_empty(heap, *span);
         unlink(state.available, *span);
         retire(heap, *span);

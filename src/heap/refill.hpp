@@ -1,4 +1,4 @@
-// The slow paths of small blocks on their owner's thread: the next word, the next span, a new span, and back.
+// The slow paths of small blocks on their owner's thread: filling a class's stack from its spans, new spans, and back.
 // Locking: see thread_heap.hpp; none of these may run while the heap is busy.
 #pragma once
 
@@ -6,26 +6,30 @@
 
 namespace loam::heap {
 
-// Returns a block of the class, or null when out of memory. Signal-tolerant: in a handler that interrupted the slow
-// path it serves a large block instead.
-void* allocate_small(ThreadHeap& heap, unsigned class_index);
+// Returns a block of the class, or null when out of memory. Signal-tolerant: in a handler that interrupted the heap
+// it serves a large block instead. `zero`, if not null, tells whether every byte of it is known to be zero.
+void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero = nullptr);
 
-// The span's budget of frees is used up: heartbeat, and what has become of the span.
-void attend(ThreadHeap& heap, Span& span);
+// Frees a block of the heap's own span, also when the stack is full. Returns false, with nothing changed, if it is no
+// live one. Requires: !is_busy(heap).
+bool take_own(ThreadHeap& heap, Span& span, void* block);
 
-// What has become of a span that may have an empty or newly free block. Requires: the caller has marked the heap busy.
+// Takes back a live block that another thread freed. Requires: the caller has marked the heap busy.
+void take_back(ThreadHeap& heap, Span& span, uint64_t index);
+
+// The heap's frees up to the next heartbeat are used up. In a signal handler that interrupted the heap: nothing.
+void attend(ThreadHeap& heap);
+
+// What has become of a span whose budget is used up. Requires: the caller has marked the heap busy.
 void settle(ThreadHeap& heap, Span& span);
 
-// Whether every block that the span ever handed out came from zero pages and none has come back.
-bool untouched(const Span& span);
-
-// Purge, drain of what others freed.
+// Drain of what others freed, purge, and stacks that nobody uses. Requires: the caller has marked the heap busy.
 void heartbeat(ThreadHeap& heap);
 
 // Takes over, from the orphaned heaps, a span with free blocks. Returns null if there is none.
 Span* adopt(ThreadHeap& heap, unsigned class_index);
 
-// Gives all empty spans back, the current ones too.
+// Empties the stacks and gives all empty spans back, the current ones too.
 void trim(ThreadHeap& heap);
 
 }  // namespace loam::heap

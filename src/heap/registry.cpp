@@ -9,11 +9,11 @@ namespace loam::heap {
 
 namespace {
 
-constinit uint64_t no_free_blocks = 0;
+constinit Entry no_entry{};
 
 constexpr FastHeap make_null_heap() {
   FastHeap heap{};
-  for (Bin& bin : heap.bins) bin = {&no_free_blocks, nullptr};
+  for (Stack& stack : heap.stacks) stack = {&no_entry, &no_entry};
   return heap;
 }
 
@@ -31,7 +31,11 @@ constinit Registry registry;
 ThreadHeap* make_heap() {
   auto* heap = static_cast<ThreadHeap*>(meta::arena.allocate(sizeof(ThreadHeap)));
   if (heap == nullptr) return nullptr;
-  for (Bin& bin : heap->bins) bin = {&no_free_blocks, nullptr};
+  heap->stacks[0] = {&no_entry, &no_entry};
+  for (unsigned i = 0; i < kClasses; ++i) {
+    Entry* bottom = &heap->entries[kSizeClasses[i].entry];
+    heap->stack(i) = {bottom, bottom + kSizeClasses[i].depth};
+  }
   heap->id = registry.heap_count.fetch_add(1, std::memory_order_relaxed);
   heap->next_heap = registry.heaps.load(std::memory_order_relaxed);
   registry.heaps.store(heap, std::memory_order_release);
@@ -72,8 +76,6 @@ void orphan_heap(ThreadHeap& heap) {
     BusyMark mark(heap);
     post_all(heap);
     drain(heap);
-    // Spans may be adopted from here: no word of theirs must be remembered.
-    for (Bin& bin : heap.bins) bin.recent = nullptr;
   }
   heap.thread = 0;
   sys::LockGuard guard(registry.lock);

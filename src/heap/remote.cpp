@@ -29,8 +29,8 @@ void post(Parcel* parcel) {
   if (owner->state.load(std::memory_order_relaxed) == HeapState::kOrphan) drain_orphan(*owner);
 }
 
-// Takes one block back. The owner may have changed since the sender looked: then the block goes on to the new one.
-void take_back(ThreadHeap& heap, void* block) {
+// The owner may have changed since the sender looked: then the block goes on to the new one.
+void receive(ThreadHeap& heap, void* block) {
   Span* span = page_map.find(block);
   if (span == nullptr || span->kind != SpanKind::kSmall) {  // the span went empty and away: freed twice
     if (span != nullptr) raise_fault(describe_double(*span, block));
@@ -46,11 +46,7 @@ void take_back(ThreadHeap& heap, void* block) {
     raise_fault(describe_double(*span, block));
     return;
   }
-  sys::set_bits(&span->freed[index / 64], sys::single_bit(index));
-  if (--span->budget < 0)
-    settle(heap, *span);
-  else
-    span->zeroed = false;
+  take_back(heap, *span, index);
 }
 
 }  // namespace
@@ -61,7 +57,7 @@ void send(ThreadHeap& heap, Span& span, void* block) {
     return;
   }
   ThreadHeap* owner = __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE);
-  if (heap.busy) {
+  if (is_busy(heap)) {
     send_stray(span, block);
     return;
   }
@@ -99,13 +95,13 @@ void post_all(ThreadHeap& heap) {
 void drain(ThreadHeap& heap) {
   for (Parcel* parcel = heap.inbox.take_all(); parcel != nullptr;) {
     Parcel* next = parcel->next;
-    for (uint32_t i = 0; i < parcel->count; ++i) take_back(heap, parcel->items[i]);
+    for (uint32_t i = 0; i < parcel->count; ++i) receive(heap, parcel->items[i]);
     parcel_pool.push(parcel);
     parcel = next;
   }
   for (Stray* stray = heap.strays.take_all(); stray != nullptr;) {
     Stray* next = stray->next;
-    take_back(heap, stray);
+    receive(heap, stray);
     stray = next;
   }
 }

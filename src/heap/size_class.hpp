@@ -60,14 +60,26 @@ struct SizeClass {
   uint16_t slices;   // of a span
   uint16_t blocks;   // in a span
   uint64_t inverse;  // ceil(2^64 / size): the high half of offset * inverse is the block's index
-  uint64_t opening;  // as many low bits as blocks are opened at once
+  uint16_t fresh;    // blocks never used before that go to the stack at once
+  uint16_t depth;    // most blocks in the stack
+  uint32_t entry;    // where the stack's null entry lies among the heap's entries
 };
 
-// Blocks opened at once: about a page, so that a class in light use goes round on the pages it has touched already.
-constexpr unsigned blocks_opened(size_t size) {
+// About a page, so that a class in light use touches no more than it needs.
+constexpr unsigned fresh_blocks(size_t size) {
   constexpr size_t kBytes = 4096;
-  constexpr size_t kLeast = 8;
-  return static_cast<unsigned>(kBytes / size > kLeast ? kBytes / size : kLeast);
+  constexpr size_t kMost = 32;
+  const size_t blocks = kBytes / size;
+  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > kMost ? kMost : blocks);
+}
+
+constexpr unsigned kMostDepth = 64;
+
+constexpr unsigned stack_depth(size_t size) {
+  constexpr size_t kBytes = size_t{32} << 10;
+  constexpr size_t kLeast = 2;
+  const size_t blocks = kBytes / size;
+  return static_cast<unsigned>(blocks < kLeast ? kLeast : blocks > kMostDepth ? kMostDepth : blocks);
 }
 
 constexpr SizeClass make_size_class(unsigned index) {
@@ -79,19 +91,31 @@ constexpr SizeClass make_size_class(unsigned index) {
          (slices * meta::kSlice / size < 8 || slices * meta::kSlice % size > slices * meta::kSlice / 32))
     ++slices;
   const uint64_t blocks = slices * meta::kSlice / size;
-  return {static_cast<uint32_t>(size), static_cast<uint16_t>(slices),
-          static_cast<uint16_t>(blocks < kMaxBlocks ? blocks : kMaxBlocks), ~uint64_t{0} / size + 1,
-          base::low_bits(blocks_opened(size))};
+  return {static_cast<uint32_t>(size),
+          static_cast<uint16_t>(slices),
+          static_cast<uint16_t>(blocks < kMaxBlocks ? blocks : kMaxBlocks),
+          ~uint64_t{0} / size + 1,
+          static_cast<uint16_t>(fresh_blocks(size)),
+          static_cast<uint16_t>(stack_depth(size)),
+          0};
 }
 
 constexpr std::array<SizeClass, kClasses> make_size_classes() {
   std::array<SizeClass, kClasses> classes{};
-  for (unsigned i = 0; i < kClasses; ++i) classes[i] = make_size_class(i);
+  uint32_t entry = 0;
+  for (unsigned i = 0; i < kClasses; ++i) {
+    classes[i] = make_size_class(i);
+    classes[i].entry = entry;
+    entry += classes[i].depth + 1u;
+  }
   return classes;
 }
 
 inline constexpr std::array<SizeClass, kClasses> kSizeClasses = make_size_classes();
 
 static_assert(kSizeClasses[kOrdinaryClasses - 1].size == kMaxSmall);
+
+// Of all stacks of a heap together, a null entry below each.
+constexpr uint32_t kStackEntries = kSizeClasses[kClasses - 1].entry + kSizeClasses[kClasses - 1].depth + 1u;
 
 }  // namespace loam::heap

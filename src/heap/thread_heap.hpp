@@ -1,10 +1,11 @@
-// A thread's heap: for each size class the word of free blocks it allocates from, the spans behind it, and what it
-// owes and is owed by other threads. A heap outlives its thread: it waits, warm, for the next one.
+// A thread's heap: for each size class a stack of free blocks that it allocates from and frees to, the spans behind it,
+// and what it owes and is owed by other threads. A heap outlives its thread: it waits, warm, for the next one.
 //
-// Invariants: a class has at most one current span (its bin points into it); spans with free blocks are current or in
-// `available`; full ones are in no list until enough of their blocks have been freed.
+// Invariants: an entry of a stack is a block of a span of this heap that is neither live nor available. A class has
+// at most one current span, from which its stack is filled; other spans with available blocks are in `available`; full
+// ones are in no list until enough of their blocks have come back.
 // Locking: all but the inboxes and `state` belongs to the thread that the heap is attached to, or to whoever took an
-// orphaned heap by `state`. `busy` marks the slow path.
+// orphaned heap by `state`. `busy` marks the slow path; the fast paths hide the heap (see hide).
 #pragma once
 
 #include <atomic>
@@ -17,26 +18,33 @@
 
 namespace loam::heap {
 
-struct Bin {
-  uint64_t* word;  // of Span::open; the address of the first block lies kMaxWords words behind
-  uint64_t*
-      recent;  // the word of Span::freed that the last free went to: its blocks are still in the cache. Or null
+// A free block, and where its state is.
+struct Entry {
+  char* block;
+  uint8_t* state;
+};
+
+struct Stack {
+  Entry* top;    // the entry below the first is null: an empty stack's top
+  Entry* limit;  // the last entry there is room for
 };
 
 // What the fast paths see. A thread without a heap, and every thread in a mode that must see each call, has one
-// whose words are all empty and which owns no span.
+// whose stacks are all empty and which owns no span.
 struct FastHeap {
-  // One in front for size 0, always empty, so that a size rounded up to 16 is the offset of its bin.
-  Bin bins[kClasses + 1];
+  // One in front for size 0, always empty, so that a size rounded up to 16 is the offset of its stack.
+  Stack stacks[kClasses + 1];
+  int32_t frees_to_beat;  // until the next heartbeat
 
-  Bin& bin(unsigned class_index) { return bins[class_index + 1]; }
-  const Bin& bin(unsigned class_index) const { return bins[class_index + 1]; }
+  Stack& stack(unsigned class_index) { return stacks[class_index + 1]; }
+  const Stack& stack(unsigned class_index) const { return stacks[class_index + 1]; }
 };
 
 struct ClassState {
   Span* current;
   Span* available;
   Span* records;  // unused ones, of this class only: see the invariant in span.hpp
+  Entry* seen;    // the stack's top when a heartbeat last came by
   uint32_t spans;
 };
 
@@ -52,7 +60,9 @@ struct alignas(64) ThreadHeap : FastHeap {
 
   ClassState classes[kClasses];
   Parcel* outgoing[kOutgoing];  // by the low bits of the owner's id
+  FastHeap* shown;              // what the attached thread sees while it is in none of the heap's functions
   uint64_t beats;
+  unsigned next_idle;         // the class whose stack the next heartbeat looks at
   uint64_t kept_empty_bytes;  // in available spans without a live block
   uint32_t id;
   uint32_t thread;
@@ -63,24 +73,40 @@ struct alignas(64) ThreadHeap : FastHeap {
   alignas(64) std::atomic<HeapState> state;
   base::MpscList<Parcel> inbox;
   base::MpscList<Stray> strays;
+
+  Entry entries[kStackEntries];
 };
 
 extern FastHeap null_heap;
 // One word of static TLS, initial-exec: what malloc and free start from.
 extern thread_local constinit FastHeap* fast_heap __attribute__((tls_model("initial-exec")));
 
-// Marks the slow path. Meanwhile the thread's visible heap is the empty one, so that a signal handler's malloc and free
-// fall through to the slow paths too, which find the heap busy and go another way.
+// Hides the thread's heap from signal handlers while its stacks change: their malloc and free fall through to the slow
+// paths, which find the heap busy and go another way. Show it again by fast_heap = the same.
+inline void hide() {
+  *const_cast<FastHeap* volatile*>(&fast_heap) = &null_heap;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+inline void show(FastHeap* heap) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  *const_cast<FastHeap* volatile*>(&fast_heap) = heap;
+}
+
+// Whether the calling thread, whose heap this is, is a signal handler that interrupted one of its functions.
+inline bool is_busy(const ThreadHeap& heap) { return heap.busy || fast_heap != heap.shown; }
+
+// Marks the slow path.
 class BusyMark {
  public:
   explicit BusyMark(ThreadHeap& heap) : heap_(heap), shown_(fast_heap) {
     heap_.busy = true;
-    if (shown_ == &heap_) fast_heap = &null_heap;
+    if (shown_ == &heap_) hide();
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   ~BusyMark() {
+    if (shown_ == &heap_) show(shown_);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (shown_ == &heap_) fast_heap = shown_;
     heap_.busy = false;
   }
   BusyMark(const BusyMark&) = delete;

@@ -59,12 +59,11 @@ void add_span(Span& span, void* argument) {
   if (peek(span.kind) == SpanKind::kLarge) return add_large(span, figures);
   ClassFigures& of_class = figures.classes[peek(span.class_index)];
   const uint64_t blocks = peek(span.blocks);
-  const uint64_t free_blocks = count_free(span);
-  const uint64_t live = free_blocks < blocks ? blocks - free_blocks : 0;
+  const uint64_t live = count_live(span);
   const uint64_t used = live_bytes(span, live);
   ++of_class.spans;
   of_class.live_blocks += live;
-  of_class.free_blocks += free_blocks;
+  of_class.free_blocks += blocks - live;
   figures.live_blocks += live;
   figures.live_bytes += used;
   if (used < bytes) figures.free_in_span_bytes += bytes - used;  // else the span changed meanwhile
@@ -110,14 +109,33 @@ void check_span(Span& span, void* argument) {
   }
   if (peek(span.kind) != SpanKind::kSmall) return;
   if (span.owner == nullptr) check.wrong = "a span of small blocks has no owner";
-  for (uint64_t i = span.blocks; i < uint64_t{span.words()} * 64; ++i) {
-    if (is_free(span, i)) check.wrong = "a bit behind a span's last block is set";
+  for (uint64_t i = 0; i < uint64_t{span.words()} * 64; ++i) {
+    if (((span.available()[i / 64] >> (i % 64)) & 1) == 0) continue;
+    if (i >= span.blocks) check.wrong = "a bit behind a span's last block is set";
+    if (!is_free(span, i)) check.wrong = "a live block is available";
   }
-  for (unsigned i = 0; i < span.words(); ++i) {
-    if (span.base[i] != span.first + uint64_t{i} * 64 * span.block_size)
-      check.wrong = "a word of a span's bitmap has a wrong address";
-    if ((span.freed[i] & span.open[i]) != 0) check.wrong = "a block is free twice";
+}
+
+const char* check_stack(const ThreadHeap& heap, unsigned class_index) {
+  const SizeClass& shape = kSizeClasses[class_index];
+  const Entry* bottom = &heap.entries[shape.entry];
+  const Stack& stack = heap.stack(class_index);
+  if (bottom->block != nullptr || stack.limit != bottom + shape.depth || stack.top < bottom ||
+      stack.top > stack.limit)
+    return "a stack has lost its bounds";
+  for (const Entry* entry = bottom + 1; entry <= stack.top; ++entry) {
+    const Span* span = page_map.find(entry->block);
+    if (span == nullptr || span->owner != &heap || span->class_index != class_index)
+      return "a block in a stack belongs to another heap or class";
+    const BlockIndex at = block_index(*span, entry->block);
+    if (at.rest != 0 || entry->state != &span->states[at.index]) return "an entry of a stack is not a block";
+    if (!is_free(*span, at.index)) return "a live block is in a stack";
+    if (((span->available()[at.index / 64] >> (at.index % 64)) & 1) != 0) return "a block is free twice";
+    for (const Entry* other = bottom + 1; other < entry; ++other) {
+      if (other->block == entry->block) return "a block is in a stack twice";
+    }
   }
+  return nullptr;
 }
 
 const char* check_heap(const ThreadHeap& heap) {
@@ -125,6 +143,7 @@ const char* check_heap(const ThreadHeap& heap) {
     const ClassState& state = heap.classes[i];
     if (state.current != nullptr && state.current->owner != &heap)
       return "a current span belongs to another heap";
+    if (const char* wrong = check_stack(heap, i)) return wrong;
     const Span* before = nullptr;
     for (const Span* span = state.available; span != nullptr; before = span, span = span->next) {
       if (span->prev != before) return "a list of spans is broken";

@@ -70,7 +70,7 @@ struct ThreadWalk {
 void add_to_thread(heap::Span& span, void* argument) {
   auto& walk = *static_cast<ThreadWalk*>(argument);
   if (span.kind != heap::SpanKind::kSmall) return;
-  const uint64_t live = span.blocks - heap::count_free(span);
+  const uint64_t live = heap::count_live(span);
   for (size_t i = 0; i < walk.count; ++i) {
     if (walk.entries[i].heap != span.owner->id) continue;
     walk.entries[i].live_blocks += live;

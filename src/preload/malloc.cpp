@@ -24,18 +24,13 @@ void* or_enomem(void* block) {
 }
 
 __attribute__((noinline)) void* malloc_slow(size_t size) {
-  if (size - 1 < heap::kMaxSmall) {
-    if (void* block = heap::pop_warm(*heap::fast_heap, heap::class_of(size))) return block;
-  }
   return or_enomem(runtime::allocate_slow(size, Symbol::kMalloc));
 }
 
 // Above the direct classes.
 __attribute__((noinline)) void* malloc_medium(size_t size) {
   if (size > heap::kMaxSmall) return malloc_slow(size);
-  const unsigned index = heap::class_of_medium(size);
-  return heap::pop_or(heap::fast_heap->bin(index).word, heap::kSizeClasses[index].size,
-                      [size] { return malloc_slow(size); });
+  return heap::pop_medium(size, [size] { return malloc_slow(size); });
 }
 
 __attribute__((noinline)) void* calloc_slow(size_t size) {
@@ -84,7 +79,7 @@ LOAM_EXPORT void free(void* block) {
   const heap::Released result = heap::put_back(heap::fast_heap, block);
   if (result == heap::Released::kDone) [[likely]]
     return;
-  if (result == heap::Released::kAttend) return runtime::attend_slow(block);
+  if (result == heap::Released::kAttend) return runtime::attend_slow();
   free_slow(block);
 }
 

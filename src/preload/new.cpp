@@ -25,11 +25,14 @@ void* next_new(const char* name, Arguments... arguments) {
 // One function for each form, so that its slow half is a tail call.
 template <const char* kName>
 __attribute__((noinline)) void* slow(size_t size) {
-  if (size - 1 < heap::kMaxSmall) {
-    if (void* warm = heap::pop_warm(*heap::fast_heap, heap::class_of(size))) return warm;
-  }
   void* block = runtime::allocate_slow(size, Symbol::kNew);
   return block != nullptr ? block : next_new(kName, size);
+}
+
+template <const char* kName>
+__attribute__((noinline)) void* medium(size_t size) {
+  if (size > heap::kMaxSmall) return slow<kName>(size);
+  return heap::pop_medium(size, [size] { return slow<kName>(size); });
 }
 
 template <const char* kName>
@@ -41,7 +44,7 @@ __attribute__((noinline)) void* slow_nothrow(size_t size, const void* tag) {
 template <const char* kName>
 inline void* allocate(size_t size) {
   if (size > heap::kMaxDirect) [[unlikely]]
-    return slow<kName>(size);
+    return medium<kName>(size);
   return heap::pop_direct(size, [size] { return slow<kName>(size); });
 }
 
@@ -80,7 +83,7 @@ inline void release(void* block) {
   const heap::Released result = heap::put_back(heap::fast_heap, block);
   if (result == heap::Released::kDone) [[likely]]
     return;
-  if (result == heap::Released::kAttend) return runtime::attend_slow(block);
+  if (result == heap::Released::kAttend) return runtime::attend_slow();
   release_slow(block);
 }
 

@@ -10,18 +10,7 @@
 
 namespace loam::runtime {
 
-namespace {
-
 using heap::ThreadHeap;
-
-// Whether a fresh small block may be taken for zero. Only worth asking where clearing costs more than the answer.
-bool is_untouched(void* block, size_t size) {
-  if (size <= heap::kMaxDirect) return false;
-  const heap::Span* span = heap::page_map.find(block);  // null for what could be had only outside the window
-  return span != nullptr && span->kind == heap::SpanKind::kSmall && heap::untouched(*span);
-}
-
-}  // namespace
 
 void* heap_allocate(ThreadHeap* heap, size_t size) {
   if (size > PTRDIFF_MAX) return nullptr;
@@ -36,8 +25,7 @@ void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
   if (size > heap::kMaxSmall || heap == nullptr) {
     block = heap::allocate_large(size, meta::kSlice, &zero);
   } else {
-    block = heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size));
-    zero = block != nullptr && is_untouched(block, size);
+    block = heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size), &zero);
   }
   if (block != nullptr && !zero) memset(block, 0, heap::find_size(block));
   return block;

@@ -72,10 +72,8 @@ Freed heap_release(ThreadHeap* heap, void* block) {
   } else if (span->kind == heap::SpanKind::kLarge) {
     done = heap::release_large(*span, block);
   } else if (span->kind == heap::SpanKind::kSmall && sys::peek(span->owner) == heap && heap != nullptr &&
-             !heap->busy) {
-    const heap::Released result = heap::put_back(heap, block);
-    if (result == heap::Released::kAttend) heap::attend(*heap, *span);
-    done = result != heap::Released::kSlow;
+             !heap::is_busy(*heap)) {
+    done = heap::take_own(*heap, *span, block);
   } else if (span->kind == heap::SpanKind::kSmall) {
     done = release_remote(heap, *span, block);
   }
@@ -89,16 +87,15 @@ Found expect_block(const void* block, report::Operation operation) {
   report_pointer(block, found, operation);
 }
 
-void attend_slow(void* block) {
-  ThreadHeap* heap = thread_heap();
-  Span* span = heap::page_map.find(block);
-  if (heap != nullptr && span != nullptr && sys::peek(span->owner) == heap) heap::attend(*heap, *span);
+void attend_slow() {
+  if (ThreadHeap* heap = thread_heap()) heap::attend(*heap);
 }
 
 bool trim() {
   const uint64_t before =
       sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls;
-  if (ThreadHeap* heap = thread_heap()) heap::trim(*heap);
+  ThreadHeap* heap = thread_heap();
+  if (heap != nullptr && !heap::is_busy(*heap)) heap::trim(*heap);
   heap::trim_orphans();
   heap::regions.purge(0, true);
   return sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls != before;

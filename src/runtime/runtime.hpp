@@ -38,7 +38,7 @@ void* allocate_aligned(size_t alignment, size_t size, Symbol symbol);
 // Frees a block that put_back() refused, or null; ends the process when it is no block.
 void release_slow(void* block, Symbol symbol);
 // put_back() said kAttend.
-void attend_slow(void* block);
+void attend_slow();
 // realloc() with size > 0 and a non-null block. Null when out of memory, the block is then as it was.
 void* resize(void* block, size_t size, Symbol symbol);
 size_t usable_size(void* block);

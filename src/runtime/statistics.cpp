@@ -128,11 +128,11 @@ void refresh_figures() {
   state.walking.store(false, std::memory_order_release);
 }
 
-// What an allocation had to go through, told from the outside: the word before, spans and kernel calls before and
+// What an allocation had to go through, told from the outside: the stack before, spans and kernel calls before and
 // after.
 struct Before {
   ThreadHeap* heap;
-  bool word_has_block;
+  bool stack_has_block;
   bool busy;
   uint64_t beats;
   uint64_t kernel_calls;
@@ -141,7 +141,7 @@ struct Before {
 Before look(ThreadHeap* heap, size_t size) {
   const bool small = heap != nullptr && size <= heap::kMaxSmall;
   const unsigned index = small ? heap::class_of(size == 0 ? 1 : size) : 0;
-  return {heap, small && *heap->bin(index).word != 0, heap != nullptr && heap->busy,
+  return {heap, small && heap->stack(index).top->block != nullptr, heap != nullptr && heap::is_busy(*heap),
           heap != nullptr ? heap->beats : 0, sys::total_calls()};
 }
 
@@ -152,8 +152,8 @@ void count_level(const Before& before, const Found& found) {
     slot.add(Counter::kKernelAllocations, 1);
   } else if (before.busy || (before.heap == nullptr && is_small(found))) {
     slot.count_level(Level::kEmergency);
-  } else if (before.word_has_block) {
-    slot.count_level(Level::kWord);
+  } else if (before.stack_has_block) {
+    slot.count_level(Level::kStack);
   } else if (is_small(found) && before.heap != nullptr && before.heap->beats == before.beats) {
     slot.count_level(Level::kSpan);
   } else {

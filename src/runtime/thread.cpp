@@ -43,8 +43,9 @@ ThreadHeap* attach() {
   if (mode() != Mode::kFast && mode() != Mode::kStats) return nullptr;
   ThreadHeap* heap = heap::attach_heap();
   if (heap == nullptr) return nullptr;
+  heap->shown = mode() == Mode::kFast ? heap : &heap::null_heap;
   own_heap = heap;
-  if (mode() == Mode::kFast) heap::fast_heap = heap;
+  heap::fast_heap = heap->shown;
   // Only now: for a high key libc allocates, and must find the heap attached.
   if (have_key) pthread_setspecific(key, reinterpret_cast<void*>(kRounds));
   return heap;

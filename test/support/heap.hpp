@@ -46,6 +46,7 @@ class HeapUser {
  public:
   HeapUser() : heap_((open_heap(), heap::attach_heap())) {
     if (heap_ == nullptr) std::abort();
+    heap_->shown = heap_;
     heap::fast_heap = heap_;
   }
   ~HeapUser() {
@@ -70,9 +71,9 @@ class HeapUser {
 
   // Returns false, with nothing changed, for what is no live block.
   bool release(void* block) {
-    switch (heap::put_back(heap_, block)) {
+    switch (heap::put_back(heap::fast_heap, block)) {
       case heap::Released::kAttend:
-        heap::attend(*heap_, *heap::page_map.find(block));
+        heap::attend(*heap_);
         return true;
       case heap::Released::kDone:
         return true;
@@ -82,7 +83,9 @@ class HeapUser {
     heap::Span* span = heap::page_map.find(block);
     if (span == nullptr) return heap::release_outside(block);
     if (span->kind == heap::SpanKind::kLarge) return heap::release_large(*span, block);
-    if (span->kind != heap::SpanKind::kSmall || sys::peek(span->owner) == heap_) return false;
+    if (span->kind != heap::SpanKind::kSmall || span->owner == nullptr) return false;
+    if (sys::peek(span->owner) == heap_ && !heap::is_busy(*heap_))
+      return heap::take_own(*heap_, *span, block);
     if (heap::block_index(*span, block).rest != 0) return false;
     const unsigned before = fault_count.load();
     heap::send(*heap_, *span, block);

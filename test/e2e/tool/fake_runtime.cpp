@@ -60,7 +60,7 @@ void fill_calls(CounterSlot& slot) {
   slot.add(Counter::kForeignFrees, 1);
   slot.classes.allocations[0].store(70);
   slot.classes.allocations[1].store(30);
-  slot.count_level(Level::kWord);
+  slot.count_level(Level::kStack);
   slot.count_kernel(KernelCall::kMmap, 2000, 65536, false);
   slot.count_kernel(KernelCall::kMmap, 3000, 65536, true);
   slot.make_known(Group::kCalls);

@@ -7,6 +7,12 @@
 namespace loam::base {
 namespace {
 
+TEST(Bits, Counted) {
+  for (unsigned i = 0; i <= 64; ++i) EXPECT_EQ(count_bits(low_bits(i)), i);
+  for (unsigned i = 0; i < 64; ++i) EXPECT_EQ(count_bits(uint64_t{1} << i), 1u);
+  EXPECT_EQ(count_bits(0x8421084210842108u), 13u);
+}
+
 TEST(Bits, Alignment) {
   EXPECT_EQ(align_up(0, 16), 0u);
   EXPECT_EQ(align_up(1, 16), 16u);

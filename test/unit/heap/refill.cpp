@@ -86,24 +86,51 @@ TEST(Refill, BusyHeapsAreServedElsewhere) {
     ASSERT_NE(handlers, nullptr);
     EXPECT_EQ(fast_heap, &null_heap);
     EXPECT_EQ(page_map.find(handlers)->kind, SpanKind::kLarge);
-    attend(user.heap(), *page_map.find(own));
+    attend(user.heap());
   }
   EXPECT_EQ(fast_heap, &user.heap());
   EXPECT_TRUE(user.release(handlers));
   EXPECT_TRUE(user.release(own));
 }
 
-TEST(Refill, UntouchedSpansAreZero) {
+TEST(Refill, TellsWhichBlocksAreZero) {
   test::HeapUser user;
   trim(user.heap());
   regions.purge(0, true);
   constexpr size_t kSize = 6000;
-  auto* block = static_cast<char*>(user.allocate(kSize));
-  ASSERT_TRUE(untouched(*page_map.find(block)));
+  bool zero = false;
+  auto* block = static_cast<char*>(allocate_small(user.heap(), class_of(kSize), &zero));
+  ASSERT_TRUE(zero);
   for (size_t i = 0; i < kSize; ++i) ASSERT_EQ(block[i], 0);
   std::memset(block, 1, kSize);
   user.release(block);
-  EXPECT_FALSE(untouched(*page_map.find(block)));
+  EXPECT_EQ(allocate_small(user.heap(), class_of(kSize), &zero), block);
+  EXPECT_FALSE(zero);
+  user.release(block);
+}
+
+TEST(Refill, TheBlockFreedLastIsTakenNext) {
+  test::HeapUser user;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 20; ++i) blocks.push_back(user.allocate(80));
+  for (void* block : blocks) ASSERT_TRUE(user.release(block));
+  while (!blocks.empty()) {
+    ASSERT_EQ(user.allocate(80), blocks.back());
+    blocks.pop_back();
+  }
+}
+
+TEST(Refill, IdleStacksAreEmptied) {
+  test::HeapUser user;
+  const Stack& idle = user.heap().stack(class_of(928));
+  user.release(user.allocate(928));
+  ASSERT_NE(idle.top->block, nullptr);
+  for (unsigned i = 0; i < 2 * kClasses + 2; ++i) {
+    const BusyMark mark(user.heap());
+    heartbeat(user.heap());
+  }
+  EXPECT_EQ(idle.top->block, nullptr);
+  EXPECT_EQ(verify(), nullptr);
 }
 
 TEST(Refill, SpansOfEndedThreadsAreAdopted) {
@@ -124,10 +151,10 @@ TEST(Refill, SpansOfEndedThreadsAreAdopted) {
   Span* adopted = adopt(user.heap(), class_of(720));
   ASSERT_NE(adopted, nullptr);
   EXPECT_EQ(adopted->owner, &user.heap());
-  EXPECT_GT(count_free(*adopted), 0u);
+  EXPECT_LT(count_live(*adopted), adopted->blocks);
 }
 
-// The bin of the ended thread's heap had moved to the span that went: the next thread of that heap must not take from it.
+// The ended thread's heap has blocks of the span in its stack: its next thread must not take them when the span is gone.
 TEST(Refill, TheNextThreadOfAHeapKeepsOffAdoptedSpans) {
   constexpr size_t kSize = 736;
   const unsigned index = class_of(kSize);
@@ -139,20 +166,10 @@ TEST(Refill, TheNextThreadOfAHeapKeepsOffAdoptedSpans) {
     orphan = &other.heap();
     std::vector<void*> blocks;
     for (unsigned i = 0; i < kSizeClasses[index].blocks * 2u; ++i) blocks.push_back(other.allocate(kSize));
-    const Span& first = *page_map.find(blocks[0]);
-    unsigned i = 0;
-    while (first.state == SpanState::kFull) other.release(blocks[i++]);
-    const auto moved = [&, &bin = other.heap().bin(index)] {
-      return bin.word >= first.open && bin.word < first.open + kMaxWords;
-    };
-    for (; i < kSizeClasses[index].blocks && !moved(); ++i) {
-      other.release(blocks[i]);
-      other.allocate(kSize);
-    }
-    ASSERT_TRUE(moved());
-    ASSERT_EQ(first.state, SpanState::kAvailable);
+    for (unsigned i = 0; i < kSizeClasses[index].blocks; ++i) other.release(blocks[i]);
+    ASSERT_NE(other.heap().stack(index).top->block, nullptr);
   }).join();
-  Span* adopted = adopt(user.heap(), index);
+  const Span* adopted = adopt(user.heap(), index);
   ASSERT_NE(adopted, nullptr);
   std::thread([&] {
     test::HeapUser next;
@@ -160,6 +177,7 @@ TEST(Refill, TheNextThreadOfAHeapKeepsOffAdoptedSpans) {
     for (unsigned i = 0; i < kSizeClasses[index].blocks * 4u; ++i)
       ASSERT_NE(page_map.find(next.allocate(kSize)), adopted);
   }).join();
+  EXPECT_EQ(verify(), nullptr);
 }
 
 TEST(Refill, OutOfMemory) {

@@ -34,26 +34,30 @@ TEST(Span, BlocksAndAddresses) {
   }
 }
 
-TEST(Span, FreeBlocksAreInEitherWord) {
+TEST(Span, LiveBlocks) {
   Span span{};
   shape(span, 0);
-  EXPECT_EQ(count_free(span), 0u);
-  span.freed[0] = 5;
-  span.open[1] = 1;
-  EXPECT_EQ(count_free(span), 3u);
-  EXPECT_TRUE(is_free(span, 0));
-  EXPECT_FALSE(is_free(span, 1));
-  EXPECT_TRUE(is_free(span, 2));
-  EXPECT_TRUE(is_free(span, 64));
-  EXPECT_EQ(free_bits(span, 0), 5u);
-  EXPECT_EQ(free_bits(span, 1), 1u);
+  EXPECT_EQ(count_live(span), 0u);
+  for (const unsigned i : {0u, 2u, 64u, 1023u}) span.states[i] = kBlockLive;
+  span.states[1] = kBlockZero;
+  EXPECT_EQ(count_live(span), 4u);
+  EXPECT_FALSE(is_free(span, 0));
+  EXPECT_TRUE(is_free(span, 1));
+  EXPECT_TRUE(is_free(span, 3));
+  EXPECT_EQ(live_bits(span, 0), 5u);
+  EXPECT_EQ(live_bits(span, 1), 1u);
+  EXPECT_EQ(live_bits(span, 15), uint64_t{1} << 63);
 }
 
 TEST(Span, RecordsEndBehindTheirLastWord) {
-  EXPECT_EQ(record_bytes(kMaxWords), sizeof(Span));
-  for (unsigned words = 1; words <= kMaxWords; ++words) {
-    EXPECT_GE(record_bytes(words), offsetof(Span, base) + words * sizeof(uint64_t));
-    EXPECT_EQ(record_bytes(words) % 64, 0u);
+  EXPECT_LE(record_bytes(kMaxBlocks), sizeof(Span));
+  for (const SizeClass& of_class : kSizeClasses) {
+    Span span{};
+    span.blocks = of_class.blocks;
+    const auto* end = reinterpret_cast<const char*>(span.available() + span.words());
+    EXPECT_GE(reinterpret_cast<const char*>(&span) + record_bytes(of_class.blocks), end);
+    EXPECT_GE(reinterpret_cast<uint8_t*>(span.available()), span.states + of_class.blocks);
+    EXPECT_EQ(record_bytes(of_class.blocks) % 64, 0u);
   }
 }
 

@@ -76,20 +76,24 @@ TEST(Walk, VerifySeesWhatIsBroken) {
   EXPECT_NE(verify(), nullptr);
   page_map.set(slice + 1, 1, &span);
   EXPECT_EQ(verify(), nullptr);
-  const uint64_t both = span.freed[0] & ~span.open[0];
-  const uint64_t open = span.open[0];
-  if (both != 0) {
-    span.open[0] |= both;
-    EXPECT_STREQ(verify(), "a block is free twice");
-    span.open[0] = open;
-  }
+  const uint64_t index = block_index(span, block).index;
+  span.available()[index / 64] ^= uint64_t{1} << (index % 64);
+  EXPECT_STREQ(verify(), "a live block is available");
+  span.available()[index / 64] ^= uint64_t{1} << (index % 64);
+  Stack& stack = user.heap().stack(class_of(64));
+  *++stack.top = {static_cast<char*>(block), &span.states[index]};
+  EXPECT_STREQ(verify(), "a live block is in a stack");
+  span.states[index] = kBlockFree;
+  EXPECT_EQ(verify(), nullptr);
+  stack.top[1] = *stack.top;
+  ++stack.top;
+  EXPECT_STREQ(verify(), "a block is in a stack twice");
+  stack.top -= 2;
+  span.states[index] = kBlockLive;
   ThreadHeap* owner = span.owner;
   span.owner = nullptr;
   EXPECT_STREQ(verify(), "a span of small blocks has no owner");
   span.owner = owner;
-  span.base[0] += 16;
-  EXPECT_NE(verify(), nullptr);
-  span.base[0] -= 16;
   EXPECT_EQ(verify(), nullptr);
   user.release(block);
 }

@@ -7,36 +7,17 @@
 namespace loam::sys {
 namespace {
 
-TEST(Cpu, BitsOfMemory) {
-  struct {
-    uint64_t head[3] = {1, 2, 3};
-    uint64_t words[2] = {0, 8};
-    uint64_t tail = 7;
-  } record;
-  set_bits(&record.words[0], 5);
-  set_bits(&record.words[1], 16);
-  EXPECT_EQ(record.words[0], 5u);
-  EXPECT_EQ(record.words[1], 24u);
-  EXPECT_TRUE(any_bits(&record.words[0], 4));
-  EXPECT_FALSE(any_bits(&record.words[0], 2));
-  EXPECT_TRUE(any_bits(&record.words[1], 1 | 8));
-  EXPECT_EQ(record.head[2], 3u);
-  EXPECT_EQ(record.tail, 7u);
-}
-
-TEST(Cpu, ReplaceOnlyWhatIsExpected) {
-  uint64_t word = 3;
-  uint64_t expected = 4;
-  EXPECT_FALSE(replace(&word, expected, 9));
-  EXPECT_EQ(word, 3u);
-  EXPECT_EQ(expected, 3u);
-  EXPECT_TRUE(replace(&word, expected, 9));
-  EXPECT_EQ(word, 9u);
-}
-
-TEST(Cpu, SingleBits) {
-  for (uint64_t i = 0; i < 256; ++i) EXPECT_EQ(single_bit(i), uint64_t{1} << (i % 64));
-  for (uint64_t i = 0; i < 64; ++i) EXPECT_EQ(lowest_bit(~uint64_t{0} << i), i);
+TEST(Cpu, CountsOnlyTheHighestByteToZero) {
+  uint8_t bytes[3] = {1, 0xff, 2};
+  EXPECT_TRUE(count_to_zero(&bytes[1]));
+  EXPECT_EQ(bytes[1], 0);
+  for (unsigned value = 0; value < 0xff; ++value) {
+    bytes[1] = static_cast<uint8_t>(value);
+    EXPECT_FALSE(count_to_zero(&bytes[1]));
+    EXPECT_EQ(bytes[1], value);
+  }
+  EXPECT_EQ(bytes[0], 1);
+  EXPECT_EQ(bytes[2], 2);
 }
 
 TEST(Cpu, ProductsInFull) {
