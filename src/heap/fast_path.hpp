@@ -8,11 +8,11 @@
 //            └─ acquire → Regions::claim → Regions::grow → the kernel
 //
 //   release(block)                     fast_path.hpp
-//   ├─ put_back                        own block: marked free and pushed, done
+//   ├─ put_back                        marked free and pushed, done
 //   ├─ attend                          refill.cpp: once in so many frees: the heartbeat
 //   └─ release_slow                    runtime
-//      ├─ take_own                     refill.cpp: the stack is full: its older half goes back to the spans
-//      ├─ send                         another thread's block: into a parcel
+//      ├─ take                         refill.cpp: the stack is full: its older half goes back to the spans
+//      │  └─ send_home                 remote.cpp: those of another heap's spans in parcels
 //      ├─ release_large                one block, one span
 //      └─ fault                        double, interior, foreign: says what and aborts
 //
@@ -60,20 +60,23 @@ inline void* pop_medium(size_t size, Otherwise otherwise) {
 
 enum class Released : uint8_t { kDone, kAttend, kSlow };
 
-// Puts the block back if it is a live one of this heap. kAttend: done, and it is time for a heartbeat.
+// Puts a live block into this heap's stack, if there is room: also one of another heap's span, but for the smallest, of
+// which several share a line of the cache. Two threads that free one block within the same few nanoseconds may both
+// succeed; that is told when the second comes home. kAttend: done, and it is time for a heartbeat.
 // kSlow: nothing was changed.
 inline Released put_back(FastHeap* heap, void* block) {
   const uint64_t slice = page_map.slice_of(block);
   if (!page_map.covers(slice)) [[unlikely]]
     return Released::kSlow;
   Span* span = page_map.at(slice);
-  if (sys::peek(span->owner) != heap) [[unlikely]]
+  const FastHeap* gate = sys::peek(span->gate);
+  if (gate != heap && gate != &null_heap) [[unlikely]]
     return Released::kSlow;
   const BlockIndex at = block_index(*span, block);
   if (at.rest != 0) [[unlikely]]
     return Released::kSlow;
   uint8_t* state = &span->states[at.index];
-  Stack* stack = span->stack;
+  auto* stack = reinterpret_cast<Stack*>(reinterpret_cast<char*>(heap) + sys::peek(span->stack_at));
   hide();
   Entry* top = stack->top;
   if (top == stack->limit || !sys::count_to_zero(state)) [[unlikely]] {

@@ -14,40 +14,24 @@ namespace loam::heap {
 struct ThreadHeap;
 
 struct Parcel {
-  static constexpr unsigned kItems = 108;
-  static constexpr unsigned kFilterBits = 1024;
+  static constexpr unsigned kItems = 124;
 
   Parcel* next;
   ThreadHeap* owner;
   uint32_t count;
   uint32_t bytes;
-  uint64_t filter[kFilterBits / 64];  // which items may be inside: one bit each, by a hash of the address
   void* items[kItems];
 
-  // Returns whether the address was put in before.
-  bool add(void* block, uint32_t block_bytes) {
-    const uint64_t hash = (reinterpret_cast<uint64_t>(block) >> 4) * 0x9e3779b97f4a7c15u >> 54;
-    uint64_t& word = filter[hash / 64];
-    const uint64_t mask = uint64_t{1} << (hash % 64);
-    if ((word & mask) != 0 && contains(block)) return true;
-    word |= mask;
+  // Requires: count < kItems.
+  void add(void* block, uint32_t block_bytes) {
     items[count++] = block;
     bytes += block_bytes;
-    return false;
-  }
-
-  bool contains(const void* block) const {
-    for (unsigned i = 0; i < count; ++i) {
-      if (items[i] == block) return true;
-    }
-    return false;
   }
 
   void clear(ThreadHeap* to) {
     owner = to;
     count = 0;
     bytes = 0;
-    for (uint64_t& word : filter) word = 0;
   }
 };
 

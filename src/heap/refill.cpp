@@ -1,6 +1,7 @@
 #include "heap/refill.hpp"
 
 #include "heap/fast_path.hpp"
+#include "heap/fault.hpp"
 #include "heap/growth.hpp"
 #include "heap/large.hpp"
 #include "heap/regions.hpp"
@@ -23,6 +24,8 @@ constexpr int32_t kHeartbeat = 512;
 constexpr uint32_t kRelinkPart = 32;
 // Empty spans that a heap keeps for itself, so that a class that breathes does not return to the regions each time.
 constexpr uint64_t kKeepEmpty = uint64_t{256} << 10;
+// Blocks smaller than a line of the cache go home to their span's owner, or two threads would fight for the line ever after.
+constexpr uint32_t kLine = 64;
 constexpr uint64_t kClockEvery = 64;  // heartbeats between two looks at the clock
 
 constexpr uint64_t kAllZero = 0x0101010101010101u * kBlockZero;
@@ -88,6 +91,10 @@ bool fill_stack(ThreadHeap& heap, unsigned class_index, Span& span) {
 
 // Puts blocks that are in no stack at the span's disposal: those of a word that have their bit set.
 void make_available(ThreadHeap& heap, Span& span, uint64_t word, uint64_t bits, unsigned count) {
+  if (const uint64_t twice = span.available()[word] & bits; twice != 0) [[unlikely]] {
+    raise_fault(describe_double(span, block_at(span, word * 64 + base::lowest_bit(twice))));
+    return;
+  }
   span.available()[word] |= bits;
   span.budget -= static_cast<int32_t>(count);
   if (span.budget < 0) settle(heap, span);
@@ -99,6 +106,10 @@ void empty_stack(ThreadHeap& heap, unsigned class_index, unsigned count) {
   Entry* bottom = &heap.entries[kSizeClasses[class_index].entry];
   for (unsigned i = 1; i <= count;) {
     Span* span = page_map.at(page_map.slice_of(bottom[i].block));
+    if (span->owner != &heap) {
+      send_home(heap, *span, bottom[i++].block);
+      continue;
+    }
     const uint64_t word = static_cast<uint64_t>(bottom[i].state - span->states) / 64;
     const uint8_t* states = &span->states[word * 64];
     uint64_t bits = 0;
@@ -163,6 +174,12 @@ void put_record(ThreadHeap& heap, Span& span) {
   state.records = &span;
 }
 
+void set_owner(Span& span, ThreadHeap& heap) {
+  const bool shares_lines = span.block_size < kLine;
+  poke(span.gate, shares_lines ? &heap : &null_heap);
+  __atomic_store_n(&span.owner, &heap, __ATOMIC_RELEASE);
+}
+
 // Whoever looks at the heap from another thread may still read the record as that of its last span: see span.hpp.
 void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run) {
   const SizeClass& shape = kSizeClasses[class_index];
@@ -175,8 +192,9 @@ void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run
   poke(span.class_index, static_cast<uint8_t>(class_index));
   poke(span.kind, SpanKind::kSmall);
   span.touched = 0;
-  span.stack = &heap.stack(class_index);
-  poke(span.owner, &heap);
+  FastHeap& visible = heap;
+  span.stack_at = static_cast<uint32_t>(reinterpret_cast<char*>(&visible.stack(class_index)) - reinterpret_cast<char*>(&visible));
+  set_owner(span, heap);
   auto* eight = reinterpret_cast<uint64_t*>(span.states);
   for (unsigned i = 0; i < shape.blocks; i += Span::kStateStep)
     poke(eight[i / Span::kStateStep], run.zero ? kAllZero : 0);
@@ -286,22 +304,25 @@ void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero) {
              : allocate_large(kSizeClasses[class_index].size, meta::kSlice, zero);
 }
 
-bool take_own(ThreadHeap& heap, Span& span, void* block) {
+bool take(ThreadHeap& heap, Span& span, void* block) {
   const BlockIndex at = block_index(span, block);
-  if (at.rest != 0 || is_free(span, at.index)) return false;
+  if (at.rest != 0) return false;
   BusyMark mark(heap);
-  Stack& stack = *span.stack;
-  const unsigned depth = kSizeClasses[span.class_index].depth;
-  if (stack.top == stack.limit) empty_stack(heap, span.class_index, depth - depth / 2);
   uint8_t* state = &span.states[at.index];
-  poke(*state, kBlockFree);
-  *++stack.top = {static_cast<char*>(block), state};
+  if (__atomic_exchange_n(state, kBlockFree, __ATOMIC_ACQ_REL) != kBlockLive) return false;
+  if (span.block_size < kLine && __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE) != &heap) {
+    send_home(heap, span, block);
+  } else {
+    Stack& stack = heap.stack(span.class_index);
+    const unsigned depth = kSizeClasses[span.class_index].depth;
+    if (stack.top == stack.limit) empty_stack(heap, span.class_index, depth - depth / 2);
+    *++stack.top = {static_cast<char*>(block), state};
+  }
   if (--heap.frees_to_beat < 0) heartbeat(heap);
   return true;
 }
 
 void take_back(ThreadHeap& heap, Span& span, uint64_t index) {
-  poke(span.states[index], kBlockFree);
   make_available(heap, span, index / 64, uint64_t{1} << (index % 64), 1);
 }
 
@@ -342,6 +363,7 @@ Span* adopt(ThreadHeap& heap, unsigned class_index) {
   if (orphan == nullptr) return nullptr;
   drain(*orphan);
   empty_stack(*orphan, class_index);  // nothing of the span may be left with its old heap
+  post_all(*orphan);
   Span* span = take_available(*orphan, class_index);
   ClassState& theirs = orphan->classes[class_index];
   if (span == nullptr && theirs.current != nullptr) {
@@ -355,8 +377,7 @@ Span* adopt(ThreadHeap& heap, unsigned class_index) {
   if (span != nullptr) {
     --theirs.spans;
     ++heap.classes[class_index].spans;
-    span->stack = &heap.stack(class_index);
-    __atomic_store_n(&span->owner, &heap, __ATOMIC_RELEASE);
+    set_owner(*span, heap);
   }
   return_orphan(*orphan);
   return span;

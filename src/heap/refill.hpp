@@ -10,11 +10,11 @@ namespace loam::heap {
 // it serves a large block instead. `zero`, if not null, tells whether every byte of it is known to be zero.
 void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero = nullptr);
 
-// Frees a block of the heap's own span, also when the stack is full. Returns false, with nothing changed, if it is no
-// live one. Requires: !is_busy(heap).
-bool take_own(ThreadHeap& heap, Span& span, void* block);
+// Frees a block of any heap's span where the fast path does not: the stack is full, or the block belongs home. Returns
+// false, with nothing changed, if it is no live one. Requires: !is_busy(heap).
+bool take(ThreadHeap& heap, Span& span, void* block);
 
-// Takes back a live block that another thread freed. Requires: the caller has marked the heap busy.
+// Takes back a block that another thread freed. Requires: the caller has marked the heap busy.
 void take_back(ThreadHeap& heap, Span& span, uint64_t index);
 
 // The heap's frees up to the next heartbeat are used up. In a signal handler that interrupted the heap: nothing.

@@ -1,6 +1,5 @@
 #include "heap/remote.hpp"
 
-#include "heap/fault.hpp"
 #include "heap/refill.hpp"
 #include "heap/registry.hpp"
 #include "sys/cpu.hpp"
@@ -12,6 +11,35 @@ namespace {
 // A parcel is posted when it is full or holds this much: big blocks must not wait for a hundred others.
 constexpr uint32_t kPostBytes = 64u << 10;
 
+void post(Parcel* parcel) {
+  ThreadHeap* owner = parcel->owner;
+  owner->inbox.push(parcel);
+  // Nobody drains an orphan's inbox but those who free into it.
+  if (owner->state.load(std::memory_order_relaxed) == HeapState::kOrphan) drain_orphan(*owner);
+}
+
+// Takes one block back. The owner may have changed since the sender looked: then the block goes on to the new one.
+void receive(ThreadHeap& heap, void* block) {
+  Span* span = page_map.find(block);
+  if (span == nullptr || span->kind != SpanKind::kSmall) {  // the span went empty and away: freed twice
+    if (span != nullptr) raise_fault(describe_double(*span, block));
+    return;
+  }
+  if (__atomic_load_n(&span->owner, __ATOMIC_ACQUIRE) != &heap) {
+    push_stray(*span, block);
+    return;
+  }
+  // Freed twice too if it is no block's start any more: its span went, and one of another class stands there now.
+  const auto [index, rest] = block_index(*span, block);
+  if (rest != 0 || !is_free(*span, index)) {
+    raise_fault(describe_double(*span, block));
+    return;
+  }
+  take_back(heap, *span, index);
+}
+
+}  // namespace
+
 Fault describe_double(const Span& span, const void* block) {
   return {FaultKind::kDoubleFree,
           block,
@@ -22,67 +50,34 @@ Fault describe_double(const Span& span, const void* block) {
           false};
 }
 
-void post(Parcel* parcel) {
-  ThreadHeap* owner = parcel->owner;
-  owner->inbox.push(parcel);
-  // Nobody drains an orphan's inbox but those who free into it.
-  if (owner->state.load(std::memory_order_relaxed) == HeapState::kOrphan) drain_orphan(*owner);
-}
-
-// The owner may have changed since the sender looked: then the block goes on to the new one.
-void receive(ThreadHeap& heap, void* block) {
-  Span* span = page_map.find(block);
-  if (span == nullptr || span->kind != SpanKind::kSmall) {  // the span went empty and away: freed twice
-    if (span != nullptr) raise_fault(describe_double(*span, block));
-    return;
-  }
-  if (__atomic_load_n(&span->owner, __ATOMIC_ACQUIRE) != &heap) {
-    send_stray(*span, block);
-    return;
-  }
-  // Freed twice too if it is no block's start any more: its span went, and one of another class stands there now.
-  const auto [index, rest] = block_index(*span, block);
-  if (rest != 0 || is_free(*span, index)) {
-    raise_fault(describe_double(*span, block));
-    return;
-  }
-  take_back(heap, *span, index);
-}
-
-}  // namespace
-
-void send(ThreadHeap& heap, Span& span, void* block) {
-  if (is_free(span, block_index(span, block).index)) {
-    raise_fault(describe_double(span, block));
-    return;
-  }
+void send_home(ThreadHeap& heap, Span& span, void* block) {
   ThreadHeap* owner = __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE);
-  if (is_busy(heap)) {
-    send_stray(span, block);
-    return;
-  }
-  BusyMark mark(heap);
   Parcel*& slot = heap.outgoing[owner->id % ThreadHeap::kOutgoing];
   if (slot == nullptr || slot->owner != owner) {
     if (slot != nullptr) post(slot);
     slot = take_parcel(owner);
     if (slot == nullptr) {
-      send_stray(span, block);
+      push_stray(span, block);
       return;
     }
   }
   Parcel* parcel = slot;
-  if (parcel->add(block, span.block_size)) {
-    raise_fault(describe_double(span, block));
-    return;
-  }
+  parcel->add(block, span.block_size);
   if (parcel->count < Parcel::kItems && parcel->bytes < kPostBytes) return;
   slot = nullptr;
   post(parcel);
 }
 
-void send_stray(Span& span, void* block) {
+void push_stray(Span& span, void* block) {
   __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE)->strays.push(static_cast<Stray*>(block));
+}
+
+bool send_stray(Span& span, void* block) {
+  const BlockIndex at = block_index(span, block);
+  if (at.rest != 0) return false;
+  if (__atomic_exchange_n(&span.states[at.index], kBlockFree, __ATOMIC_ACQ_REL) != kBlockLive) return false;
+  push_stray(span, block);
+  return true;
 }
 
 void post_all(ThreadHeap& heap) {

@@ -2,11 +2,12 @@
 // fast paths of malloc and free read; the record lies in the metadata arena, never beside the blocks.
 //
 // Invariants: block i is live exactly while states[i] is kBlockLive; if it is not, it is either available (its bit in
-// `available` is set) or in its owner's stack of the class, or on its way between the two. Bits from `blocks` up are 0.
+// `available` is set), or in a stack, its owner's or that of a heap that freed it, or on its way between the two. Bits from `blocks` up are 0.
 // The last block ends where the span ends; what is left over lies in front of the first, so that no address behind the last
 // block could pass for one more.
 // A record of small blocks is reused only for the same class.
-// Locking: written by the owner's thread only; other threads may read everything, at any time (sys::peek, where the
+// Locking: written by the owner's thread only, but for the state of a block, which is written by whoever frees it and, if
+// that is another thread, takes it again; other threads may read everything, at any time (sys::peek, where the
 // writer says sys::poke). They may meet a record on its way from one span to the next: what they read is then of neither,
 // but never leads outside the record, whose kind stays, and whose class and number of blocks too.
 #pragma once
@@ -23,7 +24,7 @@
 namespace loam::heap {
 
 struct ThreadHeap;
-struct Stack;
+struct FastHeap;
 
 enum class SpanKind : uint8_t {
   kNone,     // no span: a slice nobody uses
@@ -53,10 +54,11 @@ struct alignas(64) Span {
   uint16_t blocks;
 
   // What free reads.
-  alignas(64) ThreadHeap* owner;  // null unless kSmall
-  uint64_t first;                 // address of block 0
-  uint64_t inverse;               // ceil(2^64 / block_size)
-  Stack* stack;                   // of the owner and class
+  alignas(64) FastHeap* gate;  // the heap that free may put blocks into the stack of; &null_heap: any; null: none
+  uint64_t first;              // address of block 0
+  uint64_t inverse;            // ceil(2^64 / block_size)
+  ThreadHeap* owner;           // null unless kSmall
+  uint32_t stack_at;  // offset of the class's stack in a heap
   int32_t budget;                 // blocks made available by the owner until it looks at this span again
   uint16_t
       touched;  // blocks below this have been handed out before; the others never held anything of the program's

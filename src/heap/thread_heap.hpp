@@ -1,7 +1,7 @@
 // A thread's heap: for each size class a stack of free blocks that it allocates from and frees to, the spans behind it,
 // and what it owes and is owed by other threads. A heap outlives its thread: it waits, warm, for the next one.
 //
-// Invariants: an entry of a stack is a block of a span of this heap that is neither live nor available. A class has
+// Invariants: an entry of a stack is a block that is neither live nor available, of any heap's span. A class has
 // at most one current span, from which its stack is filled; other spans with available blocks are in `available`; full
 // ones are in no list until enough of their blocks have come back.
 // Locking: all but the inboxes and `state` belongs to the thread that the heap is attached to, or to whoever took an

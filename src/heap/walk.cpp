@@ -125,8 +125,8 @@ const char* check_stack(const ThreadHeap& heap, unsigned class_index) {
     return "a stack has lost its bounds";
   for (const Entry* entry = bottom + 1; entry <= stack.top; ++entry) {
     const Span* span = page_map.find(entry->block);
-    if (span == nullptr || span->owner != &heap || span->class_index != class_index)
-      return "a block in a stack belongs to another heap or class";
+    if (span == nullptr || span->kind != SpanKind::kSmall || span->class_index != class_index)
+      return "a block in a stack belongs to another class";
     const BlockIndex at = block_index(*span, entry->block);
     if (at.rest != 0 || entry->state != &span->states[at.index]) return "an entry of a stack is not a block";
     if (!is_free(*span, at.index)) return "a live block is in a stack";

@@ -50,17 +50,6 @@ const void* slice_start(const void* pointer) {
   report::fault(operation, fault);
 }
 
-// A block of a span of small blocks that is another heap's, or whose thread has none.
-bool release_remote(ThreadHeap* heap, Span& span, void* block) {
-  const heap::BlockIndex at = heap::block_index(span, block);
-  if (at.rest != 0 || heap::is_free(span, at.index)) return false;
-  if (heap == nullptr)
-    heap::send_stray(span, block);
-  else
-    heap::send(*heap, span, block);
-  return true;
-}
-
 }  // namespace
 
 Freed heap_release(ThreadHeap* heap, void* block) {
@@ -71,11 +60,9 @@ Freed heap_release(ThreadHeap* heap, void* block) {
     if (heap::find(block).where == Where::kNowhere) return Freed::kForeign;
   } else if (span->kind == heap::SpanKind::kLarge) {
     done = heap::release_large(*span, block);
-  } else if (span->kind == heap::SpanKind::kSmall && sys::peek(span->owner) == heap && heap != nullptr &&
-             !heap::is_busy(*heap)) {
-    done = heap::take_own(*heap, *span, block);
   } else if (span->kind == heap::SpanKind::kSmall) {
-    done = release_remote(heap, *span, block);
+    done = heap != nullptr && !heap::is_busy(*heap) ? heap::take(*heap, *span, block)
+                                                    : heap::send_stray(*span, block);
   }
   if (!done) report_pointer(block, heap::find(block), report::Operation::kFree);
   return Freed::kDone;

@@ -84,12 +84,7 @@ class HeapUser {
     if (span == nullptr) return heap::release_outside(block);
     if (span->kind == heap::SpanKind::kLarge) return heap::release_large(*span, block);
     if (span->kind != heap::SpanKind::kSmall || span->owner == nullptr) return false;
-    if (sys::peek(span->owner) == heap_ && !heap::is_busy(*heap_))
-      return heap::take_own(*heap_, *span, block);
-    if (heap::block_index(*span, block).rest != 0) return false;
-    const unsigned before = fault_count.load();
-    heap::send(*heap_, *span, block);
-    return fault_count.load() == before;
+    return heap::is_busy(*heap_) ? heap::send_stray(*span, block) : heap::take(*heap_, *span, block);
   }
 
  private:
