@@ -1,5 +1,6 @@
 #include "property/crew.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -36,8 +37,33 @@ class Market {
   std::vector<Block> blocks_;
 };
 
+// Whole sets of blocks that threads which have ended left to those that begin.
+class Estate {
+ public:
+  void leave(std::vector<Block>&& set) {
+    const std::lock_guard guard(lock_);
+    if (!set.empty()) sets_.push_back(std::move(set));
+  }
+
+  std::vector<Block> inherit(uint64_t draw) {
+    const std::lock_guard guard(lock_);
+    if (sets_.empty()) return {};
+    std::swap(sets_[draw % sets_.size()], sets_.back());
+    std::vector<Block> set = std::move(sets_.back());
+    sets_.pop_back();
+    return set;
+  }
+
+ private:
+  std::mutex lock_;
+  std::vector<std::vector<Block>> sets_;
+};
+
 struct Crew {
   Market market;
+  Estate estate;
+  // A life that keeps to these has so many blocks of each that its spans fill, empty, and are handed on.
+  std::vector<size_t> few_sizes;
   std::atomic<bool> failed{false};
   std::mutex lock;
   std::string wrong;
@@ -54,7 +80,9 @@ class Worker {
   Worker(Crew& crew, uint64_t seed) : crew_(crew), random_(seed) {}
 
   void run(uint64_t operations) {
+    if (below(3) != 0) mine_ = crew_.estate.inherit(random_());
     for (uint64_t i = 0; i < operations && !crew_.failed; ++i) step();
+    if (below(3) != 0) return crew_.estate.leave(std::move(mine_));
     for (const Block& block : mine_) release(block);
   }
 
@@ -62,6 +90,7 @@ class Worker {
   uint64_t below(uint64_t limit) { return random_() % limit; }
 
   size_t draw_size() {
+    if (few_sizes_) return crew_.few_sizes[below(crew_.few_sizes.size())];
     const uint64_t kind = below(100);
     if (kind < 70) return below(1100);
     if (kind < 97) return below(uint64_t{1} << (10 + below(8)));
@@ -69,9 +98,10 @@ class Worker {
   }
 
   void step() {
+    if (below(500) == 0) growth_ = below(61);
     const uint64_t kind = below(100);
     Block block{};
-    if (kind < 45 && mine_.size() < 2000) {
+    if (kind < growth_ && mine_.size() < 2000) {
       allocate();
     } else if (kind < 70 && !mine_.empty()) {
       release(draw_mine());
@@ -95,6 +125,9 @@ class Worker {
     if (start == nullptr) return crew_.fail("no memory");
     if (reinterpret_cast<uint64_t>(start) % alignment != 0) crew_.fail("a misaligned block");
     if (heap::find_size(start) < size) crew_.fail("a block with less usable size");
+    const heap::Span* span = heap::page_map.find(start);
+    if (span != nullptr && span->kind == heap::SpanKind::kSmall && sys::peek(span->owner) != &user_.heap())
+      crew_.fail("a block of a span that belongs to another heap");
     const Block block = {start, size, random_()};
     fill(block);
     mine_.push_back(block);
@@ -130,30 +163,40 @@ class Worker {
 
   Crew& crew_;
   std::mt19937_64 random_;
+  const bool few_sizes_ = below(2) == 0;
+  uint64_t growth_ = 45;  // of a hundred steps, those that allocate
   test::HeapUser user_;
   std::vector<Block> mine_;
 };
+
+// One thread after the other, in lives of any length: those that end leave heaps to be adopted and taken over.
+void live_lives(Crew& crew, uint64_t seed, uint64_t operations) {
+  std::mt19937_64 random(seed);
+  while (operations > 0 && !crew.failed) {
+    const uint64_t life = std::min<uint64_t>(operations, 1 + random() % (uint64_t{1} << (8 + random() % 6)));
+    std::thread([&crew, life, worker_seed = random()] { Worker(crew, worker_seed).run(life); }).join();
+    operations -= life;
+  }
+}
 
 }  // namespace
 
 std::string run_crew(unsigned threads, uint64_t seed, uint64_t operations) {
   Crew crew;
-  constexpr unsigned kGenerations = 4;  // threads that end leave heaps to be adopted
+  std::mt19937_64 random(seed);
+  for (uint64_t count = 1 + random() % 6; crew.few_sizes.size() < count;)
+    crew.few_sizes.push_back(random() % (uint64_t{1} << (6 + random() % 8)));
   std::vector<std::thread> running;
-  for (unsigned i = 0; i < threads; ++i) {
-    running.emplace_back([&crew, seed, i, operations] {
-      for (unsigned generation = 0; generation < kGenerations; ++generation) {
-        std::thread worker(
-            [&] { Worker(crew, seed * 1000 + i * 10 + generation).run(operations / kGenerations); });
-        worker.join();
-      }
-    });
-  }
+  running.reserve(threads);
+  for (unsigned i = 0; i < threads; ++i)
+    running.emplace_back([&crew, seed, i, operations] { live_lives(crew, seed * 100 + i, operations); });
   for (std::thread& thread : running) thread.join();
   test::HeapUser user;
-  for (Block block{}; crew.market.take(0, &block);) {
+  const auto release = [&](const Block& block) {
     if (!holds(block) || !user.release(block.start)) crew.fail("a block left over is damaged");
-  }
+  };
+  for (Block block{}; crew.market.take(0, &block);) release(block);
+  for (std::vector<Block> set; !(set = crew.estate.inherit(0)).empty();) std::ranges::for_each(set, release);
   const char* wrong = heap::verify();
   if (wrong != nullptr) crew.fail(wrong);
   return crew.wrong;
