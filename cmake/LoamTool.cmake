@@ -19,4 +19,8 @@ if(tool_sources)
   if(LOAM_PRELOAD)
     add_dependencies(loam loam_shared)
   endif()
+  # No test of a sanitizer build runs the tool, which would be half of the time to build.
+  if(LOAM_SANITIZE)
+    set_target_properties(loam PROPERTIES EXCLUDE_FROM_ALL TRUE)
+  endif()
 endif()
