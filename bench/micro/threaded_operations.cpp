@@ -57,8 +57,8 @@ class Consumer {
 
 // The process ends while the consumer runs, so it is never destroyed.
 Consumer& consumer() {
-  static auto* const the_consumer = new Consumer;
-  return *the_consumer;
+  static auto* const kConsumer = new Consumer;
+  return *kConsumer;
 }
 
 void across(std::size_t size, long units) {

@@ -34,6 +34,7 @@ Result server() {
   }
   const double start = seconds_now();
   std::vector<std::thread> chains;
+  chains.reserve(kThreads);
   for (std::size_t t = 0; t < kThreads; ++t) {
     chains.emplace_back([&, t] {
       Random random(61 + t);
@@ -104,6 +105,7 @@ Result generations() {
   Transfer transfer{};
   for (std::uint64_t generation = 0; generation < kGenerations; ++generation) {
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (std::uint64_t t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] { stress(generation * kThreads + t + 71, transfer); });
     }

@@ -53,6 +53,7 @@ Result cross_free() {
     operations += done;
   };
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) threads.emplace_back(work, 51 + i);
   for (std::thread& thread : threads) thread.join();
   const double elapsed = seconds_now() - start;
@@ -73,6 +74,7 @@ constexpr int kWrites = 8000;
 // of one cache line makes them fight for it.
 Result false_sharing_active() {
   std::vector<std::thread> threads;
+  threads.reserve(kSharingThreads);
   std::atomic<std::uint64_t> sum{0};
   for (int t = 0; t < kSharingThreads; ++t) {
     threads.emplace_back([&] {
@@ -92,6 +94,7 @@ Result false_sharing_active() {
 // malloc that lets a thread reuse the foreign block at once keeps the shared line.
 Result false_sharing_passive() {
   std::vector<std::thread> threads;
+  threads.reserve(kSharingThreads);
   std::atomic<std::uint64_t> sum{0};
   std::array<char*, kSharingThreads> gifts{};
   for (char*& gift : gifts) gift = static_cast<char*>(take(8, 0));

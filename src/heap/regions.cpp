@@ -11,7 +11,6 @@ constinit Regions regions;
 namespace {
 
 using base::low_bits;
-using meta::kSlice;
 
 // Address space for the tables is one 1,000th of the window, so the window may be several times what the machine has.
 constexpr uint64_t kWindowPerMemory = 8;

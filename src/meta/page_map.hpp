@@ -70,7 +70,7 @@ class PageMap {
   static uint64_t capacity() { return capacity_; }
   static Record* none() { return none_; }
   // The table, and how many bytes of it have been made accessible.
-  static const void* table() { return table_; }
+  static const void* table() { return static_cast<const void*>(table_); }
   static uint64_t committed() { return committed_; }
 
  private:

@@ -19,6 +19,10 @@ namespace fs = std::filesystem;
 
 Failure missing(const std::string& message) { return {kExitUsage, message}; }
 
+std::string no_file(const std::string& name, const std::string& path) {
+  return std::string("allocator ").append(name).append(": no file \"").append(path).append("\"");
+}
+
 struct Peer {
   const char* name;
   const char* soname;
@@ -109,7 +113,7 @@ std::vector<Allocator> parse_allocators(const std::string& list) {
       continue;
     }
     const std::string path = item.substr(equals + 1);
-    if (!fs::is_regular_file(path)) throw missing("allocator " + name + ": no file \"" + path + "\"");
+    if (!fs::is_regular_file(path)) throw missing(no_file(name, path));
     allocators.push_back({name, fs::canonical(path).string(), name.starts_with("loam")});
   }
   if (allocators.empty()) throw missing("the list of allocators is empty");
@@ -117,8 +121,8 @@ std::vector<Allocator> parse_allocators(const std::string& list) {
 }
 
 void preload(const Allocator& allocator) {
-  setenv("LD_PRELOAD", allocator.library.c_str(),
-         1);  // NOLINT(concurrency-mt-unsafe): called in a forked child
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): called in a forked child, which has one thread
+  setenv("LD_PRELOAD", allocator.library.c_str(), 1);
 }
 
 }  // namespace loam::tool::bench

@@ -109,6 +109,7 @@ void find_cost_unit(Contest& contest) {
 
 double Cell::median(const std::function<double(const Sample&)>& figure) const {
   std::vector<double> values;
+  values.reserve(samples.size());
   for (const Sample& sample : samples) values.push_back(figure(sample));
   return median_of(std::move(values));
 }
@@ -198,6 +199,7 @@ double row_noise(const Contest& contest, std::size_t row) {
 
 double median_noise(const Contest& contest) {
   std::vector<double> noises;
+  noises.reserve(contest.rows.size());
   for (std::size_t row = 0; row < contest.rows.size(); ++row) noises.push_back(row_noise(contest, row));
   return median_of(std::move(noises));
 }

@@ -1,5 +1,6 @@
 #include "tool/bench/measure.hpp"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -62,7 +63,7 @@ std::vector<std::string> launcher(const Row& row, const Environment& environment
                                    "--stdout",     files.output, "--stderr",
                                    files.errors,   "--timeout",  std::to_string(kTimeoutSeconds)};
   for (const auto& [name, value] : environment) {
-    command.insert(command.end(), {"--env", name + "=" + value});
+    command.insert(command.end(), {"--env", fmt::format("{}={}", name, value)});
   }
   if (!row.input.empty()) command.insert(command.end(), {"--stdin", row.input});
   command.emplace_back("--");

@@ -17,6 +17,7 @@ namespace {
 
 std::vector<char*> pointers(const std::vector<std::string>& command) {
   std::vector<char*> result;
+  result.reserve(command.size() + 1);
   for (const std::string& word : command) result.push_back(const_cast<char*>(word.c_str()));
   result.push_back(nullptr);
   return result;
