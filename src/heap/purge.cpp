@@ -8,11 +8,22 @@ namespace loam::heap {
 
 namespace {
 // Free dirty memory that free() itself cuts back, and how far, so that a cut pays for its search.
-constexpr uint64_t kDirtyCap = uint64_t{64} << 20;
-constexpr uint64_t kDirtyAfterCut = uint64_t{48} << 20;
+constexpr uint64_t kDirtyCap = uint64_t{72} << 20;
+constexpr uint64_t kCutBelowCap = uint64_t{2} << 20;
 constexpr uint64_t kRetryStep = uint64_t{8} << 20;
+// A heap that touches again what a cut took may keep that much more, up to this.
+constexpr uint64_t kMostMore = uint64_t{48} << 20;
 constexpr uint64_t kDecaySteps = 4;  // parts of the decay time after which half of the unneeded goes
+// What the heap may hold above the most it ever needed at once, when blocks do not fit into what others left free.
+constexpr uint64_t kSpreadPart = 4;
+constexpr uint64_t kLeastSpread = (uint64_t{16} << 20) / meta::kSlice;
 }  // namespace
+
+void Regions::forget_dirty(uint64_t slices) {
+  // In this order, so that what others take for live is never too much.
+  touched_.fetch_sub(slices, std::memory_order_relaxed);
+  dirty_.fetch_sub(slices, std::memory_order_relaxed);
+}
 
 void Regions::advise(uint64_t region) {
   char* start = page_map.address_of(region * kSlicesPerRegion);
@@ -32,7 +43,7 @@ uint64_t Regions::purge_word(uint64_t word) {
     const uint64_t part = base::low_bits(length) << at;
     if (sys::purge(page_map.address_of(word * kSlicesPerWord + at), length * meta::kSlice)) {
       zero_word(word).fetch_or(part, std::memory_order_relaxed);
-      dirty_.fetch_sub(length, std::memory_order_relaxed);
+      forget_dirty(length);
       purged += length * meta::kSlice;
     }
     rest &= ~part;
@@ -58,7 +69,7 @@ uint64_t Regions::purge_region(uint64_t region, bool split) {
       give(r.free[i], ~uint64_t{0});
     }
     if (!purged) return 0;
-    dirty_.fetch_sub(dirty, std::memory_order_relaxed);
+    forget_dirty(dirty);
     return dirty * meta::kSlice;
   }
   return purge_word(region * 2) + purge_word(region * 2 + 1);
@@ -79,8 +90,9 @@ uint64_t Regions::purge_locked(uint64_t keep, bool split) {
   shrink();
   // What cannot be purged now (parts of huge pages) must not be searched for again at each free.
   const uint64_t left = dirty_bytes();
-  purge_above_.store(left + kRetryStep > kDirtyCap ? left + kRetryStep : kDirtyCap,
-                     std::memory_order_relaxed);
+  const uint64_t retry = left > keep ? left + kRetryStep : 0;
+  const uint64_t cap = kDirtyCap + more_;
+  purge_above_.store(retry > cap ? retry : cap, std::memory_order_relaxed);
   return purged;
 }
 
@@ -92,8 +104,28 @@ uint64_t Regions::purge(uint64_t keep, bool split) {
 
 void Regions::purge_excess() {
   const uint64_t above = purge_above_.load(std::memory_order_relaxed);
-  if (dirty_bytes() <= (above == 0 ? kDirtyCap : above)) return;
-  purge(kDirtyAfterCut, false);
+  if (dirty_bytes() <= (above == 0 ? kDirtyCap : above) || growth_.held_by_me()) return;
+  sys::LockGuard guard(growth_);
+  const uint64_t touched = touched_.load(std::memory_order_relaxed) * meta::kSlice;
+  const uint64_t again = touched > touched_after_cut_ ? touched - touched_after_cut_ : 0;
+  more_ += again < last_cut_ ? again : last_cut_;
+  if (more_ > kMostMore) more_ = kMostMore;
+  last_cut_ = purge_locked(kDirtyCap + more_ - kCutBelowCap, false);
+  touched_after_cut_ = touched_.load(std::memory_order_relaxed) * meta::kSlice;
+}
+
+// `coming` slices are about to be claimed from new regions.
+void Regions::purge_spread(uint64_t coming) {
+  const uint64_t touched = touched_.load(std::memory_order_relaxed);
+  const uint64_t dirty = dirty_.load(std::memory_order_relaxed);
+  const uint64_t live = dirty < touched ? touched - dirty : 0;
+  uint64_t peak = peak_live_.load(std::memory_order_relaxed);
+  while (peak < live && !peak_live_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
+  }
+  if (peak < live + coming) peak = live + coming;
+  const uint64_t spread = peak / kSpreadPart > kLeastSpread ? peak / kSpreadPart : kLeastSpread;
+  if (touched + coming <= peak + spread) return;
+  purge((peak + spread - live - coming) * meta::kSlice, false);
 }
 
 void Regions::decay(uint64_t now_ns) {
@@ -109,6 +141,8 @@ void Regions::decay(uint64_t now_ns) {
   // The last bit goes at once: halves of a little would keep coming back for ever.
   const uint64_t give = unneeded <= kSlicesPerRegion ? unneeded : unneeded / 2;
   if (!growth_.try_lock()) return;
+  more_ /= 2;
+  last_cut_ = 0;
   purge_locked((dirty - give) * meta::kSlice, false);
   growth_.unlock();
 }

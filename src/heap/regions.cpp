@@ -45,6 +45,8 @@ uint64_t Regions::metadata_bytes() const { return page_map.committed() + committ
 bool Regions::take_zero(uint64_t word, uint64_t mask) {
   const uint64_t before = zero_word(word).fetch_and(~mask, std::memory_order_relaxed);
   const uint64_t dirty = mask & ~before;
+  if (dirty != mask)
+    touched_.fetch_add(static_cast<uint64_t>(__builtin_popcountll(mask & before)), std::memory_order_relaxed);
   if (dirty == 0) return true;
   const auto count = static_cast<uint64_t>(__builtin_popcountll(dirty));
   const uint64_t left = dirty_.fetch_sub(count, std::memory_order_relaxed) - count;
@@ -77,7 +79,7 @@ Run Regions::claim_in_word(uint64_t slices) {
   return run;
 }
 
-Run Regions::claim(uint64_t slices) {
+Run Regions::find_run(uint64_t slices) {
   for (;;) {
     const bool short_run = slices <= kSlicesPerWord;
     if (short_run) {
@@ -90,8 +92,16 @@ Run Regions::claim(uint64_t slices) {
       const Run run = claim_long(slices);
       if (run.found) return run;
     }
+    // Before, because growth touches huge pages to measure them.
+    purge_spread(slices);
     if (!grow(slices)) return {0, false, false};
   }
+}
+
+Run Regions::claim(uint64_t slices) {
+  const Run run = find_run(slices);
+  purge_spread(0);
+  return run;
 }
 
 // Takes the slices, all or none.
@@ -141,7 +151,10 @@ void Regions::lower_hints(uint64_t word) {
 }
 
 void Regions::release(uint64_t slice, uint64_t slices, bool zero) {
-  if (!zero) dirty_.fetch_add(slices, std::memory_order_relaxed);
+  if (zero)
+    touched_.fetch_sub(slices, std::memory_order_relaxed);
+  else
+    dirty_.fetch_add(slices, std::memory_order_relaxed);
   for (uint64_t done = 0; done < slices;) {
     const WordPart part = part_at(slice + done, slices - done);
     if (zero) zero_word(part.word).fetch_or(part.mask, std::memory_order_relaxed);
@@ -215,6 +228,7 @@ void Regions::shrink() {
   for (uint64_t word = have * kWordsPerRegion; word < before * kWordsPerRegion; ++word) {
     if (moved) {
       take_zero(word, ~uint64_t{0});
+      touched_.fetch_sub(kSlicesPerWord, std::memory_order_relaxed);
     } else {
       give(free_word(word), ~uint64_t{0});
     }

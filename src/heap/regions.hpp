@@ -49,6 +49,8 @@ class Regions {
   void decay(uint64_t now_ns);
 
   uint64_t dirty_bytes() const { return dirty_.load(std::memory_order_relaxed) * meta::kSlice; }
+  // Of slices that are claimed or dirty: what the heap may have in memory.
+  uint64_t touched_bytes() const { return touched_.load(std::memory_order_relaxed) * meta::kSlice; }
   uint64_t window_slices() const;
   uint64_t mapped_bytes() const { return mapped_regions_.load(std::memory_order_relaxed) * kRegion; }
   bool slice_is_free(uint64_t slice) const { return bit(free_word(slice / 64), slice); }
@@ -82,11 +84,14 @@ class Regions {
     return ((word.load(std::memory_order_relaxed) >> (slice % 64)) & 1) != 0;
   }
 
+  Run find_run(uint64_t slices);
   Run claim_in_word(uint64_t slices);
   Run claim_from(uint64_t slices, uint64_t first_word, uint64_t words);
   Run claim_long(uint64_t slices);
   bool take_words(uint64_t slice, uint64_t slices);
   bool take_zero(uint64_t word, uint64_t mask);
+  void forget_dirty(uint64_t slices);
+  void purge_spread(uint64_t coming);
   void lower_hints(uint64_t word);
   bool grow(uint64_t slices);
   void add_regions(uint64_t from_region, uint64_t count);
@@ -103,10 +108,16 @@ class Regions {
   std::atomic<uint64_t> regions_{0};  // in the window, holes included
   std::atomic<uint64_t> mapped_regions_{0};
   std::atomic<uint64_t> advised_regions_{0};
-  std::atomic<uint64_t> dirty_{0};  // slices free and not zero
+  std::atomic<uint64_t> dirty_{0};      // slices free and not zero
+  std::atomic<uint64_t> touched_{0};    // slices claimed, or free and not zero
+  std::atomic<uint64_t> peak_live_{0};  // the most that was claimed at once
   std::atomic<uint64_t> dirty_low_{
       0};  // the least of it since the last decay: what nobody needed in that time
   std::atomic<uint64_t> purge_above_{0};
+  // What purge_excess knows of its last cut, in bytes; under the lock.
+  uint64_t last_cut_ = 0;
+  uint64_t touched_after_cut_ = 0;
+  uint64_t more_ = 0;                          // what the heap may keep above the cap
   std::atomic<uint64_t> hint_[kBuckets] = {};  // no word below holds a run of that many
   std::atomic<uint64_t> next_decay_ns_{0};
   uint64_t decay_ns_ = 500'000'000;

@@ -27,7 +27,19 @@ class Purge : public testing::Test {
  protected:
   void SetUp() override {
     test::open_heap();
+    // What earlier tests taught the store about cuts is forgotten with time.
+    for (int i = 0; i < 32; ++i) {
+      make_dirty(1);
+      regions.decay(later());
+      regions.decay(later());
+    }
     regions.purge(0, true);
+  }
+
+  // A clock for decay: one for all tests, because the store remembers when it last looked.
+  static uint64_t later() {
+    static uint64_t now = sys::coarse_ns();
+    return now += 10'000'000'000;
   }
 };
 
@@ -61,35 +73,82 @@ TEST_F(Purge, FreeCutsBackAboveTheCap) {
   make_dirty(60);
   regions.purge_excess();
   EXPECT_EQ(regions.dirty_bytes(), 60 * kMiB);
-  make_dirty(80);
+  make_dirty(100);
   regions.purge_excess();
-  EXPECT_LE(regions.dirty_bytes(), 64 * kMiB);
+  EXPECT_LE(regions.dirty_bytes(), 72 * kMiB);
+}
+
+TEST_F(Purge, WhoTouchesAgainWhatWasCutKeepsMore) {
+  make_dirty(110);
+  regions.purge_excess();
+  const uint64_t cut = regions.dirty_bytes();
+  make_dirty(110);
+  regions.purge_excess();
+  EXPECT_GE(regions.dirty_bytes(), cut + 20 * kMiB);
+  for (int i = 0; i < 8; ++i) {
+    make_dirty(300);
+    regions.purge_excess();
+    EXPECT_LE(regions.dirty_bytes(), 120 * kMiB);
+  }
+  for (int i = 0; i < 20; ++i) regions.decay(later());
+  make_dirty(110);
+  regions.purge_excess();
+  EXPECT_LE(regions.dirty_bytes(), 74 * kMiB);
+}
+
+TEST_F(Purge, HeapInUseHoldsAtMostAQuarterMoreThanItEverNeeded) {
+  std::vector<heap::Run> runs;
+  for (int i = 0; i < 1024; ++i) runs.push_back(regions.claim(64));
+  const uint64_t peak = regions.touched_bytes();
+  for (size_t i = 0; i < runs.size(); i += 2) regions.release(runs[i].slice, 64, false);
+  EXPECT_EQ(regions.dirty_bytes(), 512 * kMiB);
+  // Twice as long as what lies free between two others.
+  std::vector<heap::Run> longer;
+  for (int i = 0; i < 256; ++i) {
+    longer.push_back(regions.claim(128));
+    EXPECT_LE(regions.touched_bytes(), peak + peak / 4);
+  }
+  for (const heap::Run& run : longer) regions.release(run.slice, 128, false);
+  for (size_t i = 1; i < runs.size(); i += 2) regions.release(runs[i].slice, 64, false);
+}
+
+TEST_F(Purge, WhatIsTouchedIsWhatIsClaimedOrDirty) {
+  const uint64_t before = regions.touched_bytes();
+  const heap::Run run = regions.claim(40);
+  const heap::Run untouched = regions.claim(200);
+  EXPECT_EQ(regions.touched_bytes(), before + 240 * meta::kSlice);
+  regions.release(run.slice, 40, false);
+  EXPECT_EQ(regions.touched_bytes(), before + 240 * meta::kSlice);
+  regions.release(untouched.slice, 200, true);
+  EXPECT_EQ(regions.touched_bytes(), before + 40 * meta::kSlice);
+  ASSERT_TRUE(regions.extend(run.slice, 40));
+  EXPECT_EQ(regions.touched_bytes(), before + 40 * meta::kSlice);
+  regions.release(run.slice, 40, false);
+  regions.purge(0, true);
+  EXPECT_EQ(regions.touched_bytes(), before);
 }
 
 TEST_F(Purge, TimeGivesBackWhatNobodyNeeds) {
   make_dirty(32);
-  uint64_t now = sys::coarse_ns();
-  constexpr uint64_t kLong = 10'000'000'000;
-  regions.decay(now += kLong);  // sees the memory for the first time
-  regions.decay(now += kLong);
+  regions.decay(later());  // sees the memory for the first time
+  const uint64_t now = later();
+  regions.decay(now);
   const uint64_t after_two = regions.dirty_bytes();
   EXPECT_LT(after_two, 32 * kMiB);
   EXPECT_GT(after_two, 0u);
   regions.decay(now);  // no time has passed
   EXPECT_EQ(regions.dirty_bytes(), after_two);
-  for (int i = 0; i < 20; ++i) regions.decay(now += kLong);
+  for (int i = 0; i < 20; ++i) regions.decay(later());
   EXPECT_EQ(regions.dirty_bytes(), 0u);
 }
 
 TEST_F(Purge, WhatIsNeededInBetweenStays) {
   make_dirty(16);
-  uint64_t now = sys::coarse_ns() + 1'000'000'000'000;
-  constexpr uint64_t kLong = 10'000'000'000;
   for (int i = 0; i < 10; ++i) {
     std::vector<heap::Run> runs;
     while (regions.dirty_bytes() > 0) runs.push_back(regions.claim(64));
     for (const heap::Run& run : runs) regions.release(run.slice, 64, false);
-    regions.decay(now += kLong);
+    regions.decay(later());
   }
   EXPECT_GE(regions.dirty_bytes(), 16 * kMiB);
 }
