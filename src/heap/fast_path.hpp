@@ -25,19 +25,19 @@
 
 namespace loam::heap {
 
-// Takes the block that was freed last, or else returns what `otherwise` does. It must be a tail call, or the compiler
-// saves registers for it on the way of all others.
+// Takes the block that was freed last from the stack at this offset, or else returns what `otherwise` does. It must be a
+// tail call, or the compiler saves registers for it on the way of all others.
 template <class Otherwise>
-inline void* pop_or(FastHeap* heap, Stack* stack, Otherwise otherwise) {
+inline void* pop_or(FastHeap* heap, uint64_t offset, Otherwise otherwise) {
   hide();
-  Entry* top = stack->top;
+  Entry* top = heap->stack_at(offset)->top;
   char* block = top->block;
   if (block == nullptr) [[unlikely]] {
     show(heap);
     return otherwise();
   }
   // The stack first: in the child of a fork between the two the block is lost, not in two hands.
-  stack->top = top - 1;
+  sys::advance<-1>(heap->stack_at(sys::forget(offset))->top);
   sys::poke(*top->state, kBlockLive);
   show(heap);
   return block;
@@ -48,14 +48,14 @@ template <class Otherwise>
 inline void* pop_direct(size_t size, Otherwise otherwise) {
   static_assert(sizeof(Stack) == kGranule);
   FastHeap* heap = fast_heap;
-  return pop_or(heap, &heap->stacks[base::divide_up(size, kGranule)], otherwise);
+  return pop_or(heap, base::align_up(size, kGranule), otherwise);
 }
 
 // Requires: kMaxDirect < size <= kMaxSmall.
 template <class Otherwise>
 inline void* pop_medium(size_t size, Otherwise otherwise) {
   FastHeap* heap = fast_heap;
-  return pop_or(heap, &heap->stack(class_of_medium(size)), otherwise);
+  return pop_or(heap, FastHeap::stack_offset(class_of_medium(size)), otherwise);
 }
 
 enum class Released : uint8_t { kDone, kAttend, kSlow };
@@ -69,14 +69,14 @@ inline Released put_back(FastHeap* heap, void* block) {
   if (!page_map.covers(slice)) [[unlikely]]
     return Released::kSlow;
   Span* span = page_map.at(slice);
-  const FastHeap* gate = sys::peek(span->gate);
-  if (gate != heap && gate != &null_heap) [[unlikely]]
-    return Released::kSlow;
+  Stack* stack = span->stack;
+  // A branch on whose block it is follows a program's pattern; one on whether the size allows it would be a coin toss.
+  if (sys::peek(span->owner) != heap) [[unlikely]]
+    stack = heap->stack_at(sys::peek(span->foreign_stack_at));
   const BlockIndex at = block_index(*span, block);
   if (at.rest != 0) [[unlikely]]
     return Released::kSlow;
   uint8_t* state = &span->states[at.index];
-  auto* stack = reinterpret_cast<Stack*>(reinterpret_cast<char*>(heap) + sys::peek(span->stack_at));
   hide();
   Entry* top = stack->top;
   if (top == stack->limit || !sys::count_to_zero(state)) [[unlikely]] {
@@ -84,7 +84,7 @@ inline Released put_back(FastHeap* heap, void* block) {
     return Released::kSlow;
   }
   top[1] = {static_cast<char*>(block), state};
-  stack->top = top + 1;
+  sys::advance<1>(stack->top);
   show(heap);
   if (--heap->frees_to_beat < 0) [[unlikely]]
     return Released::kAttend;

@@ -29,6 +29,22 @@ Run claim_aligned(uint64_t slices, size_t alignment) {
 
 }  // namespace
 
+Span* make_large(uint64_t slice, uint64_t slices, uint64_t bytes) {
+  Span* span = take_large_record();
+  if (span == nullptr) return nullptr;
+  poke(span->start, page_map.address_of(slice));
+  poke(span->slices, static_cast<uint32_t>(slices));
+  poke(span->blocks, 1);
+  poke(span->block_size, static_cast<uint32_t>(bytes));
+  span->large_bytes.store(bytes, std::memory_order_relaxed);
+  poke(span->inverse, 0);
+  poke(span->owner, nullptr);
+  poke(span->kind, SpanKind::kLarge);
+  span->state.store(SpanState::kLive, std::memory_order_release);
+  enter(*span, slice);
+  return span;
+}
+
 void* allocate_large(size_t size, size_t alignment, bool* zero) {
   const uint64_t bytes = base::align_up(size == 0 ? 1 : size, kPage);
   if (bytes > kMaxInside || alignment > kMaxInside) return allocate_outside(bytes, alignment, zero);
@@ -39,21 +55,11 @@ void* allocate_large(size_t size, size_t alignment, bool* zero) {
   if (!run.found) return allocate_outside(bytes, alignment, zero);
   // The slices first: when there is no memory for records either, theirs may be had again.
   recycle_records(run.slice, slices);
-  Span* span = take_large_record();
+  Span* span = make_large(run.slice, slices, bytes);
   if (span == nullptr) {
     regions.release(run.slice, slices, run.zero);
     return nullptr;
   }
-  poke(span->start, page_map.address_of(run.slice));
-  poke(span->slices, static_cast<uint32_t>(slices));
-  poke(span->blocks, 1);
-  poke(span->block_size, static_cast<uint32_t>(bytes));
-  span->large_bytes.store(bytes, std::memory_order_relaxed);
-  poke(span->inverse, 0);
-  poke(span->owner, nullptr);
-  poke(span->kind, SpanKind::kLarge);
-  span->state.store(SpanState::kLive, std::memory_order_release);
-  enter(*span, run.slice);
   if (zero != nullptr) *zero = run.zero;
   return span->start;
 }

@@ -14,6 +14,10 @@ constexpr size_t kPage = 4096;
 // they are known to be zero. Requires: alignment is a power of two. Thread-safe, signal-tolerant.
 void* allocate_large(size_t size, size_t alignment, bool* zero = nullptr);
 
+// Makes a span of `bytes` from `slices` claimed slices, live. Returns null when out of memory for its record. Thread-safe.
+// Requires: bytes is a multiple of kPage and no more than the slices hold.
+Span* make_large(uint64_t slice, uint64_t slices, uint64_t bytes);
+
 // Requires: the span is a large one inside the window. Returns false, changing nothing, unless `block` is its block
 // and live.
 bool release_large(Span& span, void* block);

@@ -175,8 +175,7 @@ void put_record(ThreadHeap& heap, Span& span) {
 }
 
 void set_owner(Span& span, ThreadHeap& heap) {
-  const bool shares_lines = span.block_size < kLine;
-  poke(span.gate, shares_lines ? &heap : &null_heap);
+  poke(span.stack, &heap.stack(span.class_index));
   __atomic_store_n(&span.owner, &heap, __ATOMIC_RELEASE);
 }
 
@@ -192,8 +191,8 @@ void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run
   poke(span.class_index, static_cast<uint8_t>(class_index));
   poke(span.kind, SpanKind::kSmall);
   span.touched = 0;
-  FastHeap& visible = heap;
-  span.stack_at = static_cast<uint32_t>(reinterpret_cast<char*>(&visible.stack(class_index)) - reinterpret_cast<char*>(&visible));
+  const bool shares_lines = shape.size < kLine;
+  poke(span.foreign_stack_at, shares_lines ? 0 : FastHeap::stack_offset(class_index));
   set_owner(span, heap);
   auto* eight = reinterpret_cast<uint64_t*>(span.states);
   for (unsigned i = 0; i < shape.blocks; i += Span::kStateStep)
@@ -356,6 +355,14 @@ void settle(ThreadHeap& heap, Span& span) {
     span.budget = relink_budget(span);
   }
   if (taken == 0) settle_empty(heap, span);
+}
+
+void forget_span(ThreadHeap& heap, Span& span) {
+  ClassState& state = heap.classes[span.class_index];
+  if (state.current == &span) poke(state.current, nullptr);
+  span.state.store(SpanState::kIdle, std::memory_order_relaxed);
+  --state.spans;
+  put_record(heap, span);
 }
 
 Span* adopt(ThreadHeap& heap, unsigned class_index) {

@@ -23,6 +23,10 @@ void attend(ThreadHeap& heap);
 // What has become of a span whose budget is used up. Requires: the caller has marked the heap busy.
 void settle(ThreadHeap& heap, Span& span);
 
+// The span's only block became something else in place: the record goes back to its pool. Requires: the caller has marked
+// the heap busy; the block is live, the span the heap's.
+void forget_span(ThreadHeap& heap, Span& span);
+
 // Drain of what others freed, purge, and stacks that nobody uses. Requires: the caller has marked the heap busy.
 void heartbeat(ThreadHeap& heap);
 

@@ -85,9 +85,11 @@ constexpr unsigned stack_depth(size_t size) {
 constexpr SizeClass make_size_class(unsigned index) {
   const size_t size = size_of_class(index);
   uint64_t slices = 4;
+  // One block: when it outgrows its room the span becomes a large one.
+  const bool single = index == kGrowthClass;
   if (size * kMaxBlocks < slices * meta::kSlice) slices = base::divide_up(size * kMaxBlocks, meta::kSlice);
   // From 1 KiB up a span takes as many slices as leave at most 1/32 of it over, and at least eight blocks.
-  while (slices < 64 &&
+  while (!single && slices < 64 &&
          (slices * meta::kSlice / size < 8 || slices * meta::kSlice % size > slices * meta::kSlice / 32))
     ++slices;
   const uint64_t blocks = slices * meta::kSlice / size;

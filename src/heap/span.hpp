@@ -24,7 +24,7 @@
 namespace loam::heap {
 
 struct ThreadHeap;
-struct FastHeap;
+struct Stack;
 
 enum class SpanKind : uint8_t {
   kNone,     // no span: a slice nobody uses
@@ -54,11 +54,11 @@ struct alignas(64) Span {
   uint16_t blocks;
 
   // What free reads.
-  alignas(64) FastHeap* gate;  // the heap that free may put blocks into the stack of; &null_heap: any; null: none
-  uint64_t first;              // address of block 0
-  uint64_t inverse;            // ceil(2^64 / block_size)
-  ThreadHeap* owner;           // null unless kSmall
-  uint32_t stack_at;  // offset of the class's stack in a heap
+  alignas(64) ThreadHeap* owner;  // null unless kSmall
+  uint64_t first;                 // address of block 0
+  uint64_t inverse;               // ceil(2^64 / block_size)
+  Stack* stack;                   // of the owner and class
+  uint32_t foreign_stack_at;      // offset in any other heap of the stack that its free pushes on; 0: on none
   int32_t budget;                 // blocks made available by the owner until it looks at this span again
   uint16_t
       touched;  // blocks below this have been handed out before; the others never held anything of the program's

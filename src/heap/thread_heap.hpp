@@ -32,12 +32,17 @@ struct Stack {
 // What the fast paths see. A thread without a heap, and every thread in a mode that must see each call, has one
 // whose stacks are all empty and which owns no span.
 struct FastHeap {
-  // One in front for size 0, always empty, so that a size rounded up to 16 is the offset of its stack.
+  // One in front for size 0, always empty, and always full, so that a size rounded up to 16 is the offset of its stack.
   Stack stacks[kClasses + 1];
   int32_t frees_to_beat;  // until the next heartbeat
 
   Stack& stack(unsigned class_index) { return stacks[class_index + 1]; }
   const Stack& stack(unsigned class_index) const { return stacks[class_index + 1]; }
+  // The first stack, at offset 0, is also always full.
+  Stack* stack_at(uint64_t offset) {
+    return reinterpret_cast<Stack*>(reinterpret_cast<char*>(stacks) + offset);
+  }
+  static constexpr uint32_t stack_offset(unsigned class_index) { return (class_index + 1) * sizeof(Stack); }
 };
 
 struct ClassState {

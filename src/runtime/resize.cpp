@@ -44,6 +44,8 @@ void* heap_resize(ThreadHeap* heap, const Found& found, size_t size) {
       heap::set_growth_size(*found.span, heap::block_index(*found.span, found.block).index, size);
       return found.block;
     }
+    if (size > heap::kMaxSmall && heap != nullptr && heap::outgrow(*heap, *found.span, size))
+      return found.block;
   } else if (!large) {
     const bool same_class = size <= heap::kMaxSmall && heap::class_of(size) == found.span->class_index;
     if (same_class || fits_well(size, found.size)) return found.block;

@@ -43,6 +43,24 @@ inline bool count_to_zero(uint8_t* byte) {
 #endif
 }
 
+// Moves a pointer in memory by kSteps elements in one instruction, for whoever has read it and needs no register for the
+// new value.
+template <int kSteps, class T>
+inline void advance(T*& pointer) {
+#if defined(__x86_64__) && !LOAM_WATCHED
+  asm volatile("addq %1, %0" : "+m"(pointer) : "i"(kSteps * static_cast<int>(sizeof(T))) : "cc", "memory");
+#else
+  pointer += kSteps;
+#endif
+}
+
+// The same value, of which the compiler no longer knows: what is computed from it is computed again, as part of an
+// address, instead of being kept in a register.
+inline uint64_t forget(uint64_t value) {
+  asm("" : "+r"(value));
+  return value;
+}
+
 struct Product {
   uint64_t high;
   uint64_t low;

@@ -30,8 +30,7 @@ TEST(Parcel, KnowsWhatIsInside) {
   test::open_heap();
   Parcel* parcel = take_parcel(nullptr);
   ASSERT_NE(parcel, nullptr);
-  for (uint64_t i = 1; i <= Parcel::kItems; ++i)
-    parcel->add(reinterpret_cast<void*>(i * 48), 48);
+  for (uint64_t i = 1; i <= Parcel::kItems; ++i) parcel->add(reinterpret_cast<void*>(i * 48), 48);
   EXPECT_EQ(parcel->count, Parcel::kItems);
   EXPECT_EQ(parcel->bytes, Parcel::kItems * 48);
   for (uint64_t i = 1; i <= Parcel::kItems; ++i)
@@ -90,9 +89,7 @@ TEST(Remote, FreedByTwoThreadsIsToldInTheCall) {
   void* block = user.allocate(48);
   in_another_thread([&](test::HeapUser& other) { EXPECT_TRUE(other.release(block)); });
   EXPECT_FALSE(user.release(block));
-  in_another_thread([&](test::HeapUser& other) {
-    EXPECT_FALSE(other.release(block));
-  });
+  in_another_thread([&](test::HeapUser& other) { EXPECT_FALSE(other.release(block)); });
   EXPECT_EQ(verify(), nullptr);
 }
 
