@@ -14,6 +14,8 @@ namespace loam::property {
 
 namespace {
 
+constexpr uint32_t kLine = 64;
+
 // Blocks on their way from one thread to any other.
 class Market {
  public:
@@ -126,8 +128,9 @@ class Worker {
     if (reinterpret_cast<uint64_t>(start) % alignment != 0) crew_.fail("a misaligned block");
     if (heap::find_size(start) < size) crew_.fail("a block with less usable size");
     const heap::Span* span = heap::page_map.find(start);
-    if (span != nullptr && span->kind == heap::SpanKind::kSmall && sys::peek(span->owner) != &user_.heap())
-      crew_.fail("a block of a span that belongs to another heap");
+    if (span != nullptr && span->kind == heap::SpanKind::kSmall && span->block_size < kLine &&
+        sys::peek(span->owner) != &user_.heap())
+      crew_.fail("a block that shares its line of the cache with another heap's");
     const Block block = {start, size, random_()};
     fill(block);
     mine_.push_back(block);
