@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "heap/growth.hpp"
+#include "property/account.hpp"
 #include "property/model.hpp"
 #include "support/heap.hpp"
 #include "sys/kernel.hpp"
@@ -113,8 +115,10 @@ class Worker {
       release(block);
     } else if (kind < 94 && crew_.market.take(random_(), &block)) {
       mine_.push_back(block);
-    } else if (kind < 99) {
+    } else if (kind < 97) {
       look();
+    } else if (kind < 99) {
+      resize();
     } else {
       tidy();
     }
@@ -147,6 +151,37 @@ class Worker {
   void release(const Block& block) {
     if (!holds(block)) crew_.fail("a block's contents have changed: two owners");
     if (!user_.release(block.start)) crew_.fail("a live block cannot be freed");
+  }
+
+  // As realloc does it: a large block in place, a small one into room to grow.
+  void resize() {
+    if (mine_.empty()) return;
+    Block& block = mine_[below(mine_.size())];
+    if (!holds(block)) crew_.fail("a block's contents have changed: two owners");
+    heap::Span* span = heap::page_map.find(block.start);
+    if (span == nullptr) return;
+    if (span->kind == heap::SpanKind::kLarge) {
+      const size_t size = heap::kMaxSmall + 1 + below(2 * block.size + 1);
+      if (heap::resize_large(*span, size)) replace(block, {block.start, size, random_()});
+      return;
+    }
+    const size_t size = heap::kGrowFrom + below(heap::kMaxSmall + 1 - heap::kGrowFrom);
+    if (heap::is_growth(*span)) {
+      heap::set_growth_size(*span, heap::block_index(*span, block.start).index, size);
+      replace(block, {block.start, size, random_()});
+    } else if (void* moved = heap::allocate_growth(user_.heap(), size)) {
+      release(block);
+      replace(block, {static_cast<char*>(moved), size, random_()});
+    }
+  }
+
+  void replace(Block& block, const Block& resized) {
+    if (block.start == resized.start &&
+        !holds({block.start, std::min({block.size, resized.size, size_t{256}}), block.pattern}))
+      crew_.fail("a block resized in place has lost its contents");
+    if (heap::find_size(resized.start) < resized.size) crew_.fail("a resized block with less usable size");
+    block = resized;
+    fill(block);
   }
 
   void look() {
@@ -202,6 +237,7 @@ std::string run_crew(unsigned threads, uint64_t seed, uint64_t operations) {
   for (std::vector<Block> set; !(set = crew.estate.inherit(0)).empty();) std::ranges::for_each(set, release);
   const char* wrong = heap::verify();
   if (wrong != nullptr) crew.fail(wrong);
+  if (const std::string lost = settle_accounts(); !lost.empty()) crew.fail(lost);
   return crew.wrong;
 }
 

@@ -1,5 +1,5 @@
 // Random sequences of heap calls against a plain model (model.hpp).
-// Usage: property-heap [--source mmap|sbrk|file] [--threads N] [--seconds N] [--seed N] [--plant overlap|content|find]
+// Usage: property-heap [--source mmap|sbrk|file] [--threads N] [--seconds N] [--seed N] [--plant overlap|content|find|loss]
 // Exit status: 0 no difference, 1 a difference (the seed is printed), 2 usage.
 #include <unistd.h>
 
@@ -10,6 +10,8 @@
 #include <random>
 #include <string>
 
+#include "heap/growth.hpp"
+#include "property/account.hpp"
 #include "property/crew.hpp"
 #include "property/model.hpp"
 #include "support/heap.hpp"
@@ -84,18 +86,40 @@ class Sequence {
     return wrong;
   }
 
-  // A large block in place, as realloc does it; anything else stays.
+  // As realloc does it: a large block in place, a small one into room to grow; where neither goes it stays.
   std::string resize(size_t index) {
     std::string wrong = model_.check(index);
+    heap::Span* span = heap::page_map.find(model_.at(index).start);
+    if (!wrong.empty() || span == nullptr) return wrong;
+    return span->kind == heap::SpanKind::kLarge ? resize_large(index, *span) : resize_small(index, *span);
+  }
+
+  std::string resize_large(size_t index, heap::Span& span) {
     const Block& block = model_.at(index);
-    heap::Span* span = heap::page_map.find(block.start);
-    if (!wrong.empty() || span == nullptr || span->kind != heap::SpanKind::kLarge) return wrong;
     const size_t size = heap::kMaxSmall + 1 + below(4 * block.size + 100000);
-    if (!heap::resize_large(*span, size)) return model_.check(index);
-    const Block kept = {block.start, size < block.size ? size : block.size, block.pattern};
-    const size_t shared = kept.size < 256 ? kept.size : 256;
-    if (!holds({kept.start, shared, kept.pattern})) return "a block resized in place has lost its contents";
+    if (!heap::resize_large(span, size)) return model_.check(index);
     if (heap::find_size(block.start) < size) return "a block resized in place is too small";
+    return keep_resized(index, size);
+  }
+
+  std::string resize_small(size_t index, heap::Span& span) {
+    const Block& block = model_.at(index);
+    const size_t size = heap::kGrowFrom + below(heap::kMaxSmall + 1 - heap::kGrowFrom);
+    if (heap::is_growth(span)) {
+      heap::set_growth_size(span, heap::block_index(span, block.start).index, size);
+      return keep_resized(index, size);
+    }
+    auto* moved = size > block.size ? static_cast<char*>(heap::allocate_growth(user_.heap(), size)) : nullptr;
+    if (moved == nullptr) return {};
+    std::string wrong = release(index);
+    return wrong.empty() ? model_.add(moved, size, heap::kGranule, false) : wrong;
+  }
+
+  std::string keep_resized(size_t index, size_t size) {
+    const Block& block = model_.at(index);
+    const size_t kept = size < block.size ? size : block.size;
+    if (!holds({block.start, kept < 256 ? kept : 256, block.pattern}))
+      return "a block resized in place has lost its contents";
     model_.replace(index, size);
     return {};
   }
@@ -135,9 +159,11 @@ class Sequence {
     return verify();
   }
 
-  static std::string verify() {
+  std::string verify() {
+    heap::Stack& stack = user_.heap().stack(0);
+    if (plant == Plant::kLoss && stack.top->block != nullptr) --stack.top;
     const char* wrong = heap::verify();
-    return wrong == nullptr ? std::string() : wrong;
+    return wrong == nullptr ? settle_accounts() : wrong;
   }
 
   std::mt19937_64 random_;
@@ -164,6 +190,7 @@ bool choose(Choices& choices, const std::string& name, const std::string& value)
   plant = value == "overlap"   ? Plant::kOverlap
           : value == "content" ? Plant::kContent
           : value == "find"    ? Plant::kFind
+          : value == "loss"    ? Plant::kLoss
                                : Plant::kNothing;
   return plant != Plant::kNothing;
 }

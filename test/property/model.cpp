@@ -107,9 +107,10 @@ std::string Model::compare_find(uint64_t word) const {
   if (inside && reinterpret_cast<uint64_t>(found.block) != at->first)
     return say("find() names another block", address, at->second);
   if (found.where != heap::Where::kLive) return {};
-  // Live, but not where the caller's bytes are: then behind them, within the usable size.
+  // Live, but not where the caller's bytes are: then behind them, within the usable size or the room to grow.
   const auto start = reinterpret_cast<uint64_t>(found.block);
-  if (word - start >= found.size)
+  const bool small = found.span != nullptr && found.span->kind == heap::SpanKind::kSmall;
+  if (word - start >= (small ? found.span->block_size : found.size))
     return say("find() names a block that does not hold the word", address, found.size);
   if (starts_.count(start) == 0) return say("find() calls a block live that is not", address, found.size);
   return {};

@@ -44,7 +44,7 @@ class Model {
 };
 
 // What the tester plants to see whether the model notices.
-enum class Plant : uint8_t { kNothing, kOverlap, kContent, kFind };
+enum class Plant : uint8_t { kNothing, kOverlap, kContent, kFind, kLoss };
 extern Plant plant;
 
 }  // namespace loam::property
