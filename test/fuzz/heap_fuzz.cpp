@@ -5,7 +5,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "heap/growth.hpp"
 #include "heap/span.hpp"
+#include "property/account.hpp"
 #include "property/model.hpp"
 #include "support/heap.hpp"
 #include "target.hpp"
@@ -46,7 +48,7 @@ class Run {
     while (model_.count() > 0) release(user_, model_.count() - 1);
     settle();
     const char* wrong = heap::verify();
-    expect_nothing(wrong == nullptr ? "" : wrong);
+    expect_nothing(wrong == nullptr ? property::settle_accounts() : wrong);
     LOAM_FUZZ_CHECK(test::fault_count == 0);
   }
 
@@ -64,7 +66,7 @@ class Run {
     if (kind == 7) return tidy(user);
     if (model_.count() == 0) return;
     if (kind <= 4) return release(user, pick());
-    if (kind == 5) return resize(pick());
+    if (kind == 5) return resize(user, pick());
     misuse(user, pick());
   }
 
@@ -83,14 +85,29 @@ class Run {
     LOAM_FUZZ_CHECK(user.release(block.start));
   }
 
-  void resize(std::size_t index) {
+  void resize(test::HeapUser& user, std::size_t index) {
     expect_nothing(model_.check(index));
-    const std::size_t size = heap::kMaxSmall + 1 + input_.take(3);
-    const property::Block& block = model_.at(index);
-    heap::Span* span = heap::page_map.find(block.start);
-    if (span == nullptr || span->kind != heap::SpanKind::kLarge || !heap::resize_large(*span, size)) return;
-    LOAM_FUZZ_CHECK(heap::find_size(block.start) >= size);
+    const std::uint64_t draw = input_.take(3);
+    heap::Span* span = heap::page_map.find(model_.at(index).start);
+    if (span == nullptr) return;
+    if (span->kind == heap::SpanKind::kSmall) return grow(user, index, *span, draw);
+    const std::size_t size = heap::kMaxSmall + 1 + draw;
+    if (!heap::resize_large(*span, size)) return;
+    LOAM_FUZZ_CHECK(heap::find_size(model_.at(index).start) >= size);
     model_.replace(index, size);
+  }
+
+  // Into room to grow, and there in place: as realloc does it.
+  void grow(test::HeapUser& user, std::size_t index, heap::Span& span, std::uint64_t draw) {
+    const std::size_t size = heap::kGrowFrom + draw % (heap::kMaxSmall + 1 - heap::kGrowFrom);
+    if (heap::is_growth(span)) {
+      heap::set_growth_size(span, heap::block_index(span, model_.at(index).start).index, size);
+      return model_.replace(index, size);
+    }
+    auto* moved = static_cast<char*>(heap::allocate_growth(user.heap(), size));
+    if (moved == nullptr) return;
+    release(user, index);
+    expect_nothing(model_.add(moved, size, heap::kGranule, false));
   }
 
   void misuse(test::HeapUser& user, std::size_t index) {
