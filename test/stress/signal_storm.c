@@ -1,4 +1,5 @@
-/* Every thread allocates, frees and resizes while a timer and the main thread send it signals whose handler does the same.
+/* Every thread allocates, frees, resizes and swaps blocks with others while a timer and the main thread send it signals
+   whose handler does the same; threads end under signals and others take their place.
    Usage: signal_storm [--seconds S] [--seed N] [--threads T] */
 #include <pthread.h>
 #include <signal.h>
@@ -7,13 +8,15 @@
 
 #include "../support/storm.h"
 
-enum { kMost = 16, kKept = 8 };
+enum { kMost = 16, kKept = 8, kExchange = 64, kSteps = 20000 };
 
 static atomic_int g_stop;
 static atomic_ulong g_handled;
+static _Atomic(void*) g_exchange[kExchange];
 static _Thread_local void* t_kept[kKept];
 static _Thread_local uint32_t t_state = 88172645;
 static _Thread_local int t_depth;
+static _Thread_local int t_ending; /* what a handler keeps now would be lost */
 
 /* Every size regime; some blocks stay until a later signal, so that they cross with those of the interrupted code. */
 static void handler(int signal_number) {
@@ -21,10 +24,12 @@ static void handler(int signal_number) {
   const int depth = t_depth++;
   void** slot = &t_kept[next_random(&t_state) % kKept];
   (void)signal_number;
-  if (depth == 0) {
+  if (depth == 0 && !t_ending) {
     void* old = *slot;
     *slot = NULL;
     if (old != NULL && next_random(&t_state) % 3 == 0) old = repainted(old, random_size(&t_state));
+    if (next_random(&t_state) % 4 == 0)
+      old = atomic_exchange(&g_exchange[next_random(&t_state) % kExchange], old);
     inspect_and_free(old);
     *slot = painted(random_size(&t_state));
   }
@@ -48,20 +53,20 @@ static void drop_kept(void) {
 static void* busy(void* seed) {
   uint32_t state = (uint32_t)(uintptr_t)seed | 1;
   void* slots[200] = {NULL};
-  sigset_t set;
   t_state = state ^ 0x5bd1e995;
-  while (!atomic_load_explicit(&g_stop, memory_order_relaxed)) {
+  for (int i = 0; i < kSteps && !atomic_load_explicit(&g_stop, memory_order_relaxed); ++i) {
     void** slot = &slots[next_random(&state) % 200];
     if (*slot == NULL)
       *slot = painted(random_size(&state));
     else if (next_random(&state) % 4 == 0)
       *slot = repainted(*slot, random_size(&state));
+    else if (next_random(&state) % 4 == 0)
+      *slot = atomic_exchange(&g_exchange[next_random(&state) % kExchange], *slot);
     else
       inspect_and_free(*slot), *slot = NULL;
   }
   for (int i = 0; i < 200; ++i) inspect_and_free(slots[i]);
-  sigfillset(&set);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  t_ending = 1;
   drop_kept();
   return NULL;
 }
@@ -74,6 +79,10 @@ static void install(int signal_number) {
   sigaction(signal_number, &action, NULL);
 }
 
+static void start(pthread_t* thread, uint32_t* state) {
+  if (pthread_create(thread, NULL, busy, (void*)(uintptr_t)next_random(state)) != 0) storm_fail("no thread");
+}
+
 int main(int count, char** words) {
   const struct storm storm = storm_options(count, words);
   uint32_t state = storm.seed;
@@ -81,15 +90,18 @@ int main(int count, char** words) {
   pthread_t thread[kMost];
   install(SIGALRM);
   install(SIGUSR1);
-  for (int i = 0; i < threads; ++i) {
-    if (pthread_create(&thread[i], NULL, busy, (void*)(uintptr_t)next_random(&state)) != 0)
-      storm_fail("no thread");
-  }
+  for (int i = 0; i < threads; ++i) start(&thread[i], &state);
   const struct itimerval often = {{0, 200}, {0, 200}};
   setitimer(ITIMER_REAL, &often, NULL);
   const double end = now_seconds() + storm.seconds;
+  unsigned long lives = 0;
   while (now_seconds() < end) {
-    pthread_kill(thread[next_random(&state) % (uint32_t)threads], SIGUSR1);
+    const uint32_t at = next_random(&state) % (uint32_t)threads;
+    pthread_kill(thread[at], SIGUSR1);
+    if (pthread_tryjoin_np(thread[at], NULL) == 0) {
+      ++lives;
+      start(&thread[at], &state);
+    }
     void* block = painted(random_size(&state));
     inspect_and_free(block);
   }
@@ -97,6 +109,7 @@ int main(int count, char** words) {
   setitimer(ITIMER_REAL, &never, NULL);
   atomic_store(&g_stop, 1);
   for (int i = 0; i < threads; ++i) pthread_join(thread[i], NULL);
-  storm_say("%lu signals handled\n", atomic_load(&g_handled));
-  return atomic_load(&g_handled) > 100 ? 0 : 1;
+  for (int i = 0; i < kExchange; ++i) inspect_and_free(g_exchange[i]);
+  storm_say("%lu signals handled, %lu threads ended\n", atomic_load(&g_handled), lives);
+  return atomic_load(&g_handled) > 100 && lives > 0 ? 0 : 1;
 }
