@@ -106,7 +106,7 @@ void empty_stack(ThreadHeap& heap, unsigned class_index, unsigned count) {
   Entry* bottom = &heap.entries[kSizeClasses[class_index].entry];
   for (unsigned i = 1; i <= count;) {
     Span* span = page_map.at(page_map.slice_of(bottom[i].block));
-    if (span->owner != &heap) {
+    if (sys::peek(span->owner) != &heap) {
       send_home(heap, *span, bottom[i++].block);
       continue;
     }

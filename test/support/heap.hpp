@@ -83,7 +83,7 @@ class HeapUser {
     heap::Span* span = heap::page_map.find(block);
     if (span == nullptr) return heap::release_outside(block);
     if (span->kind == heap::SpanKind::kLarge) return heap::release_large(*span, block);
-    if (span->kind != heap::SpanKind::kSmall || span->owner == nullptr) return false;
+    if (span->kind != heap::SpanKind::kSmall || sys::peek(span->owner) == nullptr) return false;
     return heap::is_busy(*heap_) ? heap::send_stray(*span, block) : heap::take(*heap_, *span, block);
   }
 
