@@ -100,6 +100,11 @@ class Run {
   // Into room to grow, and there in place: as realloc does it.
   void grow(test::HeapUser& user, std::size_t index, heap::Span& span, std::uint64_t draw) {
     const std::size_t size = heap::kGrowFrom + draw % (heap::kMaxSmall + 1 - heap::kGrowFrom);
+    if (heap::is_growth(span) && draw >= 1u << 23) {
+      if (heap::outgrow(user.heap(), span, heap::kMaxSmall + size))
+        model_.replace(index, heap::kMaxSmall + size);
+      return;
+    }
     if (heap::is_growth(span)) {
       heap::set_growth_size(span, heap::block_index(span, model_.at(index).start).index, size);
       return model_.replace(index, size);

@@ -166,7 +166,10 @@ class Worker {
       return;
     }
     const size_t size = heap::kGrowFrom + below(heap::kMaxSmall + 1 - heap::kGrowFrom);
-    if (heap::is_growth(*span)) {
+    if (heap::is_growth(*span) && below(4) == 0) {
+      const size_t large = heap::kMaxSmall + size;
+      if (heap::outgrow(user_.heap(), *span, large)) replace(block, {block.start, large, random_()});
+    } else if (heap::is_growth(*span)) {
       heap::set_growth_size(*span, heap::block_index(*span, block.start).index, size);
       replace(block, {block.start, size, random_()});
     } else if (void* moved = heap::allocate_growth(user_.heap(), size)) {

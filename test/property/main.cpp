@@ -98,13 +98,16 @@ class Sequence {
     const Block& block = model_.at(index);
     const size_t size = heap::kMaxSmall + 1 + below(4 * block.size + 100000);
     if (!heap::resize_large(span, size)) return model_.check(index);
-    if (heap::find_size(block.start) < size) return "a block resized in place is too small";
     return keep_resized(index, size);
   }
 
   std::string resize_small(size_t index, heap::Span& span) {
     const Block& block = model_.at(index);
     const size_t size = heap::kGrowFrom + below(heap::kMaxSmall + 1 - heap::kGrowFrom);
+    if (heap::is_growth(span) && below(4) == 0) {
+      const size_t large = heap::kMaxSmall + size;
+      return heap::outgrow(user_.heap(), span, large) ? keep_resized(index, large) : std::string();
+    }
     if (heap::is_growth(span)) {
       heap::set_growth_size(span, heap::block_index(span, block.start).index, size);
       return keep_resized(index, size);
@@ -120,6 +123,7 @@ class Sequence {
     const size_t kept = size < block.size ? size : block.size;
     if (!holds({block.start, kept < 256 ? kept : 256, block.pattern}))
       return "a block resized in place has lost its contents";
+    if (heap::find_size(block.start) < size) return "a block resized in place is too small";
     model_.replace(index, size);
     return {};
   }
