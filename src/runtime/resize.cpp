@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/bits.hpp"
+#include "heap/fast_path.hpp"
 #include "heap/growth.hpp"
 #include "heap/large.hpp"
 #include "heap/outside.hpp"
@@ -24,13 +25,31 @@ bool fits_well(size_t size, size_t block_size) {
   return size <= block_size && block_size - size <= block_size / 8;
 }
 
+// The fast ways first: a short chain of reallocs is little else than this.
+void* take_fresh(ThreadHeap* heap, size_t size, bool grows) {
+  void* fresh = heap != nullptr && grows ? heap::allocate_growth(*heap, size) : nullptr;
+  if (fresh != nullptr) return fresh;
+  const auto otherwise = [=] { return heap_allocate(heap, size); };
+  return size <= heap::kMaxDirect ? heap::pop_direct(size, otherwise) : otherwise();
+}
+
+void release_old(ThreadHeap* heap, void* block) {
+  switch (heap::put_back(heap::fast_heap, block)) {
+    case heap::Released::kDone:
+      return;
+    case heap::Released::kAttend:
+      attend_slow();
+      return;
+    case heap::Released::kSlow:
+      heap_release(heap, block);
+  }
+}
+
 void* move(ThreadHeap* heap, const Found& found, size_t size) {
-  void* fresh = nullptr;
-  if (heap != nullptr && size > found.size) fresh = heap::allocate_growth(*heap, size);
-  if (fresh == nullptr) fresh = heap_allocate(heap, size);
+  void* fresh = take_fresh(heap, size, size > found.size);
   if (fresh == nullptr) return nullptr;
   memcpy(fresh, found.block, size < found.size ? size : found.size);
-  heap_release(heap, found.block);
+  release_old(heap, found.block);
   return fresh;
 }
 
