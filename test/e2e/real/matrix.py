@@ -55,7 +55,9 @@ def missing(case):
 def first_difference(plain, ours):
     for number, (one, other) in enumerate(zip(plain.split(b"\n"), ours.split(b"\n")), 1):
         if one != other:
-            return f"line {number}: {one[:120]!r} without, {other[:120]!r} with"
+            column = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+            part = slice(max(0, column - 40), column + 80)
+            return f"line {number}, column {column + 1}: {one[part]!r} without, {other[part]!r} with"
     return f"{len(plain)} bytes without, {len(ours)} with"
 
 
