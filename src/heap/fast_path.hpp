@@ -69,7 +69,7 @@ inline Released put_back(FastHeap* heap, void* block) {
   if (!page_map.covers(slice)) [[unlikely]]
     return Released::kSlow;
   Span* span = page_map.at(slice);
-  Stack* stack = span->stack;
+  Stack* stack = sys::peek(span->stack);
   // A branch on whose block it is follows a program's pattern; one on whether the size allows it would be a coin toss.
   if (sys::peek(span->owner) != heap) [[unlikely]]
     stack = heap->stack_at(sys::peek(span->foreign_stack_at));
