@@ -220,8 +220,9 @@ bool next_extent(uint64_t address, Extent* extent) {
   offer_metadata(extent, table.start, table.bytes, address);
   offer_metadata(extent, regions.table(), regions.table_bytes(), address);
   offer_metadata(extent, page_map.table(), page_map.committed(), address);
-  for (uint32_t i = 0; i < meta::arena.chunk_count(); ++i)
-    offer_metadata(extent, meta::arena.chunk(i), meta::Arena::kChunk, address);
+  for (const char* chunk = meta::arena.newest_chunk(); chunk != nullptr;
+       chunk = meta::Arena::chunk_before(chunk))
+    offer_metadata(extent, chunk, meta::Arena::kChunk, address);
   return true;
 }
 

@@ -28,11 +28,10 @@ bool Arena::add_chunk(uint64_t seen_end) {
   if (lock_.held_by_me()) return false;  // a signal handler interrupted this very function
   sys::LockGuard guard(lock_);
   if (end_.load(std::memory_order_relaxed) != seen_end) return true;
-  const uint32_t count = chunk_count_.load(std::memory_order_relaxed);
-  auto* chunk = count == kMaxChunks ? nullptr : static_cast<char*>(sys::map(kChunk));
+  auto* chunk = static_cast<char*>(sys::map(kChunk));
   // One chunk in hand, untouched: when address space ends, the records for what the program frees and takes again must
   // still be had.
-  if (chunk == nullptr && count < kMaxChunks) {
+  if (chunk == nullptr) {
     chunk = spare_;
     spare_ = nullptr;
   } else if (spare_ == nullptr) {
@@ -40,21 +39,20 @@ bool Arena::add_chunk(uint64_t seen_end) {
   }
   if (chunk == nullptr) return false;
   mapped_.fetch_add(kChunk, std::memory_order_relaxed);
-  chunks_[count] = chunk;
-  chunk_count_.store(count + 1, std::memory_order_release);
+  *reinterpret_cast<char**>(chunk) = newest_.load(std::memory_order_relaxed);
+  newest_.store(chunk, std::memory_order_release);
   const auto start = reinterpret_cast<uint64_t>(chunk);
   // Between these two stores an allocation sees the old end with the new start or the reverse; the distance test in
   // allocate() refuses both.
   end_.store(0, std::memory_order_release);
-  next_.store(start, std::memory_order_release);
+  next_.store(start + kLine, std::memory_order_release);
   end_.store(start + kChunk, std::memory_order_release);
   return true;
 }
 
 bool Arena::owns(const void* address) const {
-  const uint32_t count = chunk_count_.load(std::memory_order_acquire);
-  for (uint32_t i = 0; i < count; ++i) {
-    if (static_cast<uint64_t>(static_cast<const char*>(address) - chunks_[i]) < kChunk) return true;
+  for (const char* chunk = newest_chunk(); chunk != nullptr; chunk = chunk_before(chunk)) {
+    if (static_cast<uint64_t>(static_cast<const char*>(address) - chunk) < kChunk) return true;
   }
   return false;
 }

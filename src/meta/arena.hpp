@@ -24,16 +24,16 @@ class Arena {
   // Whether the address lies in a chunk of the arena.
   bool owns(const void* address) const;
 
-  // The chunks, in the order in which they were made; `index` is below chunk_count().
+  // The chunks, the newest first; after the oldest comes null. Each tells the one made before it in its first line, so
+  // that no table of them takes room in a library that most programs fill one chunk of.
   static constexpr size_t kChunk = size_t{1} << 20;
-  uint32_t chunk_count() const { return chunk_count_.load(std::memory_order_acquire); }
-  const char* chunk(uint32_t index) const { return chunks_[index]; }
+  const char* newest_chunk() const { return newest_.load(std::memory_order_acquire); }
+  static const char* chunk_before(const char* chunk) { return *reinterpret_cast<const char* const*>(chunk); }
 
   sys::Lock& lock() { return lock_; }
 
  private:
   static constexpr size_t kLine = 64;
-  static constexpr size_t kMaxChunks = 1 << 12;
 
   bool add_chunk(uint64_t seen_end);
 
@@ -41,9 +41,8 @@ class Arena {
   std::atomic<uint64_t> end_{0};
   std::atomic<uint64_t> used_{0};
   std::atomic<uint64_t> mapped_{0};
-  std::atomic<uint32_t> chunk_count_{0};
+  std::atomic<char*> newest_{nullptr};
   char* spare_ = nullptr;  // mapped, not yet a chunk; under the lock
-  char* chunks_[kMaxChunks] = {};
   sys::Lock lock_{sys::LockRank::kMetadata};
 };
 
