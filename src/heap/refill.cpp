@@ -26,6 +26,10 @@ constexpr uint32_t kRelinkPart = 32;
 constexpr uint64_t kKeepEmpty = uint64_t{256} << 10;
 // Blocks smaller than a line of the cache go home to their span's owner, or two threads would fight for the line ever after.
 constexpr uint32_t kLine = 64;
+// How many classes up a block may be borrowed (up to half as large again), and how often between two heartbeats.
+constexpr unsigned kBorrowFrom = class_of(256);
+constexpr unsigned kBorrowReach = 4;
+constexpr uint32_t kMostBorrowed = 8;
 constexpr uint64_t kClockEvery = 64;  // heartbeats between two looks at the clock
 
 constexpr uint64_t kAllZero = 0x0101010101010101u * kBlockZero;
@@ -56,36 +60,46 @@ Entry* move_to_stack(Span& span, unsigned word, unsigned count, Entry* at) {
   return at;
 }
 
-// Fills the class's empty stack from the span: with the lowest blocks that were handed out before, whose pages are
-// resident, else with some new ones; so that the lowest is taken first. Returns false if the span has none.
-bool fill_stack(ThreadHeap& heap, unsigned class_index, Span& span) {
-  const SizeClass& shape = kSizeClasses[class_index];
-  Stack& stack = heap.stack(class_index);
-  const unsigned half = (shape.depth + 1u) / 2;
-  unsigned first = 0;
-  while (first < span.words() && span.available()[first] == 0) ++first;
-  if (first == span.words()) return false;
-  unsigned count = 0;
-  for (unsigned i = first; i < span.words() && count < half; ++i)
-    count += base::count_bits(used_bits(span, i));
-  if (count == 0) {
-    // A class with several spans grows.
-    count = heap.classes[class_index].spans > 1 && half > shape.fresh ? half : shape.fresh;
-    const unsigned there = base::count_bits(span.available()[first]);
-    if (count > there) count = there;
-  } else if (count > half) {
-    count = half;
-  }
+// Moves `count` blocks of the span to the class's empty stack, the lowest on top: those of the words from `word` on.
+void move_to_stack(ThreadHeap& heap, Span& span, unsigned word, unsigned count) {
+  Stack& stack = heap.stack(span.class_index);
   Entry* at = stack.top + count;
   stack.top = at;
-  for (unsigned i = first; count > 0; ++i) {
-    const unsigned here = base::count_bits(span.available()[i]);
+  for (; count > 0; ++word) {
+    const unsigned here = base::count_bits(span.available()[word]);
     const unsigned moved = here < count ? here : count;
-    at = move_to_stack(span, i, moved, at);
+    at = move_to_stack(span, word, moved, at);
     count -= moved;
   }
   const auto last = static_cast<uint16_t>(at[1].state - span.states);
   if (last >= span.touched) span.touched = static_cast<uint16_t>(last + 1);
+}
+
+// Fills the class's empty stack with blocks of the span that were handed out before, whose pages are resident.
+// Returns false if it has none.
+bool fill_with_used(ThreadHeap& heap, Span& span) {
+  const unsigned half = (kSizeClasses[span.class_index].depth + 1u) / 2;
+  const auto words = static_cast<unsigned>(base::divide_up(span.touched, 64));
+  unsigned first = 0;
+  while (first < words && used_bits(span, first) == 0) ++first;
+  unsigned count = 0;
+  for (unsigned i = first; i < words && count < half; ++i) count += base::count_bits(used_bits(span, i));
+  if (count == 0) return false;
+  move_to_stack(heap, span, first, count < half ? count : half);
+  return true;
+}
+
+// Fills it with some blocks of the span that were never handed out. Requires: it has no others.
+bool fill_with_fresh(ThreadHeap& heap, Span& span) {
+  const SizeClass& shape = kSizeClasses[span.class_index];
+  const unsigned half = (shape.depth + 1u) / 2;
+  unsigned first = 0;
+  while (first < span.words() && span.available()[first] == 0) ++first;
+  if (first == span.words()) return false;
+  // A class with several spans grows.
+  const unsigned count = heap.classes[span.class_index].spans > 1 && half > shape.fresh ? half : shape.fresh;
+  const unsigned there = base::count_bits(span.available()[first]);
+  move_to_stack(heap, span, first, count < there ? count : there);
   return true;
 }
 
@@ -100,10 +114,14 @@ void make_available(ThreadHeap& heap, Span& span, uint64_t word, uint64_t bits, 
   if (span.budget < 0) settle(heap, span);
 }
 
+Entry* bottom_of(ThreadHeap& heap, unsigned class_index) {
+  return &heap.entries[kSizeClasses[class_index].entry];
+}
+
 // The oldest `count` entries of the class's stack go back to their spans; neighbours of one word together, or each would
 // wait for the store of the one before.
 void empty_stack(ThreadHeap& heap, unsigned class_index, unsigned count) {
-  Entry* bottom = &heap.entries[kSizeClasses[class_index].entry];
+  Entry* bottom = bottom_of(heap, class_index);
   for (unsigned i = 1; i <= count;) {
     Span* span = page_map.at(page_map.slice_of(bottom[i].block));
     if (sys::peek(span->owner) != &heap) {
@@ -128,8 +146,25 @@ void empty_stack(ThreadHeap& heap, unsigned class_index, unsigned count) {
 
 void empty_stack(ThreadHeap& heap, unsigned class_index) {
   const Stack& stack = heap.stack(class_index);
-  empty_stack(heap, class_index,
-              static_cast<unsigned>(stack.top - &heap.entries[kSizeClasses[class_index].entry]));
+  empty_stack(heap, class_index, static_cast<unsigned>(stack.top - bottom_of(heap, class_index)));
+}
+
+// Makes room in the class's full stack: its older half goes home. A thread that frees what others allocated and takes none
+// of it keeps ever fewer, down to some: they are missing where they came from.
+void make_room(ThreadHeap& heap, const Span& span) {
+  const unsigned class_index = span.class_index;
+  ClassState& state = heap.classes[class_index];
+  Stack& stack = heap.stack(class_index);
+  Entry* bottom = bottom_of(heap, class_index);
+  const auto depth = static_cast<unsigned>(stack.limit - bottom);
+  unsigned next = depth;
+  if (!state.missed && __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE) != &heap) {
+    const unsigned least = kSizeClasses[class_index].shallow;
+    next = depth / 2 > least ? depth / 2 : least;
+  }
+  state.missed = false;
+  empty_stack(heap, class_index, depth - next / 2);
+  stack.limit = bottom + next;
 }
 
 // One class at each heartbeat in turn: a stack that did not move since the last time is given back.
@@ -263,30 +298,91 @@ Span* take_available(ThreadHeap& heap, unsigned class_index) {
   return span;
 }
 
-// Fills the stack. Returns false when out of memory.
-bool refill(ThreadHeap& heap, unsigned class_index) {
+// A span that was current: back among those with free blocks, or those without.
+void put_aside(ThreadHeap& heap, Span* span) {
+  if (span == nullptr) return;
+  const unsigned there = count_available(*span);
+  if (there == 0)
+    mark_full(*span);
+  else
+    list(heap, *span, span->blocks - there);
+}
+
+// Whether the class's stack could be filled with blocks that were handed out before.
+bool refill_with_used(ThreadHeap& heap, unsigned class_index) {
   ClassState& state = heap.classes[class_index];
-  if (state.current != nullptr && fill_stack(heap, class_index, *state.current)) return true;
-  heartbeat(heap);
+  if (state.current != nullptr && fill_with_used(heap, *state.current)) return true;
+  if (!heap.inbox.empty() || !heap.strays.empty()) {
+    drain(heap);
+    if (state.current != nullptr && fill_with_used(heap, *state.current)) return true;
+  }
+  Span* span = state.available;
+  if (span == nullptr || !fill_with_used(heap, *span)) return false;
+  take_available(heap, class_index);
+  put_aside(heap, state.current);
+  make_current(heap, class_index, *span);
+  return true;
+}
+
+// Fills the stack where only memory that was never touched, or other heaps', is left. Returns false when out of memory.
+bool refill_with_fresh(ThreadHeap& heap, unsigned class_index) {
+  ClassState& state = heap.classes[class_index];
+  if (state.current != nullptr) {
+    if (fill_with_fresh(heap, *state.current)) return true;
+    heartbeat(heap);
+    if (refill_with_used(heap, class_index)) return true;
+    mark_full(*state.current);
+    poke(state.current, nullptr);
+  }
   for (;;) {
-    if (state.current != nullptr) {
-      if (fill_stack(heap, class_index, *state.current)) return true;  // the heartbeat brought some back
-      mark_full(*state.current);
-      poke(state.current, nullptr);
-    }
     Span* span = take_available(heap, class_index);
     if (span == nullptr) span = adopt(heap, class_index);
     if (span == nullptr) span = acquire(heap, class_index);
     if (span == nullptr) return false;
     make_current(heap, class_index, *span);
+    if (fill_with_used(heap, *span) || fill_with_fresh(heap, *span)) return true;
+    mark_full(*span);
+    poke(state.current, nullptr);
   }
 }
 
-void* take_small(ThreadHeap& heap, unsigned class_index, bool* zero) {
+// The stack of a somewhat larger class that has a block, or null: blocks of some KiB come in so many sizes that each of
+// them having its own highest need resident would take twice what the program ever has. In a time between two heartbeats
+// a class may do so a few times only: one that is in steady use shall have blocks of its own.
+Stack* borrow_larger(ThreadHeap& heap, unsigned class_index) {
+  if (class_index < kBorrowFrom || class_index == kGrowthClass) return nullptr;
+  ClassState& state = heap.classes[class_index];
+  if (state.borrowed_at != heap.beats) {
+    state.borrowed_at = heap.beats;
+    state.borrowed = 0;
+  }
+  if (state.borrowed == kMostBorrowed) return nullptr;
+  for (unsigned i = class_index + 1; i <= class_index + kBorrowReach && i < kOrdinaryClasses; ++i) {
+    if (heap.stack(i).top->block == nullptr) continue;
+    ++state.borrowed;
+    return &heap.stack(i);
+  }
+  return nullptr;
+}
+
+// The stack to take a block of at least the class's size from, or null when out of memory.
+Stack* stack_to_take_from(ThreadHeap& heap, unsigned class_index, Fit fit) {
+  Stack* stack = &heap.stack(class_index);
+  if (stack->top->block != nullptr) return stack;
+  heap.classes[class_index].missed = true;
+  stack->limit = bottom_of(heap, class_index) + kSizeClasses[class_index].depth;
+  if (refill_with_used(heap, class_index)) return stack;
+  if (fit == Fit::kLoose) {
+    if (Stack* larger = borrow_larger(heap, class_index)) return larger;
+  }
+  return refill_with_fresh(heap, class_index) ? stack : nullptr;
+}
+
+void* take_small(ThreadHeap& heap, unsigned class_index, Fit fit, bool* zero) {
   BusyMark mark(heap);
-  Stack& stack = heap.stack(class_index);
-  if (stack.top->block == nullptr && !refill(heap, class_index)) return nullptr;
-  const Entry entry = *stack.top--;
+  Stack* stack = stack_to_take_from(heap, class_index, fit);
+  if (stack == nullptr) return nullptr;
+  const Entry entry = *stack->top--;
   if (zero != nullptr) *zero = *entry.state == kBlockZero;
   poke(*entry.state, kBlockLive);
   return entry.block;
@@ -294,8 +390,8 @@ void* take_small(ThreadHeap& heap, unsigned class_index, bool* zero) {
 
 }  // namespace
 
-void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero) {
-  void* block = is_busy(heap) ? nullptr : take_small(heap, class_index, zero);
+void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero, Fit fit) {
+  void* block = is_busy(heap) ? nullptr : take_small(heap, class_index, fit, zero);
   // Without a span there may still be a mapping: the window may be closed in, or its lock be held by the very code that
   // this signal handler interrupted.
   return block != nullptr || class_index == kGrowthClass
@@ -313,8 +409,7 @@ bool take(ThreadHeap& heap, Span& span, void* block) {
     send_home(heap, span, block);
   } else {
     Stack& stack = heap.stack(span.class_index);
-    const unsigned depth = kSizeClasses[span.class_index].depth;
-    if (stack.top == stack.limit) empty_stack(heap, span.class_index, depth - depth / 2);
+    if (stack.top == stack.limit) make_room(heap, span);
     *++stack.top = {static_cast<char*>(block), state};
   }
   if (--heap.frees_to_beat < 0) heartbeat(heap);

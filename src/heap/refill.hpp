@@ -6,9 +6,12 @@
 
 namespace loam::heap {
 
+// Whether a block must be of the class asked for, or may be of one of the next larger ones.
+enum class Fit : uint8_t { kExact, kLoose };
+
 // Returns a block of the class, or null when out of memory. Signal-tolerant: in a handler that interrupted the heap
 // it serves a large block instead. `zero`, if not null, tells whether every byte of it is known to be zero.
-void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero = nullptr);
+void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero = nullptr, Fit fit = Fit::kExact);
 
 // Frees a block of any heap's span where the fast path does not: the stack is full, or the block belongs home. Returns
 // false, with nothing changed, if it is no live one. Requires: !is_busy(heap).

@@ -34,7 +34,7 @@ ThreadHeap* make_heap() {
   heap->stacks[0] = {&no_entry, &no_entry};
   for (unsigned i = 0; i < kClasses; ++i) {
     Entry* bottom = &heap->entries[kSizeClasses[i].entry];
-    heap->stack(i) = {bottom, bottom + kSizeClasses[i].depth};
+    heap->stack(i) = {bottom, bottom + kSizeClasses[i].shallow};  // until something of the class is allocated
   }
   heap->id = registry.heap_count.fetch_add(1, std::memory_order_relaxed);
   heap->next_heap = registry.heaps.load(std::memory_order_relaxed);

@@ -62,6 +62,7 @@ struct SizeClass {
   uint64_t inverse;  // ceil(2^64 / size): the high half of offset * inverse is the block's index
   uint16_t fresh;    // blocks never used before that go to the stack at once
   uint16_t depth;    // most blocks in the stack
+  uint16_t shallow;  // the same for a thread that frees other threads' blocks and takes none
   uint32_t entry;    // where the stack's null entry lies among the heap's entries
 };
 
@@ -75,22 +76,28 @@ constexpr unsigned fresh_blocks(size_t size) {
 
 constexpr unsigned kMostDepth = 64;
 
-constexpr unsigned stack_depth(size_t size) {
-  constexpr size_t kBytes = size_t{32} << 10;
+constexpr unsigned stack_depth(size_t size, size_t bytes) {
   constexpr size_t kLeast = 2;
-  const size_t blocks = kBytes / size;
+  const size_t blocks = bytes / size;
   return static_cast<unsigned>(blocks < kLeast ? kLeast : blocks > kMostDepth ? kMostDepth : blocks);
+}
+
+// A span has at least so many blocks. From 4 KiB up one will do: what the span has free beyond that, no other class can
+// use, and the stack keeps a class in steady use away from the regions. Room to grow is one block too: when it is outgrown
+// the span becomes a large one.
+constexpr unsigned least_blocks(unsigned index) {
+  constexpr size_t kSingleFrom = 4096;
+  return index == kGrowthClass || size_of_class(index) > kSingleFrom ? 1 : 8;
 }
 
 constexpr SizeClass make_size_class(unsigned index) {
   const size_t size = size_of_class(index);
-  uint64_t slices = 4;
-  // One block: when it outgrows its room the span becomes a large one.
-  const bool single = index == kGrowthClass;
+  const unsigned least = least_blocks(index);
+  uint64_t slices = least > 1 || index == kGrowthClass ? 4 : 2;
   if (size * kMaxBlocks < slices * meta::kSlice) slices = base::divide_up(size * kMaxBlocks, meta::kSlice);
-  // From 1 KiB up a span takes as many slices as leave at most 1/32 of it over, and at least eight blocks.
-  while (!single && slices < 64 &&
-         (slices * meta::kSlice / size < 8 || slices * meta::kSlice % size > slices * meta::kSlice / 32))
+  // As many slices as leave at most 1/16 of them over.
+  while (slices < 64 &&
+         (slices * meta::kSlice / size < least || slices * meta::kSlice % size > slices * meta::kSlice / 16))
     ++slices;
   const uint64_t blocks = slices * meta::kSlice / size;
   return {static_cast<uint32_t>(size),
@@ -98,7 +105,8 @@ constexpr SizeClass make_size_class(unsigned index) {
           static_cast<uint16_t>(blocks < kMaxBlocks ? blocks : kMaxBlocks),
           ~uint64_t{0} / size + 1,
           static_cast<uint16_t>(fresh_blocks(size)),
-          static_cast<uint16_t>(stack_depth(size)),
+          static_cast<uint16_t>(stack_depth(size, size_t{32} << 10)),
+          static_cast<uint16_t>(stack_depth(size, size_t{4} << 10)),
           0};
 }
 

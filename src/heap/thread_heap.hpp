@@ -51,6 +51,9 @@ struct ClassState {
   Span* records;  // unused ones, of this class only: see the invariant in span.hpp
   Entry* seen;    // the stack's top when a heartbeat last came by
   uint32_t spans;
+  bool missed;        // the stack was found empty since it was last full
+  uint32_t borrowed;  // blocks of larger classes taken since the heartbeat numbered so
+  uint64_t borrowed_at;
 };
 
 enum class HeapState : uint32_t { kOrphan, kAttached, kBorrowed };

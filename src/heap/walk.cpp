@@ -120,7 +120,7 @@ const char* check_stack(const ThreadHeap& heap, unsigned class_index) {
   const SizeClass& shape = kSizeClasses[class_index];
   const Entry* bottom = &heap.entries[shape.entry];
   const Stack& stack = heap.stack(class_index);
-  if (bottom->block != nullptr || stack.limit != bottom + shape.depth || stack.top < bottom ||
+  if (bottom->block != nullptr || stack.limit > bottom + shape.depth || stack.top < bottom ||
       stack.top > stack.limit)
     return "a stack has lost its bounds";
   for (const Entry* entry = bottom + 1; entry <= stack.top; ++entry) {

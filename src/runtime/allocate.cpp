@@ -15,7 +15,7 @@ using heap::ThreadHeap;
 void* heap_allocate(ThreadHeap* heap, size_t size) {
   if (size > PTRDIFF_MAX) return nullptr;
   if (size > heap::kMaxSmall || heap == nullptr) return heap::allocate_large(size, meta::kSlice);
-  return heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size));
+  return heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size), nullptr, heap::Fit::kLoose);
 }
 
 void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
@@ -25,7 +25,7 @@ void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
   if (size > heap::kMaxSmall || heap == nullptr) {
     block = heap::allocate_large(size, meta::kSlice, &zero);
   } else {
-    block = heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size), &zero);
+    block = heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size), &zero, heap::Fit::kLoose);
   }
   if (block != nullptr && !zero) memset(block, 0, heap::find_size(block));
   return block;

@@ -120,6 +120,57 @@ TEST(Refill, TheBlockFreedLastIsTakenNext) {
   }
 }
 
+// Blocks that were handed out before are taken before any that never were, in whatever span they lie.
+TEST(Refill, ResidentBlocksAreTakenBeforeFreshOnes) {
+  constexpr size_t kSize = 980;
+  test::HeapUser user;
+  trim(user.heap());
+  std::set<void*> seen;
+  std::vector<void*> blocks;
+  const unsigned many = kSizeClasses[class_of(kSize)].blocks + 20u;  // into a second span
+  const Stack& stack = user.heap().stack(class_of(kSize));
+  while (blocks.size() < many || stack.top->block != nullptr) blocks.push_back(user.allocate(kSize));
+  seen.insert(blocks.begin(), blocks.end());
+  for (void* block : blocks) ASSERT_TRUE(user.release(block));
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    void* again = user.allocate(kSize);
+    ASSERT_EQ(seen.count(again), 1u) << i;
+    blocks[i] = again;
+  }
+  for (void* block : blocks) ASSERT_TRUE(user.release(block));
+}
+
+TEST(Refill, ABlockIsBorrowedFromALargerClassBeforeMemoryIsTouched) {
+  constexpr size_t kSize = 20000;
+  const unsigned index = class_of(kSize);
+  test::HeapUser user;
+  trim(user.heap());
+  const auto take = [&](unsigned class_index, Fit fit) {
+    return allocate_small(user.heap(), class_index, nullptr, fit);
+  };
+  void* larger = take(index + 2, Fit::kExact);
+  ASSERT_TRUE(user.release(larger));
+  void* exact = take(index, Fit::kExact);
+  EXPECT_EQ(find_size(exact), size_of_class(index));
+  EXPECT_EQ(take(index, Fit::kLoose), larger);
+  EXPECT_EQ(find_size(larger), size_of_class(index + 2));
+  ASSERT_TRUE(user.release(larger));
+  ASSERT_TRUE(user.release(exact));
+  // What has blocks of its own borrows nothing, nor does what is in steady use.
+  EXPECT_EQ(take(index, Fit::kLoose), exact);
+  unsigned borrowed = 0;
+  for (int i = 0; i < 50; ++i) {
+    void* block = take(index, Fit::kLoose);
+    if (block != larger) break;
+    ++borrowed;
+    ASSERT_TRUE(user.release(block));
+  }
+  EXPECT_GE(borrowed, 1u);
+  EXPECT_LT(borrowed, 50u);
+  trim(user.heap());
+  EXPECT_EQ(verify(), nullptr);
+}
+
 TEST(Refill, IdleStacksAreEmptied) {
   test::HeapUser user;
   const Stack& idle = user.heap().stack(class_of(928));

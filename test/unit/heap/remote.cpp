@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -58,6 +59,53 @@ TEST(Remote, BlocksComeBackWhenDrained) {
   EXPECT_EQ(live_blocks(index), before);
   trim(user.heap());
   EXPECT_EQ(verify(), nullptr);
+}
+
+// A thread that frees what others allocated, and allocates none of it, must not keep much of it.
+TEST(Remote, AThreadThatOnlyFreesKeepsFew) {
+  constexpr size_t kSize = 700;
+  const unsigned index = class_of(kSize);
+  const SizeClass& shape = kSizeClasses[index];
+  test::HeapUser user;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 1000; ++i) blocks.push_back(user.allocate(kSize));
+  in_another_thread([&](test::HeapUser& other) {
+    // The heap may be one that allocated the class before.
+    const auto most = other.heap().stack(index).limit - &other.heap().entries[shape.entry];
+    const auto kept = [&] { return other.heap().stack(index).top - &other.heap().entries[shape.entry]; };
+    for (void* block : blocks) {
+      EXPECT_TRUE(other.release(block));
+      ASSERT_LE(kept(), most);
+    }
+    EXPECT_LE(kept(), shape.shallow);
+    EXPECT_EQ(verify(), nullptr);
+    // One that takes them as well keeps as many as it has room for.
+    std::vector<void*> own;
+    for (int i = 0; i < 1000; ++i) own.push_back(other.allocate(kSize));
+    while (!own.empty() && kept() < shape.depth) {
+      EXPECT_TRUE(other.release(own.back()));
+      own.pop_back();
+    }
+    EXPECT_EQ(kept(), shape.depth);
+    for (void* block : own) EXPECT_TRUE(other.release(block));
+  });
+  EXPECT_EQ(verify(), nullptr);
+}
+
+TEST(Remote, WhatOthersFreedIsTakenBeforeMemoryIsTouched) {
+  constexpr size_t kSize = 2700;
+  test::HeapUser user;
+  trim(user.heap());
+  std::vector<void*> blocks;
+  for (unsigned i = 0; i < kSizeClasses[class_of(kSize)].blocks / 2; ++i)
+    blocks.push_back(user.allocate(kSize));
+  while (user.heap().stack(class_of(kSize)).top->block != nullptr) blocks.push_back(user.allocate(kSize));
+  in_another_thread([&](test::HeapUser& other) {
+    for (void* block : blocks) EXPECT_TRUE(other.release(block));
+  });
+  void* next = user.allocate(kSize);
+  EXPECT_NE(std::find(blocks.begin(), blocks.end(), next), blocks.end());
+  EXPECT_TRUE(user.release(next));
 }
 
 TEST(Remote, BigBlocksDoNotWaitForAHundredOthers) {
