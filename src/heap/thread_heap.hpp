@@ -66,7 +66,7 @@ struct Stray {
 struct alignas(64) ThreadHeap : FastHeap {
   static constexpr unsigned kOutgoing = 8;
 
-  ClassState classes[kClasses];
+  // First what every slow path writes, on the page of the stacks: after a fork each page written is a fault and a copy.
   Parcel* outgoing[kOutgoing];  // by the low bits of the owner's id
   FastHeap* shown;              // what the attached thread sees while it is in none of the heap's functions
   uint64_t beats;
@@ -75,6 +75,7 @@ struct alignas(64) ThreadHeap : FastHeap {
   uint32_t id;
   uint32_t thread;
   bool busy;
+  ClassState classes[kClasses];
   ThreadHeap* next_heap;    // in the list of all heaps, for ever
   ThreadHeap* next_orphan;  // in the list of orphans
 
