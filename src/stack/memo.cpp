@@ -1,0 +1,225 @@
+#include "stack/memo.hpp"
+
+#include <atomic>
+#include <cstring>
+
+#include "meta/arena.hpp"
+#include "stack/builder.hpp"
+#include "stack/memo_parts.hpp"
+#include "stack/modules.hpp"
+
+namespace loam::stack {
+
+namespace {
+
+constexpr unsigned kMaxLooks = 64;
+constexpr unsigned kMaxSteps = 4096;  // segments in a stack
+constexpr uint32_t kMaxChain = 4;     // nodes in a bucket, on average, before the table is made larger
+
+uint64_t spread(uint64_t word) {
+  word *= 0x9e3779b97f4a7c15u;
+  return word ^ word >> 32;
+}
+
+uint64_t hash_of(const Node* base, int at, uint64_t word) {
+  return spread(spread(reinterpret_cast<uint64_t>(base) + static_cast<uint64_t>(static_cast<int64_t>(at))) ^
+                word);
+}
+
+// The oldest successor that has the same words before that one.
+Node* base_at(Node* node, int at) {
+  while (node->base != nullptr && at <= node->at) node = node->base;
+  return node;
+}
+
+// The word of a node at a spot, if it has one there.
+bool has_word(const Node* node, int at, uint64_t word) {
+  const Segment& segment = *node->segment;
+  if (at == kAtBp) return segment.needs_bp && segment.bp_expected == word;
+  return static_cast<unsigned>(at) < segment.word_count && segment.words[at].expected == word;
+}
+
+// For the eyes of a signal handler on the same thread.
+void set(bool& flag, bool value) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  __atomic_store_n(&flag, value, __ATOMIC_RELAXED);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+void* Memo::take(size_t bytes) {
+  bytes = (bytes + 15) & ~size_t{15};
+  if (piece_count_ == 0 || piece_used_ + bytes > kPieceBytes) {
+    const uint32_t next_piece = piece_count_ == 0 ? 0 : piece_ + 1;
+    if (next_piece == piece_count_) {
+      if (piece_count_ == kMaxPieces) return nullptr;
+      pieces_[piece_count_] = static_cast<char*>(meta::arena.allocate(kPieceBytes));
+      if (pieces_[piece_count_] == nullptr) return nullptr;
+      ++piece_count_;
+    }
+    piece_ = next_piece;
+    piece_used_ = 0;
+  }
+  void* taken = pieces_[piece_] + piece_used_;
+  piece_used_ += bytes;
+  return taken;
+}
+
+// Forgets everything, but keeps the memory. A table that has been outgrown is made larger on this occasion.
+void Memo::forget() {
+  ++counts_.forgotten;
+  piece_ = 0;
+  piece_used_ = 0;
+  root_count_ = 0;
+  counts_.nodes = counts_.segments = 0;
+  full_ = false;
+  generation_ = module_generation();
+  for (Table* table : {&nodes_, &segments_}) {
+    uint32_t size = table->size == 0 ? kFirstBuckets : table->size;
+    if (table->used > 2 * size) size *= 8;
+    if (size > kMaxBuckets) size = kMaxBuckets;
+    table->used = 0;
+    table->size = 0;
+    const uint32_t part = size < kBucketsPerPart ? size : kBucketsPerPart;
+    for (uint32_t i = 0; i * part < size; ++i) {
+      table->parts[i] = static_cast<void**>(take(part * sizeof(void*)));
+      if (table->parts[i] == nullptr) return;
+      std::memset(table->parts[i], 0, part * sizeof(void*));
+    }
+    table->size = size;
+  }
+}
+
+void** Memo::bucket(const Table& table, uint64_t hash) {
+  const uint64_t index = hash & (table.size - 1);
+  return &table.parts[index / kBucketsPerPart][index % kBucketsPerPart];
+}
+
+Node* Memo::root(uint64_t pc, uint64_t own) {
+  for (uint32_t i = 0; i < root_count_; ++i) {
+    if (roots_[i].pc == pc && roots_[i].own == own) return roots_[i].node;
+  }
+  if (root_count_ == kRoots) return nullptr;
+  auto* node = static_cast<Node*>(take(sizeof(Node)));
+  if (node == nullptr) return nullptr;
+  *node = Node{};
+  node->word = pc;
+  roots_[root_count_++] = {pc, own, node};
+  return node;
+}
+
+Segment* Memo::intern(const Builder& builder) {
+  const uint64_t hash = builder.hash();
+  void** head = bucket(segments_, hash);
+  for (auto* segment = static_cast<Segment*>(*head); segment != nullptr; segment = segment->next) {
+    if (segment->hash == hash && builder.equals(*segment)) return segment;
+  }
+  auto* segment = static_cast<Segment*>(take(builder.bytes()));
+  if (segment == nullptr) return nullptr;
+  builder.copy(*segment);
+  segment->hash = hash;
+  segment->next = static_cast<Segment*>(*head);
+  *head = segment;
+  ++segments_.used;
+  ++counts_.segments;
+  return segment;
+}
+
+// A successor that was not met before, built from rows.
+Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
+  const uint64_t pc = inner->segment == nullptr ? inner->word : inner->segment->outer_pc;
+  Builder builder(pc, spot.sp, *spot.bp, spot.boundary);
+  ++counts_.built;
+  if (!builder.run()) return nullptr;
+  Segment* segment = intern(builder);
+  auto* node = segment == nullptr ? nullptr : static_cast<Node*>(take(sizeof(Node)));
+  if (node == nullptr) {
+    full_ = true;
+    return nullptr;
+  }
+  *node = Node{segment,   nullptr,  branch.base,
+               branch.at, kNoStack, branch.word,
+               inner,     nullptr,  spot.sp < spot.boundary};
+  if (branch.base != nullptr) {
+    void** head = bucket(nodes_, hash_of(branch.base, branch.at, branch.word));
+    node->next = static_cast<Node*>(*head);
+    *head = node;
+    if (++nodes_.used > kMaxChain * nodes_.size && nodes_.size < kMaxBuckets) full_ = true;
+  }
+  ++counts_.nodes;
+  return inner->child = node;
+}
+
+// The successor for this stack when the last one is not it.
+Node* Memo::choose(Node* inner, Node* node, const Spot& spot) {
+  const uint64_t bp = *spot.bp - spot.sp;
+  int from = 0;
+  // Each look-up leads to a node that agrees in one more word, or in rbp.
+  for (unsigned looks = 0; looks < kMaxLooks; ++looks) {
+    const Difference found = difference(*node->segment, spot, from);
+    if (found.at == kNowhere) return inner->child = node;
+    ++counts_.lookups;
+    Node* base = base_at(node, found.at);
+    const uint64_t word = found.at == kAtBp ? bp : found.word;
+    node = has_word(base, found.at, word) ? base : find_node(base, found.at, word);
+    if (node == nullptr) return extend(inner, {base, found.at, word}, spot);
+    from = found.at == kAtBp ? 0 : found.at + 1;
+  }
+  return nullptr;
+}
+
+Node* Memo::find_node(const Node* base, int at, uint64_t word) const {
+  auto* node = static_cast<Node*>(*bucket(nodes_, hash_of(base, at, word)));
+  while (node != nullptr && (node->base != base || node->at != at || node->word != word)) node = node->next;
+  return node;
+}
+
+// Enters the stack that ends at the node, into the depot.
+Id Memo::enter(const Node* outermost) {
+  ++counts_.entered;
+  Depot::Entering entering(depot, Ending::kComplete);
+  for (const Node* node = outermost; node->segment != nullptr && !node->own; node = node->inner) {
+    const Frame* frames = node->segment->frames();
+    for (unsigned i = node->segment->frame_count; i > 0; --i) entering.add(frames[i - 1]);
+  }
+  return entering.finish();
+}
+
+Id Memo::recall(const Registers& start, const void* inside) {
+  if (full_ || nodes_.size == 0 || generation_ != module_generation()) forget();
+  Spot spot{start.sp(), &start.value[kRbp], reinterpret_cast<uint64_t>(inside)};
+  Node* node = nodes_.size == 0 || segments_.size == 0
+                   ? nullptr
+                   : root(start.pc(), inside == nullptr ? 0 : spot.boundary - spot.sp);
+  if (node == nullptr) return kNoStack;
+  for (unsigned steps = 0; steps < kMaxSteps; ++steps) {
+    Node* child = node->child;
+    if (child == nullptr)
+      child = extend(node, {nullptr, kNowhere, 0}, spot);
+    else if (difference(*child->segment, spot, 0).at != kNowhere) [[unlikely]]
+      child = choose(node, child, spot);
+    if (child == nullptr) return kNoStack;
+    const Segment& segment = *child->segment;
+    if (segment.saves_bp) spot.bp = reinterpret_cast<const uint64_t*>(spot.sp + segment.bp_offset);
+    spot.sp += segment.size;
+    node = child;
+    if (segment.ends) {
+      if (node->id == kNoStack) node->id = enter(node);
+      return node->id;
+    }
+  }
+  return kNoStack;
+}
+
+Id Memo::capture(const Registers& start, const void* inside) {
+  if (busy_) return kNoStack;
+  set(busy_, true);
+  ++counts_.captures;
+  const Id id = recall(start, inside);
+  if (id == kNoStack) ++counts_.refused;
+  set(busy_, false);
+  return id;
+}
+
+}  // namespace loam::stack
