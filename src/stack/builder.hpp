@@ -15,8 +15,14 @@ struct Row;
 class Builder {
  public:
   // From the frame with this pc, stack pointer and rbp outwards, at most to the stack pointer `boundary` if it lies outside.
-  Builder(uint64_t pc, uint64_t sp, uint64_t bp, uint64_t boundary)
-      : start_pc_(pc), start_sp_(sp), boundary_(boundary > sp ? boundary : 0), pc_(pc), sp_(sp), bp_(bp) {}
+  Builder(uint64_t pc, uint64_t sp, uint64_t bp, uint64_t boundary, Memory& memory)
+      : memory_(memory),
+        start_pc_(pc),
+        start_sp_(sp),
+        boundary_(boundary > sp ? boundary : 0),
+        pc_(pc),
+        sp_(sp),
+        bp_(bp) {}
 
   // Returns false if the frames cannot be remembered.
   bool run();
@@ -36,6 +42,7 @@ class Builder {
   bool add(uint64_t place, uint64_t expected, bool relative);
   bool cut() const;
 
+  Memory& memory_;
   const uint64_t start_pc_;
   const uint64_t start_sp_;
   const uint64_t boundary_;
@@ -51,7 +58,6 @@ class Builder {
   unsigned frame_count_ = 0;
   Word words_[kMaxWords];
   Frame frames_[kMaxFrames];
-  Memory memory_;
 };
 
 }  // namespace loam::stack

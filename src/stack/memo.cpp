@@ -14,7 +14,7 @@ namespace {
 
 constexpr unsigned kMaxLooks = 64;
 constexpr unsigned kMaxSteps = 4096;  // segments in a stack
-constexpr uint32_t kMaxChain = 4;     // nodes in a bucket, on average, before the table is made larger
+constexpr uint32_t kGrowth = 8;
 
 uint64_t spread(uint64_t word) {
   word *= 0x9e3779b97f4a7c15u;
@@ -66,29 +66,52 @@ void* Memo::take(size_t bytes) {
   return taken;
 }
 
-// Forgets everything, but keeps the memory. A table that has been outgrown is made larger on this occasion.
+// Forgets everything, but keeps the memory.
 void Memo::forget() {
   ++counts_.forgotten;
   piece_ = 0;
   piece_used_ = 0;
   root_count_ = 0;
   counts_.nodes = counts_.segments = 0;
-  full_ = false;
   generation_ = module_generation();
-  for (Table* table : {&nodes_, &segments_}) {
-    uint32_t size = table->size == 0 ? kFirstBuckets : table->size;
-    if (table->used > 2 * size) size *= 8;
-    if (size > kMaxBuckets) size = kMaxBuckets;
-    table->used = 0;
-    table->size = 0;
-    const uint32_t part = size < kBucketsPerPart ? size : kBucketsPerPart;
-    for (uint32_t i = 0; i * part < size; ++i) {
-      table->parts[i] = static_cast<void**>(take(part * sizeof(void*)));
-      if (table->parts[i] == nullptr) return;
-      std::memset(table->parts[i], 0, part * sizeof(void*));
-    }
-    table->size = size;
+  full_ = !make_table(nodes_, kFirstBuckets) || !make_table(segments_, kFirstBuckets);
+}
+
+bool Memo::make_table(Table& table, uint32_t size) {
+  const uint32_t part = size < kBucketsPerPart ? size : kBucketsPerPart;
+  Table made{};
+  for (uint32_t i = 0; i * part < size; ++i) {
+    made.parts[i] = static_cast<void**>(take(part * sizeof(void*)));
+    if (made.parts[i] == nullptr) return false;
+    std::memset(made.parts[i], 0, part * sizeof(void*));
   }
+  made.size = size;
+  table = made;
+  return true;
+}
+
+// Enters an item by its hash. A full table is made anew, eight times larger; the old one's memory is lost until all is forgotten.
+template <class Item>
+void Memo::enter_table(Table& table, Item* item) {
+  Table old = table;
+  if (table.used == table.size && table.size < kMaxBuckets && make_table(table, table.size * kGrowth)) {
+    table.used = old.used;
+    const uint32_t part = old.size < kBucketsPerPart ? old.size : kBucketsPerPart;
+    for (uint32_t i = 0; i < old.size; ++i) {
+      auto* moved = static_cast<Item*>(old.parts[i / part][i % part]);
+      while (moved != nullptr) {
+        Item* const after = moved->next;
+        void** head = bucket(table, moved->hash);
+        moved->next = static_cast<Item*>(*head);
+        *head = moved;
+        moved = after;
+      }
+    }
+  }
+  void** head = bucket(table, item->hash);
+  item->next = static_cast<Item*>(*head);
+  *head = item;
+  ++table.used;
 }
 
 void** Memo::bucket(const Table& table, uint64_t hash) {
@@ -111,17 +134,15 @@ Node* Memo::root(uint64_t pc, uint64_t own) {
 
 Segment* Memo::intern(const Builder& builder) {
   const uint64_t hash = builder.hash();
-  void** head = bucket(segments_, hash);
-  for (auto* segment = static_cast<Segment*>(*head); segment != nullptr; segment = segment->next) {
+  for (auto* segment = static_cast<Segment*>(*bucket(segments_, hash)); segment != nullptr;
+       segment = segment->next) {
     if (segment->hash == hash && builder.equals(*segment)) return segment;
   }
   auto* segment = static_cast<Segment*>(take(builder.bytes()));
   if (segment == nullptr) return nullptr;
   builder.copy(*segment);
   segment->hash = hash;
-  segment->next = static_cast<Segment*>(*head);
-  *head = segment;
-  ++segments_.used;
+  enter_table(segments_, segment);
   ++counts_.segments;
   return segment;
 }
@@ -129,7 +150,7 @@ Segment* Memo::intern(const Builder& builder) {
 // A successor that was not met before, built from rows.
 Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
   const uint64_t pc = inner->segment == nullptr ? inner->word : inner->segment->outer_pc;
-  Builder builder(pc, spot.sp, *spot.bp, spot.boundary);
+  Builder builder(pc, spot.sp, *spot.bp, spot.boundary, memory_);
   ++counts_.built;
   if (!builder.run()) return nullptr;
   Segment* segment = intern(builder);
@@ -138,14 +159,16 @@ Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
     full_ = true;
     return nullptr;
   }
-  *node = Node{segment,   nullptr,  branch.base,
-               branch.at, kNoStack, branch.word,
-               inner,     nullptr,  spot.sp < spot.boundary};
+  *node = Node{};
+  node->segment = segment;
+  node->base = branch.base;
+  node->at = branch.at;
+  node->word = branch.word;
+  node->inner = inner;
+  node->own = spot.sp < spot.boundary;
   if (branch.base != nullptr) {
-    void** head = bucket(nodes_, hash_of(branch.base, branch.at, branch.word));
-    node->next = static_cast<Node*>(*head);
-    *head = node;
-    if (++nodes_.used > kMaxChain * nodes_.size && nodes_.size < kMaxBuckets) full_ = true;
+    node->hash = hash_of(branch.base, branch.at, branch.word);
+    enter_table(nodes_, node);
   }
   ++counts_.nodes;
   return inner->child = node;
@@ -188,10 +211,9 @@ Id Memo::enter(const Node* outermost) {
 
 Id Memo::recall(const Registers& start, const void* inside) {
   if (full_ || nodes_.size == 0 || generation_ != module_generation()) forget();
+  memory_.settle(start.sp());
   Spot spot{start.sp(), &start.value[kRbp], reinterpret_cast<uint64_t>(inside)};
-  Node* node = nodes_.size == 0 || segments_.size == 0
-                   ? nullptr
-                   : root(start.pc(), inside == nullptr ? 0 : spot.boundary - spot.sp);
+  Node* node = full_ ? nullptr : root(start.pc(), inside == nullptr ? 0 : spot.boundary - spot.sp);
   if (node == nullptr) return kNoStack;
   for (unsigned steps = 0; steps < kMaxSteps; ++steps) {
     Node* child = node->child;

@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "stack/depot.hpp"
+#include "stack/memory.hpp"
 #include "stack/registers.hpp"
 
 namespace loam::stack {
@@ -77,8 +78,12 @@ class Memo {
   Id enter(const Node* outermost);
   void* take(size_t bytes);
   static void** bucket(const Table& table, uint64_t hash);
+  bool make_table(Table& table, uint32_t size);
+  template <class Item>
+  void enter_table(Table& table, Item* item);
   void forget();
 
+  Memory memory_;
   Root roots_[kRoots];
   uint32_t root_count_;
   uint32_t generation_;

@@ -42,7 +42,8 @@ struct Node {
   uint64_t word;     // that it has there
   Node* inner;
   Node* next;  // in the table
-  bool own;    // of the runtime's own frames
+  uint64_t hash;
+  bool own;  // of the runtime's own frames
 };
 
 // A node that is yet to be made: what it differs from, and where.

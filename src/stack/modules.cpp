@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 #include <cstring>
 
@@ -32,23 +33,50 @@ uint64_t mixed(uint64_t hash, const uint8_t* bytes, size_t size) {
   return hash;
 }
 
-// The headers of a module, as they lie in memory at its start.
-struct Headers {
-  const Elf64_Phdr* first = nullptr;
-  unsigned count = 0;
+// What the loader has mapped, by its own headers where they can be had.
+struct Image {
+  const Elf64_Phdr* headers = nullptr;
+  unsigned header_count = 0;
+  uint64_t bias = 0;
+  uint64_t start = 0;
+  uint64_t end = 0;
+  const uint8_t* frames = nullptr;  // .eh_frame_hdr
+  const char* name = nullptr;
 };
 
-Headers headers_of(uint64_t start) {
-  Headers out;
-  if (!sys::readable(start)) return out;
-  const auto* elf = reinterpret_cast<const Elf64_Ehdr*>(start);
+// A library's headers lie at its start, and the loader maps it in one piece. The program was mapped by the kernel, perhaps in several
+// pieces, of which the loader names the one that holds the pc.
+void find_headers(Image& image) {
+  if (image.name == nullptr || image.name[0] == '\0') {
+    image.headers = reinterpret_cast<const Elf64_Phdr*>(getauxval(AT_PHDR));
+    image.header_count = image.headers == nullptr ? 0 : static_cast<unsigned>(getauxval(AT_PHNUM));
+    return;
+  }
   constexpr uint64_t kFirstPage = 4096;
-  if (std::memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 || elf->e_phentsize != sizeof(Elf64_Phdr)) return out;
-  if (elf->e_phoff > kFirstPage || elf->e_phnum > (kFirstPage - elf->e_phoff) / sizeof(Elf64_Phdr))
-    return out;
-  out.first = reinterpret_cast<const Elf64_Phdr*>(start + elf->e_phoff);
-  out.count = elf->e_phnum;
-  return out;
+  if (!sys::readable(image.start)) return;
+  const auto* elf = reinterpret_cast<const Elf64_Ehdr*>(image.start);
+  if (std::memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 || elf->e_phentsize != sizeof(Elf64_Phdr)) return;
+  if (elf->e_phoff > kFirstPage || elf->e_phnum > (kFirstPage - elf->e_phoff) / sizeof(Elf64_Phdr)) return;
+  image.headers = reinterpret_cast<const Elf64_Phdr*>(image.start + elf->e_phoff);
+  image.header_count = elf->e_phnum;
+}
+
+Image image_of(const dl_find_object& found) {
+  Image image;
+  image.bias = found.dlfo_link_map->l_addr;
+  image.name = found.dlfo_link_map->l_name;
+  image.start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
+  image.end = reinterpret_cast<uint64_t>(found.dlfo_map_end);
+  image.frames = static_cast<const uint8_t*>(found.dlfo_eh_frame);
+  find_headers(image);
+  for (unsigned i = 0; i < image.header_count; ++i) {
+    if (image.headers[i].p_type != PT_LOAD) continue;
+    const uint64_t start = image.bias + image.headers[i].p_vaddr;
+    const uint64_t end = start + image.headers[i].p_memsz;
+    if (start < image.start) image.start = start;
+    if (end > image.end) image.end = end;
+  }
+  return image;
 }
 
 void read_build_id(Module& module, const uint8_t* notes, uint64_t size) {
@@ -70,15 +98,13 @@ void read_build_id(Module& module, const uint8_t* notes, uint64_t size) {
   }
 }
 
-// What the module's own headers say: bounds of the segment with the unwind information, and the build id. Without headers
-// (they need not be mapped) the bounds are those of the module.
-void read_headers(Module& module) {
+// The bounds of the segment with the unwind information, and the build id. Without headers the bounds are those of the module.
+void read_headers(Module& module, const Image& image) {
   module.frames.begin = reinterpret_cast<const uint8_t*>(module.start);
   module.frames.end = reinterpret_cast<const uint8_t*>(module.end);
-  const Headers headers = headers_of(module.start);
   const auto header = reinterpret_cast<uint64_t>(module.frames.header);
-  for (unsigned i = 0; i < headers.count; ++i) {
-    const Elf64_Phdr& segment = headers.first[i];
+  for (unsigned i = 0; i < image.header_count; ++i) {
+    const Elf64_Phdr& segment = image.headers[i];
     const uint64_t start = module.bias + segment.p_vaddr;
     const uint64_t end = start + segment.p_filesz;
     if (start < module.start || end > module.end || end < start) continue;
@@ -93,23 +119,18 @@ void read_headers(Module& module) {
 
 // Tells two files apart that are mapped at the same place: a hash of the head of the unwind table and of the build id's bytes
 // where they lie. Cheap, for it is taken whenever a new pc is met.
-uint64_t fingerprint_of(const dl_find_object& found) {
-  const auto* header = static_cast<const uint8_t*>(found.dlfo_eh_frame);
-  const auto* start = static_cast<const uint8_t*>(found.dlfo_map_start);
+uint64_t fingerprint_of(const Image& image) {
   uint64_t hash = 14695981039346656037u;
-  constexpr size_t kTableHead = 128;
-  const auto* end = static_cast<const uint8_t*>(found.dlfo_map_end);
-  if (header != nullptr && header >= start && header < end)
-    hash = mixed(hash, header, static_cast<size_t>(end - header) < kTableHead ? 12 : kTableHead);
-  const Headers headers = headers_of(reinterpret_cast<uint64_t>(start));
-  for (unsigned i = 0; i < headers.count; ++i) {
-    const Elf64_Phdr& segment = headers.first[i];
-    const uint64_t place = found.dlfo_link_map->l_addr + segment.p_vaddr;
-    const auto low = reinterpret_cast<uint64_t>(start);
-    if (segment.p_type != PT_NOTE || place < low ||
-        place + segment.p_filesz > reinterpret_cast<uint64_t>(end))
-      continue;
-    const size_t size = segment.p_filesz < 256 ? segment.p_filesz : 256;
+  constexpr uint64_t kTableHead = 128;
+  constexpr uint64_t kNotes = 256;
+  const auto frames = reinterpret_cast<uint64_t>(image.frames);
+  if (frames >= image.start && frames < image.end)
+    hash = mixed(hash, image.frames, image.end - frames < kTableHead ? 4 : kTableHead);
+  for (unsigned i = 0; i < image.header_count; ++i) {
+    const Elf64_Phdr& segment = image.headers[i];
+    const uint64_t place = image.bias + segment.p_vaddr;
+    if (segment.p_type != PT_NOTE || place < image.start || place + segment.p_filesz > image.end) continue;
+    const uint64_t size = segment.p_filesz < kNotes ? segment.p_filesz : kNotes;
     if (sys::readable(place)) hash = mixed(hash, reinterpret_cast<const uint8_t*>(place), size);
   }
   return hash;
@@ -131,29 +152,25 @@ const char* keep_path(const char* name) {
   return kept;
 }
 
-Module* make(const dl_find_object& found, uint64_t fingerprint) {
+Module* make(const Image& image, uint64_t fingerprint) {
   auto* module = static_cast<Module*>(meta::arena.allocate(sizeof(Module)));
   if (module == nullptr) return nullptr;
-  module->start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
-  module->end = reinterpret_cast<uint64_t>(found.dlfo_map_end);
-  module->bias = found.dlfo_link_map->l_addr;
-  module->frames.header = static_cast<const uint8_t*>(found.dlfo_eh_frame);
+  module->start = image.start;
+  module->end = image.end;
+  module->bias = image.bias;
+  module->frames.header = image.frames;
   module->fingerprint = fingerprint;
-  module->path = keep_path(found.dlfo_link_map->l_name);
-  read_headers(*module);
+  module->path = keep_path(image.name);
+  read_headers(*module, image);
   return module;
 }
 
-bool same(const Module& module, const dl_find_object& found, uint64_t fingerprint) {
-  return module.start == reinterpret_cast<uint64_t>(found.dlfo_map_start) &&
-         module.end == reinterpret_cast<uint64_t>(found.dlfo_map_end) &&
-         module.frames.header == found.dlfo_eh_frame && module.fingerprint == fingerprint;
-}
-
-Module* look(const dl_find_object& found, uint64_t fingerprint, uint32_t from, uint32_t until) {
+Module* look(const Image& image, uint64_t fingerprint, uint32_t from, uint32_t until) {
   for (uint32_t i = from; i < until; ++i) {
     Module* module = table[i].load(std::memory_order_acquire);
-    if (module != nullptr && same(*module, found, fingerprint)) return module;
+    if (module != nullptr && module->start == image.start && module->end == image.end &&
+        module->frames.header == image.frames && module->fingerprint == fingerprint)
+      return module;
   }
   return nullptr;
 }
@@ -172,7 +189,7 @@ void settle(Module& module) {
   if (replaced) modules_changed();
 }
 
-Module* enter(Module* module, const dl_find_object& found, uint32_t from) {
+Module* enter(Module* module, const Image& image, uint32_t from) {
   for (uint32_t i = from; i < kMaxModules; ++i) {
     Module* other = table[i].load(std::memory_order_acquire);
     if (other == nullptr) {
@@ -184,7 +201,7 @@ Module* enter(Module* module, const dl_find_object& found, uint32_t from) {
         return module;
       }
     }
-    Module* winner = look(found, module->fingerprint, i, i + 1);
+    Module* winner = look(image, module->fingerprint, i, i + 1);
     if (winner != nullptr) return winner;
   }
   return nullptr;
@@ -196,13 +213,14 @@ const Module* module_at(uint64_t pc) {
   if (_dl_find_object == nullptr) return nullptr;
   dl_find_object found;
   if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) return nullptr;
-  const uint64_t fingerprint = fingerprint_of(found);
+  const Image image = image_of(found);
+  const uint64_t fingerprint = fingerprint_of(image);
   const uint32_t known = count.load(std::memory_order_acquire);
-  Module* module = look(found, fingerprint, 0, known);
+  Module* module = look(image, fingerprint, 0, known);
   if (module != nullptr && !module->gone.load(std::memory_order_relaxed)) return module;
   if (module == nullptr) {
-    module = make(found, fingerprint);
-    if (module != nullptr) module = enter(module, found, known);
+    module = make(image, fingerprint);
+    if (module != nullptr) module = enter(module, image, known);
   }
   if (module != nullptr) settle(*module);
   return module;
