@@ -74,6 +74,7 @@ void Memo::forget() {
   root_count_ = 0;
   counts_.nodes = counts_.segments = 0;
   generation_ = module_generation();
+  std::memset(oracles_, 0, sizeof oracles_);
   full_ = !make_table(nodes_, kFirstBuckets) || !make_table(segments_, kFirstBuckets);
 }
 
@@ -174,7 +175,17 @@ Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
   return inner->child = node;
 }
 
-// The successor for this stack when the last one is not it.
+// Where the successor is kept that was taken last when the stack had the same word in the place that told successors of this
+// node apart before; null if nothing did, or if the place is not known to be a part of this stack.
+inline Node** Memo::oracle(const Node* inner, const Spot& spot) {
+  const uint64_t place = spot.sp + inner->probe;
+  if (inner->probe == 0 || !memory_.covers(place)) return nullptr;
+  const uint64_t base = spot.sp & static_cast<uint64_t>(static_cast<int64_t>(inner->relative));
+  const uint64_t word = *reinterpret_cast<const uint64_t*>(place) - base;
+  return &oracles_[spread(word ^ reinterpret_cast<uint64_t>(inner)) % kOracles];
+}
+
+// The successor for this stack when the one foretold is not it.
 Node* Memo::choose(Node* inner, Node* node, const Spot& spot) {
   const uint64_t bp = *spot.bp - spot.sp;
   int from = 0;
@@ -183,6 +194,13 @@ Node* Memo::choose(Node* inner, Node* node, const Spot& spot) {
     const Difference found = difference(*node->segment, spot, from);
     if (found.at == kNowhere) return inner->child = node;
     ++counts_.lookups;
+    if (found.at >= 0) {
+      const Word& word = node->segment->words[found.at];
+      if (inner->probe == 0 || word.offset < inner->probe) {
+        inner->probe = word.offset;
+        inner->relative = word.relative;
+      }
+    }
     Node* base = base_at(node, found.at);
     const uint64_t word = found.at == kAtBp ? bp : found.word;
     node = has_word(base, found.at, word) ? base : find_node(base, found.at, word);
@@ -217,10 +235,15 @@ Id Memo::recall(const Registers& start, const void* inside) {
   if (node == nullptr) return kNoStack;
   for (unsigned steps = 0; steps < kMaxSteps; ++steps) {
     Node* child = node->child;
-    if (child == nullptr)
+    Node** said = oracle(node, spot);
+    if (said != nullptr && *said != nullptr && (*said)->inner == node) child = *said;
+    if (child == nullptr) {
       child = extend(node, {nullptr, kNowhere, 0}, spot);
-    else if (difference(*child->segment, spot, 0).at != kNowhere) [[unlikely]]
+    } else if (difference(*child->segment, spot, 0).at != kNowhere) [[unlikely]] {
       child = choose(node, child, spot);
+      said = oracle(node, spot);
+      if (said != nullptr) *said = child;
+    }
     if (child == nullptr) return kNoStack;
     const Segment& segment = *child->segment;
     if (segment.saves_bp) spot.bp = reinterpret_cast<const uint64_t*>(spot.sp + segment.bp_offset);

@@ -54,6 +54,7 @@ class Memo {
   static constexpr size_t kPieceBytes = size_t{64} << 10;
   static constexpr unsigned kMaxPieces = 128;
   static constexpr unsigned kRoots = 16;
+  static constexpr unsigned kOracles = 512;
   static constexpr uint32_t kFirstBuckets = 512;
   static constexpr uint32_t kBucketsPerPart = kPieceBytes / sizeof(void*);
   static constexpr uint32_t kMaxBuckets = 16 * kBucketsPerPart;
@@ -71,6 +72,7 @@ class Memo {
 
   Id recall(const Registers& start, const void* inside);
   Node* root(uint64_t pc, uint64_t own);
+  Node** oracle(const Node* inner, const Spot& spot);
   Node* choose(Node* inner, Node* node, const Spot& place);
   Node* find_node(const Node* base, int at, uint64_t word) const;
   Node* extend(Node* inner, const Branch& branch, const Spot& place);
@@ -84,6 +86,7 @@ class Memo {
   void forget();
 
   Memory memory_;
+  Node* oracles_[kOracles];
   Root roots_[kRoots];
   uint32_t root_count_;
   uint32_t generation_;

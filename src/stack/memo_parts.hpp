@@ -43,7 +43,9 @@ struct Node {
   Node* inner;
   Node* next;  // in the table
   uint64_t hash;
-  bool own;  // of the runtime's own frames
+  uint32_t probe;    // place of the word by which the next successor is foretold; 0: by the last one
+  int32_t relative;  // as in Word
+  bool own;          // of the runtime's own frames
 };
 
 // A node that is yet to be made: what it differs from, and where.
