@@ -10,8 +10,8 @@ namespace {
 
 constexpr uint64_t kSpread = 0x9e3779b97f4a7c15u;
 
-// One pc in eight.
-bool ends_segment(uint64_t pc) { return (pc * kSpread) >> 61 == 0; }
+// One pc in sixteen.
+bool ends_segment(uint64_t pc) { return (pc * kSpread) >> 60 == 0; }
 
 uint64_t near(uint64_t base, int32_t offset) {
   return base + static_cast<uint64_t>(static_cast<int64_t>(offset));
@@ -66,6 +66,12 @@ bool Builder::step(const Row& row) {
   return true;
 }
 
+// As the walk does: what runs before any function has set up a frame finds zero in rbp.
+bool Builder::end_unknown(const Row& row) {
+  ends_ = true;
+  return row.module != 0 && bp_ == 0 && need_bp();
+}
+
 bool Builder::cut() const {
   constexpr unsigned kWordsPerFrame = 3;
   return sp_ == boundary_ || ends_segment(pc_) || frame_count_ == kMaxFrames ||
@@ -80,8 +86,8 @@ bool Builder::run() {
       ends_ = true;
       return true;
     }
-    if (row.kind == RowKind::kUnknown || row.kind == RowKind::kFull) return false;
-    if (!step(row)) return false;
+    if (row.kind == RowKind::kUnknown) return end_unknown(row);
+    if (row.kind == RowKind::kFull || !step(row)) return false;
     if (boundary_ != 0 && sp_ > boundary_) return false;
     if (pc_ == 0) {
       ends_ = true;

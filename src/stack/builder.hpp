@@ -1,5 +1,5 @@
 // Makes a segment of a memo from rows and from the stack as it is now.
-// Invariant: reads only memory that can be read. A value of half a KiB on the stack; no locking, async-signal-safe.
+// Invariant: reads only memory that can be read. A value of one KiB on the stack; no locking, async-signal-safe.
 #pragma once
 
 #include <cstddef>
@@ -33,10 +33,11 @@ class Builder {
   void copy(Segment& out) const;
 
  private:
-  static constexpr unsigned kMaxWords = 16;
-  static constexpr unsigned kMaxFrames = 12;
+  static constexpr unsigned kMaxWords = 32;
+  static constexpr unsigned kMaxFrames = 24;
 
   bool step(const Row& row);
+  bool end_unknown(const Row& row);
   bool find_cfa(const Row& row, uint64_t& cfa);
   bool need_bp();
   bool add(uint64_t place, uint64_t expected, bool relative);

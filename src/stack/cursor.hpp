@@ -70,14 +70,10 @@ class Cursor {
 
   // A text with its final zero byte; null if there is none.
   const char* text() {
-    const void* zero = left() == 0 ? nullptr : std::memchr(at_, 0, left());
-    if (zero == nullptr) {
-      good_ = false;
-      return nullptr;
+    const uint8_t* start = at_;
+    while (read<uint8_t>() != 0) {
     }
-    const auto* start = reinterpret_cast<const char*>(at_);
-    at_ = static_cast<const uint8_t*>(zero) + 1;
-    return start;
+    return good_ ? reinterpret_cast<const char*>(start) : nullptr;
   }
 
   // A pointer as `encoding` says (DW_EH_PE_*). `data` is the base of data-relative ones. Encodings that no linker writes into

@@ -26,6 +26,9 @@ uint64_t hash_of(const Node* base, int at, uint64_t word) {
                 word);
 }
 
+uint64_t hash_of(const Node* node) { return hash_of(node->base, node->at, node->word); }
+uint64_t hash_of(const Segment* segment) { return segment->hash; }
+
 // The oldest successor that has the same words before that one.
 Node* base_at(Node* node, int at) {
   while (node->base != nullptr && at <= node->at) node = node->base;
@@ -102,14 +105,14 @@ void Memo::enter_table(Table& table, Item* item) {
       auto* moved = static_cast<Item*>(old.parts[i / part][i % part]);
       while (moved != nullptr) {
         Item* const after = moved->next;
-        void** head = bucket(table, moved->hash);
+        void** head = bucket(table, hash_of(moved));
         moved->next = static_cast<Item*>(*head);
         *head = moved;
         moved = after;
       }
     }
   }
-  void** head = bucket(table, item->hash);
+  void** head = bucket(table, hash_of(item));
   item->next = static_cast<Item*>(*head);
   *head = item;
   ++table.used;
@@ -163,14 +166,11 @@ Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
   *node = Node{};
   node->segment = segment;
   node->base = branch.base;
-  node->at = branch.at;
+  node->at = static_cast<int16_t>(branch.at);
   node->word = branch.word;
   node->inner = inner;
   node->own = spot.sp < spot.boundary;
-  if (branch.base != nullptr) {
-    node->hash = hash_of(branch.base, branch.at, branch.word);
-    enter_table(nodes_, node);
-  }
+  if (branch.base != nullptr) enter_table(nodes_, node);
   ++counts_.nodes;
   return inner->child = node;
 }
@@ -180,7 +180,7 @@ Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
 inline Node** Memo::oracle(const Node* inner, const Spot& spot) {
   const uint64_t place = spot.sp + inner->probe;
   if (inner->probe == 0 || !memory_.covers(place)) return nullptr;
-  const uint64_t base = spot.sp & static_cast<uint64_t>(static_cast<int64_t>(inner->relative));
+  const uint64_t base = spot.sp & static_cast<uint64_t>(int64_t{inner->relative});
   const uint64_t word = *reinterpret_cast<const uint64_t*>(place) - base;
   return &oracles_[spread(word ^ reinterpret_cast<uint64_t>(inner)) % kOracles];
 }
@@ -198,7 +198,7 @@ Node* Memo::choose(Node* inner, Node* node, const Spot& spot) {
       const Word& word = node->segment->words[found.at];
       if (inner->probe == 0 || word.offset < inner->probe) {
         inner->probe = word.offset;
-        inner->relative = word.relative;
+        inner->relative = static_cast<int8_t>(word.relative);
       }
     }
     Node* base = base_at(node, found.at);

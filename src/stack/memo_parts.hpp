@@ -37,16 +37,16 @@ struct Node {
   Segment* segment;  // null for a root, whose pc is in `word`
   Node* child;       // the successor taken last
   Node* base;        // the successor of the same node that it was found to differ from, or null for the first
-  int32_t at;        // in this word; kAtBp: in rbp
-  uint32_t id;       // of the stack that ends here
-  uint64_t word;     // that it has there
+  uint64_t word;     // the word in which it does
   Node* inner;
-  Node* next;  // in the table
-  uint64_t hash;
-  uint32_t probe;    // place of the word by which the next successor is foretold; 0: by the last one
-  int32_t relative;  // as in Word
-  bool own;          // of the runtime's own frames
+  Node* next;       // in the table
+  uint32_t id;      // of the stack that ends here
+  uint32_t probe;   // place of the word by which the next successor is foretold; 0: by the last one
+  int16_t at;       // the number of `word` in the segment; kAtBp: rbp
+  int8_t relative;  // of the probed word, as in Word
+  bool own;         // of the runtime's own frames
 };
+static_assert(sizeof(Node) == 64);
 
 // A node that is yet to be made: what it differs from, and where.
 struct Branch {

@@ -40,7 +40,7 @@ class Memory {
   }
 
   // Whether the word there is in the known part of the stack; asks nobody.
-  bool covers(uint64_t address) const { return address + 8 - low_ <= size_; }
+  bool covers(uint64_t address) const { return address - low_ < size_ && size_ - (address - low_) >= 8; }
 
   // To be called when a memory is used again: what is known holds as long as the thread stays on the stack that it is about.
   void settle(uint64_t sp) {
