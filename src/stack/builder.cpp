@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "stack/call_site.hpp"
 #include "stack/row_cache.hpp"
 
 namespace loam::stack {
@@ -66,10 +67,10 @@ bool Builder::step(const Row& row) {
   return true;
 }
 
-// As the walk does: what runs before any function has set up a frame finds zero in rbp.
+// As the walk does.
 bool Builder::end_unknown(const Row& row) {
   ends_ = true;
-  return row.module != 0 && bp_ == 0 && need_bp();
+  return row.module != 0 && (!follows_call(pc_, memory_) || (bp_ == 0 && need_bp()));
 }
 
 bool Builder::cut() const {

@@ -261,7 +261,8 @@ Id Memo::capture(const Registers& start, const void* inside) {
   if (busy_) return kNoStack;
   set(busy_, true);
   ++counts_.captures;
-  const Id id = recall(start, inside);
+  Id id = recall(start, inside);
+  if (id == kNoStack && full_) id = recall(start, inside);  // with all forgotten
   if (id == kNoStack) ++counts_.refused;
   set(busy_, false);
   return id;

@@ -1,5 +1,6 @@
 #include "stack/walk.hpp"
 
+#include "stack/call_site.hpp"
 #include "stack/modules.hpp"
 #include "stack/row_cache.hpp"
 #include "stack/step.hpp"
@@ -10,18 +11,6 @@ namespace {
 
 // A guessed frame is believed only if it is small.
 constexpr uint64_t kMaxGuessedFrame = uint64_t{1} << 20;
-
-// Whether the bytes before a return address are a call: near, or through a register or memory.
-bool follows_call(uint64_t address, Memory& memory) {
-  if (address < 4096 + 8 || address >> 47 != 0) return false;
-  if (!memory.known(address - 8) || !memory.known(address)) return false;
-  const auto* end = reinterpret_cast<const uint8_t*>(address);
-  if (end[-5] == 0xe8) return true;
-  for (int length = 2; length <= 7; ++length) {
-    if (end[-length] == 0xff && (end[-length + 1] & 0x38) == 0x10) return true;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -100,8 +89,9 @@ bool Walk::next_by_rules() {
 
 // Nothing is known of this code. If it keeps frame pointers, rbp leads on: to a place not far above, with a return address beside it.
 bool Walk::next_by_frame_pointer(const Row& row) {
-  // What runs before any function has set up a frame (the loader's entry, the kernel's) finds zero there.
-  if (bp_ == 0 && row.module != 0) return end(Ending::kComplete);
+  // What runs before any function has set up a frame (the loader's entry) finds zero there. And where nothing was called from, the
+  // frame was put there by hand: a coroutine's first.
+  if (row.module != 0 && !exact_pc_ && (bp_ == 0 || !follows_call(pc_, memory_))) return end(Ending::kComplete);
   if (bp_ < sp_ || bp_ - sp_ > kMaxGuessedFrame || bp_ % 8 != 0) return end(Ending::kLost);
   uint64_t pc = 0;
   uint64_t bp = 0;

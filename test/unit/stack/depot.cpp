@@ -26,7 +26,8 @@ Stack frames_of(const Depot& from, Id id) {
 }
 
 bool equal(const Stack& a, const Stack& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](Frame x, Frame y) { return x.word() == y.word(); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](Frame x, Frame y) { return x.word() == y.word(); });
 }
 
 // Stacks as programs have them: walks in a tree of calls.
@@ -103,7 +104,8 @@ TEST(Depot, ThreadsAgreeOnIds) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       std::mt19937_64 random(9);  // all the same stacks at the same time
-      for (int i = 0; i < 10000; ++i) ids[static_cast<size_t>(t)].push_back(enter(*own, random_stack(random)));
+      for (int i = 0; i < 10000; ++i)
+        ids[static_cast<size_t>(t)].push_back(enter(*own, random_stack(random)));
     });
   }
   for (auto& thread : threads) thread.join();

@@ -9,8 +9,8 @@ namespace {
 constexpr uint64_t kPage = 4096;
 
 TEST(Memory, ReadsAcrossKnownPages) {
-  auto* pages =
-      static_cast<char*>(mmap(nullptr, 4 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  auto* pages = static_cast<char*>(
+      mmap(nullptr, 4 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ASSERT_NE(pages, MAP_FAILED);
   ASSERT_EQ(mprotect(pages + 3 * kPage, kPage, PROT_NONE), 0);
   const auto start = reinterpret_cast<uint64_t>(pages);

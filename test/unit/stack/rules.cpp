@@ -60,7 +60,8 @@ TEST(Rules, RemembersAndRestores) {
 
 TEST(Rules, EveryKindOfPlace) {
   Rules rules;
-  ASSERT_TRUE(run({0x07, 16, 0x08, 3, 0x09, 12, 13, 0x05, 14, 4, 0x11, 15, 0x7d, 0x14, 0, 2, 0x15, 1, 0x7e}, 0, rules));
+  ASSERT_TRUE(run({0x07, 16, 0x08, 3, 0x09, 12, 13, 0x05, 14, 4, 0x11, 15, 0x7d, 0x14, 0, 2, 0x15, 1, 0x7e},
+                  0, rules));
   EXPECT_EQ(rules.registers[kReturnAddress].place, Place::kUndefined);
   EXPECT_EQ(rules.registers[kRbx].place, Place::kSame);
   EXPECT_EQ(rules.registers[12].place, Place::kRegister);

@@ -35,7 +35,8 @@ struct Function {
 // the header with its sorted table. Absolute addresses of eight bytes, so that any functions will do.
 class Tables {
  public:
-  explicit Tables(const std::vector<Function>& functions, ByteList letters = {'z', 'R', 0}, bool sorted = true) {
+  explicit Tables(const std::vector<Function>& functions, ByteList letters = {'z', 'R', 0},
+                  bool sorted = true) {
     ByteList common = {1};
     common.insert(common.end(), letters.begin(), letters.end());
     const ByteList rest = {1, 0x78, 16, 1, 0x00, 0x0c, 7, 8, 0x90, 1};
@@ -69,7 +70,8 @@ class Tables {
  private:
   static constexpr uint32_t kHeaderRoom = 512;
 
-  void write_header(const std::vector<Function>& functions, const std::vector<uint32_t>& places, bool sorted) {
+  void write_header(const std::vector<Function>& functions, const std::vector<uint32_t>& places,
+                    bool sorted) {
     const auto base = reinterpret_cast<uint64_t>(bytes_.data());
     ByteList header = {1, 0x3b, 0x03, static_cast<uint8_t>(sorted ? 0x3b : 0xff)};
     append_word(header, kHeaderRoom);

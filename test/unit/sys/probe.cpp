@@ -11,7 +11,8 @@ namespace {
 
 TEST(Probe, TellsWhatCanBeRead) {
   constexpr size_t kPage = 4096;
-  auto* pages = static_cast<char*>(mmap(nullptr, 3 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  auto* pages = static_cast<char*>(
+      mmap(nullptr, 3 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ASSERT_NE(pages, MAP_FAILED);
   const auto start = reinterpret_cast<uint64_t>(pages);
   ASSERT_EQ(mprotect(pages + kPage, kPage, PROT_NONE), 0);
@@ -43,7 +44,8 @@ TEST(Probe, ChangesNothing) {
   readable(8);
   EXPECT_EQ(errno, 77);
   sigprocmask(SIG_SETMASK, nullptr, &after);
-  for (int signal = 1; signal < 64; ++signal) EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal));
+  for (int signal = 1; signal < 64; ++signal)
+    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal));
 }
 
 }  // namespace
