@@ -91,7 +91,8 @@ bool Walk::next_by_rules() {
 bool Walk::next_by_frame_pointer(const Row& row) {
   // What runs before any function has set up a frame (the loader's entry) finds zero there. And where nothing was called from, the
   // frame was put there by hand: a coroutine's first.
-  if (row.module != 0 && !exact_pc_ && (bp_ == 0 || !follows_call(pc_, memory_))) return end(Ending::kComplete);
+  if (row.module != 0 && !exact_pc_ && (bp_ == 0 || !follows_call(pc_, memory_)))
+    return end(Ending::kComplete);
   if (bp_ < sp_ || bp_ - sp_ > kMaxGuessedFrame || bp_ % 8 != 0) return end(Ending::kLost);
   uint64_t pc = 0;
   uint64_t bp = 0;

@@ -190,3 +190,14 @@ extern "C" {
   return __libc_realloc(block, size);
 }
 }
+
+// As a runtime that interposes dlclose tells it.
+extern "C" [[gnu::visibility("default")]] int dlclose(void* handle) {
+  using Close = int (*)(void*);
+  static const auto next = reinterpret_cast<Close>(dlsym(RTLD_NEXT, "dlclose"));
+  if (getenv("LOAM_STACK_NO_DLCLOSE") != nullptr) return next(handle);
+  modules_changed();
+  const int result = next(handle);
+  modules_changed();
+  return result;
+}
