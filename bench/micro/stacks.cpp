@@ -62,10 +62,10 @@ _Unwind_Reason_Code count_frame(_Unwind_Context* context, void* sum) {
   }
 }
 
-constexpr int kDeepest = 40;
+constexpr size_t kDeepest = 40;
 
 // Two functions a level, of different frame sizes; bit `Level` of the path says which one is called.
-template <int Level, int Variant>
+template <size_t Level, size_t Variant>
 [[gnu::noinline]] void level(uint64_t path, int depth) {
   [[maybe_unused]] volatile char room[16 + Level % 5 * 24 + Variant * 8];
   room[0] = 0;
@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
     scenario("libgcc, 16 anywhere", Way::kLibgcc, depth, 16, all, rounds / 40, 1);
   }
   const MemoCounts& counts = memo->counts();
-  std::printf("memo: %lu captures, %lu looks, %lu built, %lu nodes, %lu segments, %lu refused\n", counts.captures,
-              counts.lookups, counts.built, counts.nodes, counts.segments, counts.refused);
+  std::printf("memo: %lu captures, %lu looks, %lu built, %lu nodes, %lu segments, %lu refused\n",
+              counts.captures, counts.lookups, counts.built, counts.nodes, counts.segments, counts.refused);
   return 0;
 }

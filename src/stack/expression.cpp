@@ -110,11 +110,10 @@ class Machine {
   void deref(unsigned size) {
     const uint64_t address = pop();
     uint64_t word = 0;
-    if (!good_ || size == 0 || size > 8 || !memory_.known(address) || !memory_.known(address + size - 1)) {
+    if (!good_ || !memory_.read(address, size, word)) {
       good_ = false;
       return;
     }
-    std::memcpy(&word, reinterpret_cast<const void*>(address), size);
     push(word);
   }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "sys/probe.hpp"
 
@@ -14,9 +13,18 @@ class Memory {
  public:
   constexpr Memory() = default;
 
-  bool read(uint64_t address, uint64_t& out) {
-    if (!known(address) || !known(address + 7)) return false;
-    std::memcpy(&out, reinterpret_cast<const void*>(address), sizeof out);
+  bool read(uint64_t address, uint64_t& out) { return read(address, 8, out); }
+
+  // `size` bytes, at most eight, as a number. What is read may be anybody's, a sanitizer's own memory too, which must not watch.
+  [[gnu::no_sanitize_address]] bool read(uint64_t address, unsigned size, uint64_t& out) {
+    if (size == 0 || size > 8 || !known(address) || !known(address + size - 1)) return false;
+    if (size == 8) {
+      out = reinterpret_cast<const Word*>(address)->word;
+      return true;
+    }
+    out = 0;
+    for (unsigned i = 0; i < size; ++i)
+      out |= uint64_t{*reinterpret_cast<const volatile uint8_t*>(address + i)} << (8 * i);
     return true;
   }
 
@@ -48,6 +56,9 @@ class Memory {
   }
 
  private:
+  struct [[gnu::packed, gnu::may_alias]] Word {
+    uint64_t word;
+  };
   static constexpr uint64_t kPage = 4096;
   static constexpr unsigned kAddressBits = 47;
 

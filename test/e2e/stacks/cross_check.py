@@ -64,7 +64,7 @@ int main() {
 
 class Checker:
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+        self.folder = pathlib.Path(folder).resolve()
         self.library = self.folder / "libstack_check.so"
         if not self.library.exists():
             sys.exit(f"cross_check.py: {self.library} does not exist: build it")

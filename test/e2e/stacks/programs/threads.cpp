@@ -25,7 +25,8 @@ std::unique_ptr<Document> make(unsigned seed) {
   title << "document number " << seed << " of this thread, with a long title";
   document->title = title.str();
   for (unsigned i = 0; i < seed % 7 + 1; ++i) document->lines.push_back(document->title + std::to_string(i));
-  for (unsigned i = 0; i < 5; ++i) ++document->words[std::to_string(seed * 31 % (i + 90)) + "-a-word-beyond-the-small-ones"];
+  for (unsigned i = 0; i < 5; ++i)
+    ++document->words[std::to_string(seed * 31 % (i + 90)) + "-a-word-beyond-the-small-ones"];
   const std::string copy = document->title;
   document->score = [copy](int x) { return x + static_cast<int>(copy.size()); };
   return document;

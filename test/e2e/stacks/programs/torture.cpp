@@ -109,7 +109,8 @@ NOINLINE static void called_back(int depth) {
 
 static void containers() {
   std::map<std::string, std::vector<std::string>> map;
-  for (int i = 0; i < 10; ++i) map[std::to_string(next_random() % 100) + "........................"].push_back(std::string(50, 'y'));
+  for (int i = 0; i < 10; ++i)
+    map[std::to_string(next_random() % 100) + "........................"].push_back(std::string(50, 'y'));
 }
 
 NOINLINE static void tail(int depth) {
@@ -121,15 +122,33 @@ static void go(int depth) {
   allocate();
   if (depth <= 0) return;
   switch (next_random() % 9) {
-    case 0: with_alloca(depth); break;
-    case 1: aligned(depth); break;
-    case 2: many_arguments(depth, 1, 2, 3, 4, 5, 6, 7); break;
-    case 3: catches(depth); break;
-    case 4: jumps(depth); break;
-    case 5: called_back(depth); break;
-    case 6: containers(); break;
-    case 7: tail(depth); break;
-    default: go(depth - 1); break;
+    case 0:
+      with_alloca(depth);
+      break;
+    case 1:
+      aligned(depth);
+      break;
+    case 2:
+      many_arguments(depth, 1, 2, 3, 4, 5, 6, 7);
+      break;
+    case 3:
+      catches(depth);
+      break;
+    case 4:
+      jumps(depth);
+      break;
+    case 5:
+      called_back(depth);
+      break;
+    case 6:
+      containers();
+      break;
+    case 7:
+      tail(depth);
+      break;
+    default:
+      go(depth - 1);
+      break;
   }
   asm volatile("");
 }
