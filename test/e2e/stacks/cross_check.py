@@ -179,7 +179,7 @@ def main():
         check.own(2000, 35000)
     elif options.part == "others":
         check.sqlite(300000, 300000)
-        check.redis(60000, 300000)
+        check.redis(8000, 300000)
         check.run("perl", ["perl", "-e", 'my %h; $h{$_} = [1, 2, "x$_"] for 1 .. 100000; print scalar keys %h'], 250000)
         check.run("git", ["git", "-C", HERE, "log", "--stat", "-50"], 1000)
         check.run("node", ["node", "-e", "let a=[];for(let i=0;i<20000;i++)a.push({x:String(i)});JSON.stringify(a)"], 100000,
