@@ -177,7 +177,7 @@ Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
 
 // Where the successor is kept that was taken last when the stack had the same word in the place that told successors of this
 // node apart before; null if nothing did, or if the place is not known to be a part of this stack.
-inline Node** Memo::oracle(const Node* inner, const Spot& spot) {
+[[gnu::no_sanitize_address]] inline Node** Memo::oracle(const Node* inner, const Spot& spot) {
   const uint64_t place = spot.sp + inner->probe;
   if (inner->probe == 0 || !memory_.covers(place)) return nullptr;
   const uint64_t base = spot.sp & static_cast<uint64_t>(int64_t{inner->relative});

@@ -70,8 +70,10 @@ struct Difference {
   uint64_t word;
 };
 
-// The first word, from the given one on, in which the stack differs from the segment.
-inline Difference difference(const Segment& segment, const Spot& spot, int from) {
+// The first word, from the given one on, in which the stack differs from the segment. No word of it need be a variable's: the
+// address sanitizer must not watch.
+[[gnu::no_sanitize_address]] inline Difference difference(const Segment& segment, const Spot& spot,
+                                                          int from) {
   if (segment.needs_bp && *spot.bp - spot.sp != segment.bp_expected) return {kAtBp, 0};
   const int count = segment.word_count;
   for (int i = from; i < count; ++i) {

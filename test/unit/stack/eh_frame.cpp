@@ -72,10 +72,10 @@ TEST(EhFrame, RefusesWithoutAugmentationLength) {
 // Each byte of the tables in turn is made wrong: an answer or none, but never a read outside of them.
 TEST(EhFrame, SurvivesEveryWrongByte) {
   Tables tables(functions());
-  for (size_t at = 0; at < tables.bytes().size(); ++at) {
+  for (size_t at = 0; at < tables.size(); ++at) {
     for (const int value : {0, 0x7f, 0x80, 0xff}) {
-      const uint8_t kept = tables.bytes()[at];
-      tables.bytes()[at] = static_cast<uint8_t>(value);
+      const uint8_t kept = tables.byte(at);
+      tables.byte(at) = static_cast<uint8_t>(value);
       for (const Function& function : functions()) {
         Entry entry;
         if (!find_entry(tables.table(), function.start, entry)) continue;
@@ -84,7 +84,7 @@ TEST(EhFrame, SurvivesEveryWrongByte) {
         EXPECT_GE(entry.common, tables.table().begin);
         EXPECT_LE(entry.common_end, tables.table().end);
       }
-      tables.bytes()[at] = kept;
+      tables.byte(at) = kept;
     }
   }
 }

@@ -41,7 +41,6 @@ class Tables {
     common.insert(common.end(), letters.begin(), letters.end());
     const ByteList rest = {1, 0x78, 16, 1, 0x00, 0x0c, 7, 8, 0x90, 1};
     common.insert(common.end(), rest.begin(), rest.end());
-    bytes_.reserve(4096);
     bytes_.resize(kHeaderRoom);
     append_record(bytes_, 0, common);
     std::vector<uint32_t> places;
@@ -55,13 +54,17 @@ class Tables {
       append_record(bytes_, static_cast<uint32_t>(bytes_.size() + 4 - kHeaderRoom), content);
     }
     append_word(bytes_, 0);
+    place_ = room();
     write_header(functions, places, sorted);
+    std::memcpy(place_, bytes_.data(), bytes_.size());
   }
 
-  FrameTable table() const { return {bytes_.data(), bytes_.data(), bytes_.data() + bytes_.size()}; }
-  ByteList& bytes() { return bytes_; }
+  FrameTable table() const { return {place_, place_, place_ + bytes_.size()}; }
+  uint8_t& byte(size_t at) { return place_[at]; }
+  size_t size() const { return bytes_.size(); }
 
-  // Functions lie where the table can name them: within 2 GiB of it.
+  // Functions lie where the table can name them, within 2 GiB of it: both are static. What was read from a table that is gone may still
+  // be looked at until a few more were made.
   static uint64_t base() {
     static const char anchor[1 << 16] = {};
     return reinterpret_cast<uint64_t>(anchor);
@@ -72,7 +75,7 @@ class Tables {
 
   void write_header(const std::vector<Function>& functions, const std::vector<uint32_t>& places,
                     bool sorted) {
-    const auto base = reinterpret_cast<uint64_t>(bytes_.data());
+    const auto base = reinterpret_cast<uint64_t>(place_);
     ByteList header = {1, 0x3b, 0x03, static_cast<uint8_t>(sorted ? 0x3b : 0xff)};
     append_word(header, kHeaderRoom);
     append_word(header, static_cast<uint32_t>(functions.size()));
@@ -83,7 +86,14 @@ class Tables {
     std::memcpy(bytes_.data(), header.data(), header.size());
   }
 
+  static uint8_t* room() {
+    static uint8_t rooms[8][4096];
+    static unsigned next = 0;
+    return rooms[next++ % 8];
+  }
+
   ByteList bytes_;
+  uint8_t* place_ = nullptr;
 };
 
 }  // namespace loam::stack
