@@ -10,7 +10,6 @@
 
 #include "meta/arena.hpp"
 #include "stack/cursor.hpp"
-#include "sys/probe.hpp"
 #include "sys/syscall.hpp"
 
 // Weak: with an older glibc the library still loads.
@@ -53,7 +52,6 @@ void find_headers(Image& image) {
     return;
   }
   constexpr uint64_t kFirstPage = 4096;
-  if (!sys::readable(image.start)) return;
   const auto* elf = reinterpret_cast<const Elf64_Ehdr*>(image.start);
   if (std::memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 || elf->e_phentsize != sizeof(Elf64_Phdr)) return;
   if (elf->e_phoff > kFirstPage || elf->e_phnum > (kFirstPage - elf->e_phoff) / sizeof(Elf64_Phdr)) return;
@@ -98,6 +96,18 @@ void read_build_id(Module& module, const uint8_t* notes, uint64_t size) {
   }
 }
 
+// Whether the loader has mapped these bytes of the file.
+bool is_mapped(const Image& image, const Elf64_Phdr& part) {
+  for (unsigned i = 0; i < image.header_count; ++i) {
+    const Elf64_Phdr& segment = image.headers[i];
+    if (segment.p_type == PT_LOAD && part.p_vaddr >= segment.p_vaddr &&
+        part.p_vaddr - segment.p_vaddr <= segment.p_filesz &&
+        part.p_filesz <= segment.p_filesz - (part.p_vaddr - segment.p_vaddr))
+      return true;
+  }
+  return false;
+}
+
 // The bounds of the segment with the unwind information, and the build id. Without headers the bounds are those of the module.
 void read_headers(Module& module, const Image& image) {
   module.frames.begin = reinterpret_cast<const uint8_t*>(module.start);
@@ -112,7 +122,7 @@ void read_headers(Module& module, const Image& image) {
       module.frames.begin = reinterpret_cast<const uint8_t*>(start);
       module.frames.end = reinterpret_cast<const uint8_t*>(end);
     }
-    if (segment.p_type == PT_NOTE && module.build_id_size == 0 && sys::readable(start))
+    if (segment.p_type == PT_NOTE && module.build_id_size == 0 && is_mapped(image, segment))
       read_build_id(module, reinterpret_cast<const uint8_t*>(start), segment.p_filesz);
   }
 }
@@ -128,10 +138,9 @@ uint64_t fingerprint_of(const Image& image) {
     hash = mixed(hash, image.frames, image.end - frames < kTableHead ? 4 : kTableHead);
   for (unsigned i = 0; i < image.header_count; ++i) {
     const Elf64_Phdr& segment = image.headers[i];
-    const uint64_t place = image.bias + segment.p_vaddr;
-    if (segment.p_type != PT_NOTE || place < image.start || place + segment.p_filesz > image.end) continue;
+    if (segment.p_type != PT_NOTE || !is_mapped(image, segment)) continue;
     const uint64_t size = segment.p_filesz < kNotes ? segment.p_filesz : kNotes;
-    if (sys::readable(place)) hash = mixed(hash, reinterpret_cast<const uint8_t*>(place), size);
+    hash = mixed(hash, reinterpret_cast<const uint8_t*>(image.bias + segment.p_vaddr), size);
   }
   return hash;
 }
