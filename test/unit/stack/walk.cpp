@@ -165,8 +165,7 @@ Captured g_captured;
   g_captured = capture(here, __builtin_dwarf_cfa(), g_frames, 500);
 }
 
-// The caller keeps a frame pointer as well, so that the chain leads on.
-[[gnu::noinline, gnu::optimize("no-omit-frame-pointer")]] void call_made(const MadeCode& code) {
+[[gnu::noinline]] void call_made(const MadeCode& code) {
   code.call()(keep);
   asm volatile("");
 }
