@@ -46,6 +46,9 @@ class Memo {
   // stack is none to be remembered, or the memo is busy or without memory.
   Id capture(const Registers& start, const void* inside);
 
+  // Another thread has it now, with another stack.
+  void change_hands() { memory_ = Memory(); }
+
   const MemoCounts& counts() const { return counts_; }
 
   Memo* next = nullptr;  // in the pool of those without a thread

@@ -47,9 +47,6 @@ class Memory {
     return true;
   }
 
-  // Whether the word there is in the known part of the stack; asks nobody.
-  bool covers(uint64_t address) const { return address - low_ < size_ && size_ - (address - low_) >= 8; }
-
   // To be called when a memory is used again: what is known holds as long as the thread stays on the stack that it is about.
   void settle(uint64_t sp) {
     if (sp - low_ >= size_) *this = Memory();

@@ -49,7 +49,9 @@ bool prepare() { return prepare_rows(); }
 
 Memo* attach_memo() {
   Memo* memo = memos.pop();
-  return memo != nullptr ? memo : static_cast<Memo*>(meta::arena.allocate(sizeof(Memo)));
+  if (memo == nullptr) return static_cast<Memo*>(meta::arena.allocate(sizeof(Memo)));
+  memo->change_hands();
+  return memo;
 }
 
 void release_memo(Memo* memo) {
