@@ -75,7 +75,7 @@ void Memo::forget() {
   ++counts_.forgotten;
   piece_ = 0;
   piece_used_ = 0;
-  root_count_ = 0;
+  std::memset(roots_, 0, sizeof roots_);
   counts_.nodes = counts_.segments = 0;
   generation_ = module_generation();
   std::memset(oracles_, 0, sizeof oracles_);
@@ -124,17 +124,22 @@ void** Memo::bucket(const Table& table, uint64_t hash) {
   return &table.parts[index / kBucketsPerPart][index % kBucketsPerPart];
 }
 
+// Where captures start: as many places as there are functions of the runtime that capture, times those that call them.
 Node* Memo::root(uint64_t pc, uint64_t own) {
-  for (uint32_t i = 0; i < root_count_; ++i) {
-    if (roots_[i].pc == pc && roots_[i].own == own) return roots_[i].node;
+  const uint64_t first = spread(pc + own);
+  for (unsigned i = 0; i < kRoots; ++i) {
+    Root& root = roots_[(first + i) % kRoots];
+    if (root.pc == pc && root.own == own) return root.node;
+    if (root.node != nullptr) continue;
+    auto* node = static_cast<Node*>(take(sizeof(Node)));
+    if (node == nullptr) break;
+    *node = Node{};
+    node->word = pc;
+    root = {pc, own, node};
+    return node;
   }
-  if (root_count_ == kRoots) return nullptr;
-  auto* node = static_cast<Node*>(take(sizeof(Node)));
-  if (node == nullptr) return nullptr;
-  *node = Node{};
-  node->word = pc;
-  roots_[root_count_++] = {pc, own, node};
-  return node;
+  full_ = true;
+  return nullptr;
 }
 
 Segment* Memo::intern(const Builder& builder) {

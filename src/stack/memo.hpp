@@ -56,7 +56,7 @@ class Memo {
  private:
   static constexpr size_t kPieceBytes = size_t{64} << 10;
   static constexpr unsigned kMaxPieces = 128;
-  static constexpr unsigned kRoots = 16;
+  static constexpr unsigned kRoots = 64;  // a power of two
   static constexpr unsigned kOracles = 512;
   static constexpr uint32_t kFirstBuckets = 512;
   static constexpr uint32_t kBucketsPerPart = kPieceBytes / sizeof(void*);
@@ -91,7 +91,6 @@ class Memo {
   Memory memory_;
   Node* oracles_[kOracles];
   Root roots_[kRoots];
-  uint32_t root_count_;
   uint32_t generation_;
   bool busy_;
   bool full_;

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "stack/modules.hpp"
@@ -114,6 +115,31 @@ TEST_F(Memos, AgreeWithTheWalk) {
 TEST_F(Memos, OneSegmentServesAtAnyDepth) {
   for (int depth = 0; depth < 2000; depth += 7) recurse(depth);
   EXPECT_LT(memo_.counts().segments, 60u);
+}
+
+// Functions that capture: each of them, at each distance from what the program called, is a place to start from.
+template <size_t Room>
+[[gnu::noinline]] Id capture_with_room() {
+  char room[Room];
+  asm volatile("" : : "r"(room) : "memory");
+  Registers here;
+  Registers::here(here);
+  const Id id = g_memo->capture(here, __builtin_dwarf_cfa());
+  asm volatile("" : : "r"(room) : "memory");
+  return id;
+}
+
+template <size_t... Rooms>
+void capture_with_rooms(std::index_sequence<Rooms...>) {
+  const int refused = ((capture_with_room<8 + Rooms * 16>() == kNoStack ? 1 : 0) + ...);
+  EXPECT_EQ(refused, 0);
+}
+
+TEST_F(Memos, StartAnywhere) {
+  for (int i = 0; i < 3; ++i) capture_with_rooms(std::make_index_sequence<50>());
+  EXPECT_EQ(memo_.counts().forgotten, 1u);
+  capture_with_rooms(std::make_index_sequence<200>());
+  EXPECT_EQ(memo_.counts().refused, 0u) << "too many to remember are no reason to refuse";
 }
 
 TEST_F(Memos, TheSameStackHasTheSameId) {
