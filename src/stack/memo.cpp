@@ -1,0 +1,278 @@
+#include "stack/memo.hpp"
+
+#include <atomic>
+#include <cstring>
+
+#include "meta/arena.hpp"
+#include "stack/builder.hpp"
+#include "stack/memo_parts.hpp"
+#include "stack/modules.hpp"
+
+namespace loam::stack {
+
+namespace {
+
+constexpr unsigned kMaxLooks = 64;
+constexpr unsigned kMaxSteps = 4096;  // segments in a stack
+constexpr uint32_t kGrowth = 8;
+constexpr uint64_t kPage = 4096;
+
+uint64_t spread(uint64_t word) {
+  word *= 0x9e3779b97f4a7c15u;
+  return word ^ word >> 32;
+}
+
+uint64_t hash_of(const Node* base, int at, uint64_t word) {
+  return spread(spread(reinterpret_cast<uint64_t>(base) + static_cast<uint64_t>(static_cast<int64_t>(at))) ^
+                word);
+}
+
+uint64_t hash_of(const Node* node) { return hash_of(node->base, node->at, node->word); }
+uint64_t hash_of(const Segment* segment) { return segment->hash; }
+
+// The oldest successor that has the same words before that one.
+Node* base_at(Node* node, int at) {
+  while (node->base != nullptr && at <= node->at) node = node->base;
+  return node;
+}
+
+// The word of a node at a spot, if it has one there.
+bool has_word(const Node* node, int at, uint64_t word) {
+  const Segment& segment = *node->segment;
+  if (at == kAtBp) return segment.needs_bp && segment.bp_expected == word;
+  return static_cast<unsigned>(at) < segment.word_count && segment.words[at].expected == word;
+}
+
+// For the eyes of a signal handler on the same thread.
+void set(bool& flag, bool value) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  __atomic_store_n(&flag, value, __ATOMIC_RELAXED);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+void* Memo::take(size_t bytes) {
+  bytes = (bytes + 15) & ~size_t{15};
+  if (piece_count_ == 0 || piece_used_ + bytes > kPieceBytes) {
+    const uint32_t next_piece = piece_count_ == 0 ? 0 : piece_ + 1;
+    if (next_piece == piece_count_) {
+      if (piece_count_ == kMaxPieces) return nullptr;
+      pieces_[piece_count_] = static_cast<char*>(meta::arena.allocate(kPieceBytes));
+      if (pieces_[piece_count_] == nullptr) return nullptr;
+      ++piece_count_;
+    }
+    piece_ = next_piece;
+    piece_used_ = 0;
+  }
+  void* taken = pieces_[piece_] + piece_used_;
+  piece_used_ += bytes;
+  return taken;
+}
+
+// Forgets everything, but keeps the memory.
+void Memo::forget() {
+  ++counts_.forgotten;
+  piece_ = 0;
+  piece_used_ = 0;
+  std::memset(roots_, 0, sizeof roots_);
+  counts_.nodes = counts_.segments = 0;
+  generation_ = module_generation();
+  std::memset(oracles_, 0, sizeof oracles_);
+  full_ = !make_table(nodes_, kFirstBuckets) || !make_table(segments_, kFirstBuckets);
+}
+
+bool Memo::make_table(Table& table, uint32_t size) {
+  const uint32_t part = size < kBucketsPerPart ? size : kBucketsPerPart;
+  Table made{};
+  for (uint32_t i = 0; i * part < size; ++i) {
+    made.parts[i] = static_cast<void**>(take(part * sizeof(void*)));
+    if (made.parts[i] == nullptr) return false;
+    std::memset(made.parts[i], 0, part * sizeof(void*));
+  }
+  made.size = size;
+  table = made;
+  return true;
+}
+
+// Enters an item by its hash. A full table is made anew, eight times larger; the old one's memory is lost until all is forgotten.
+template <class Item>
+void Memo::enter_table(Table& table, Item* item) {
+  Table old = table;
+  if (table.used == table.size && table.size < kMaxBuckets && make_table(table, table.size * kGrowth)) {
+    table.used = old.used;
+    const uint32_t part = old.size < kBucketsPerPart ? old.size : kBucketsPerPart;
+    for (uint32_t i = 0; i < old.size; ++i) {
+      auto* moved = static_cast<Item*>(old.parts[i / part][i % part]);
+      while (moved != nullptr) {
+        Item* const after = moved->next;
+        void** head = bucket(table, hash_of(moved));
+        moved->next = static_cast<Item*>(*head);
+        *head = moved;
+        moved = after;
+      }
+    }
+  }
+  void** head = bucket(table, hash_of(item));
+  item->next = static_cast<Item*>(*head);
+  *head = item;
+  ++table.used;
+}
+
+void** Memo::bucket(const Table& table, uint64_t hash) {
+  const uint64_t index = hash & (table.size - 1);
+  return &table.parts[index / kBucketsPerPart][index % kBucketsPerPart];
+}
+
+// Where captures start: as many places as there are functions of the runtime that capture, times those that call them.
+Node* Memo::root(uint64_t pc, uint64_t own) {
+  const uint64_t first = spread(pc + own);
+  for (unsigned i = 0; i < kRoots; ++i) {
+    Root& root = roots_[(first + i) % kRoots];
+    if (root.pc == pc && root.own == own) return root.node;
+    if (root.node != nullptr) continue;
+    auto* node = static_cast<Node*>(take(sizeof(Node)));
+    if (node == nullptr) break;
+    *node = Node{};
+    node->word = pc;
+    root = {pc, own, node};
+    return node;
+  }
+  full_ = true;
+  return nullptr;
+}
+
+Segment* Memo::intern(const Builder& builder) {
+  const uint64_t hash = builder.hash();
+  for (auto* segment = static_cast<Segment*>(*bucket(segments_, hash)); segment != nullptr;
+       segment = segment->next) {
+    if (segment->hash == hash && builder.equals(*segment)) return segment;
+  }
+  auto* segment = static_cast<Segment*>(take(builder.bytes()));
+  if (segment == nullptr) return nullptr;
+  builder.copy(*segment);
+  segment->hash = hash;
+  enter_table(segments_, segment);
+  ++counts_.segments;
+  return segment;
+}
+
+// A successor that was not met before, built from rows.
+Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
+  const uint64_t pc = inner->segment == nullptr ? inner->word : inner->segment->outer_pc;
+  Builder builder(pc, spot.sp, *spot.bp, spot.boundary, memory_);
+  ++counts_.built;
+  if (!builder.run()) return nullptr;
+  Segment* segment = intern(builder);
+  auto* node = segment == nullptr ? nullptr : static_cast<Node*>(take(sizeof(Node)));
+  if (node == nullptr) {
+    full_ = true;
+    return nullptr;
+  }
+  *node = Node{};
+  node->segment = segment;
+  node->base = branch.base;
+  node->at = static_cast<int16_t>(branch.at);
+  node->word = branch.word;
+  node->inner = inner;
+  node->own = spot.sp < spot.boundary;
+  if (branch.base != nullptr) enter_table(nodes_, node);
+  ++counts_.nodes;
+  return inner->child = node;
+}
+
+// Where the successor is kept that was taken last when the stack had the same word in the place that told successors of this
+// node apart before; null if nothing did. That the place is a part of this stack is not proved yet, so it must lie on the page
+// of the stack pointer: there the next return address is, or further out.
+[[gnu::no_sanitize_address]] inline Node** Memo::oracle(const Node* inner, const Spot& spot) {
+  const uint64_t place = spot.sp + inner->probe;
+  if (inner->probe == 0 || ((place + 7) ^ spot.sp) >= kPage) return nullptr;
+  const uint64_t base = spot.sp & static_cast<uint64_t>(int64_t{inner->relative});
+  const uint64_t word = *reinterpret_cast<const uint64_t*>(place) - base;
+  return &oracles_[spread(word ^ reinterpret_cast<uint64_t>(inner)) % kOracles];
+}
+
+// The successor for this stack when the one foretold is not it.
+Node* Memo::choose(Node* inner, Node* node, const Spot& spot) {
+  const uint64_t bp = *spot.bp - spot.sp;
+  int from = 0;
+  // Each look-up leads to a node that agrees in one more word, or in rbp.
+  for (unsigned looks = 0; looks < kMaxLooks; ++looks) {
+    const Difference found = difference(*node->segment, spot, from);
+    if (found.at == kNowhere) return inner->child = node;
+    ++counts_.lookups;
+    if (found.at >= 0) {
+      const Word& word = node->segment->words[found.at];
+      if (inner->probe == 0 || word.offset < inner->probe) {
+        inner->probe = word.offset;
+        inner->relative = static_cast<int8_t>(word.relative);
+      }
+    }
+    Node* base = base_at(node, found.at);
+    const uint64_t word = found.at == kAtBp ? bp : found.word;
+    node = has_word(base, found.at, word) ? base : find_node(base, found.at, word);
+    if (node == nullptr) return extend(inner, {base, found.at, word}, spot);
+    from = found.at == kAtBp ? 0 : found.at + 1;
+  }
+  return nullptr;
+}
+
+Node* Memo::find_node(const Node* base, int at, uint64_t word) const {
+  auto* node = static_cast<Node*>(*bucket(nodes_, hash_of(base, at, word)));
+  while (node != nullptr && (node->base != base || node->at != at || node->word != word)) node = node->next;
+  return node;
+}
+
+// Enters the stack that ends at the node, into the depot.
+Id Memo::enter(const Node* outermost) {
+  ++counts_.entered;
+  Depot::Entering entering(depot, Ending::kComplete);
+  for (const Node* node = outermost; node->segment != nullptr && !node->own; node = node->inner) {
+    const Frame* frames = node->segment->frames();
+    for (unsigned i = node->segment->frame_count; i > 0; --i) entering.add(frames[i - 1]);
+  }
+  return entering.finish();
+}
+
+Id Memo::recall(const Registers& start, const void* inside) {
+  if (full_ || nodes_.size == 0 || generation_ != module_generation()) forget();
+  memory_.settle(start.sp());
+  Spot spot{start.sp(), &start.value[kRbp], reinterpret_cast<uint64_t>(inside)};
+  Node* node = full_ ? nullptr : root(start.pc(), inside == nullptr ? 0 : spot.boundary - spot.sp);
+  if (node == nullptr) return kNoStack;
+  for (unsigned steps = 0; steps < kMaxSteps; ++steps) {
+    Node* child = node->child;
+    Node** said = oracle(node, spot);
+    if (said != nullptr && *said != nullptr && (*said)->inner == node) child = *said;
+    if (child == nullptr) {
+      child = extend(node, {nullptr, kNowhere, 0}, spot);
+    } else if (difference(*child->segment, spot, 0).at != kNowhere) [[unlikely]] {
+      child = choose(node, child, spot);
+      said = oracle(node, spot);
+      if (said != nullptr) *said = child;
+    }
+    if (child == nullptr) return kNoStack;
+    const Segment& segment = *child->segment;
+    if (segment.saves_bp) spot.bp = reinterpret_cast<const uint64_t*>(spot.sp + segment.bp_offset);
+    spot.sp += segment.size;
+    node = child;
+    if (segment.ends) {
+      if (node->id == kNoStack) node->id = enter(node);
+      return node->id;
+    }
+  }
+  return kNoStack;
+}
+
+Id Memo::capture(const Registers& start, const void* inside) {
+  if (busy_) return kNoStack;
+  set(busy_, true);
+  ++counts_.captures;
+  Id id = recall(start, inside);
+  if (id == kNoStack && full_) id = recall(start, inside);  // with all forgotten
+  if (id == kNoStack) ++counts_.refused;
+  set(busy_, false);
+  return id;
+}
+
+}  // namespace loam::stack
