@@ -232,8 +232,9 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
 }
 
 // In the copy. Returns whether everything was answered.
-bool analyse(const LeakSearch& search, const scan::Stop& stop, const scan::Scratch& stop_memory,
+bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& stop_memory,
              const scan::Snapshot& snapshot) {
+  if (search.ending_thread != 0) stop.end_thread(search.ending_thread, search.ending_stack);
   Analysis analysis;
   analysis.heap = view_of_heap();
   scan::Roots roots;
@@ -264,6 +265,7 @@ void search_alone(LeakSearch& search, const sys::MemoryRoom& room, uint64_t want
     return;
   }
   for (unsigned i = 0; i < search.own_count; ++i) stop.spare(search.spared[i]);
+  stop.watch();
   repair.remember(view_of_heap(), scratch);
   const uint64_t begin = sys::monotonic_ns();
   const scan::SnapshotHooks hooks{try_locks, unlock_all, reset_all};

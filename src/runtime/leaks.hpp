@@ -24,6 +24,9 @@ struct LeakSearch {
   unsigned own_count;
   Piece own[kMostOwn];        // memory of the runtime's own threads
   uint32_t spared[kMostOwn];  // their numbers
+  // The thread that is in exit(): nothing of its registers counts, and of its stack only what lies above.
+  uint32_t ending_thread;
+  uint64_t ending_stack;
 };
 
 // On a side thread: the calling one is not stopped. Answers in any case: with what was found, or with the reason.

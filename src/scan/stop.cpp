@@ -15,8 +15,6 @@ namespace {
 constexpr int kCode = -0x6c6f;
 constexpr unsigned kRoomForMore = 64;
 constexpr unsigned kMostRounds = 16;
-// From this round on who only seems to wait gets a signal.
-constexpr unsigned kPatientRounds = 3;
 
 constinit std::atomic<Stop*> current{nullptr};
 constinit std::atomic<uint32_t> inside{0};  // handlers that have looked at `current`
@@ -91,7 +89,7 @@ bool Stop::classify(StoppedThread& thread, int signal) {
     return deaf;
   }
   thread.interrupted = sys::is_interrupted_by_signals(waiting.call);
-  if (!deaf && (thread.disturb || turns == 0 || !thread.interrupted)) return false;
+  if (!deaf && (!thread.idle || turns == 0 || !thread.interrupted)) return false;
   thread.fate = Fate::kWaiting;
   thread.interrupted = false;
   thread.times_run = turns;
@@ -147,7 +145,6 @@ void Stop::give_up_on(int signal) {
   for (unsigned i = 0; i < count_; ++i) {
     StoppedThread& thread = threads_[i];
     if (thread.fate != Fate::kAnswered || thread.answered.load(std::memory_order_acquire) != 0) continue;
-    thread.disturb = false;
     if (!sys::blocks_signal(thread.name.entry, signal)) {
       // Stopped by a debugger or in the middle of vfork: it waits, and the signal with it. Or it is gone.
       const uint64_t turns = sys::times_run(thread.name.entry);
@@ -173,17 +170,26 @@ void Stop::wait_for_answers(uint64_t deadline) {
   }
 }
 
-// Who was left alone and has been running since is looked at anew. Returns whether there is anybody.
-bool Stop::somebody_ran(bool disturb) {
+// Who was left alone and has been running since is no longer. Returns whether there is anybody.
+bool Stop::somebody_ran() {
   bool any = false;
   for (unsigned i = 0; i < count_; ++i) {
     StoppedThread& thread = threads_[i];
     if (thread.fate != Fate::kWaiting || sys::times_run(thread.name.entry) == thread.times_run) continue;
-    if (disturb) thread.disturb = true;
+    thread.idle = false;
     thread.fate = Fate::kNew;
     any = true;
   }
   return any;
+}
+
+void Stop::watch() {
+  list();
+  for (unsigned i = 0; i < count_; ++i) threads_[i].times_run = sys::times_run(threads_[i].name.entry);
+  const timespec patience{0, static_cast<long>(kWatchNs)};
+  sys::raw_call(SYS_nanosleep, reinterpret_cast<long>(&patience), 0);
+  for (unsigned i = 0; i < count_; ++i)
+    threads_[i].idle = threads_[i].times_run == sys::times_run(threads_[i].name.entry);
 }
 
 bool Stop::round(int signal, uint64_t deadline) {
@@ -222,7 +228,7 @@ bool Stop::stop(int signal, uint64_t patience_ns) {
     all = round(signal, deadline) && !overflow_;
     // Until nobody has come who was about to be started, and who waits has waited all the time.
     const bool came = list();
-    const bool ran = somebody_ran(i >= kPatientRounds);
+    const bool ran = somebody_ran();
     if (!all || (!came && !ran)) break;
   }
   if (!all) give_up_on(signal);
@@ -238,15 +244,15 @@ void Stop::resume() {
   while (inside.load(std::memory_order_seq_cst) != 0) sys::yield();
 }
 
-bool Stop::nobody_ran() {
-  bool none = true;
+void Stop::end_thread(uint32_t id, uint64_t stack) {
   for (unsigned i = 0; i < count_; ++i) {
-    StoppedThread& thread = threads_[i];
-    if (thread.fate != Fate::kWaiting || sys::times_run(thread.name.entry) == thread.times_run) continue;
-    thread.disturb = true;
-    none = false;
+    if (threads_[i].name.id != id) continue;
+    threads_[i].registers.count = 0;
+    threads_[i].registers.vector_count = 0;
+    threads_[i].registers.stack = stack;
   }
-  return none;
 }
+
+bool Stop::nobody_ran() { return !somebody_ran(); }
 
 }  // namespace loam::scan

@@ -1,9 +1,9 @@
 // Stops the program's threads for an instant, with their registers written down.
 //
 // A thread that runs gets a signal and stays in its handler until it may go on. One that waits in a system call which a signal
-// would make return early (epoll_wait, poll, nanosleep) is left alone: it is read through /proc, and afterwards it is made sure
-// that it did not run meanwhile; which registers it keeps is then unknown, but for those it called the kernel with. One that
-// blocks all signals is treated alike if it waits, else it is listed as silent.
+// would make return early (epoll_wait, poll, nanosleep), and has been waiting for a while, is left alone: it is read through
+// /proc, and afterwards it is made sure that it did not run meanwhile; which registers it keeps is then unknown, but for those
+// it called the kernel with. One that blocks all signals is treated alike if it waits, else it is listed as silent.
 //
 // Invariant: at most one stop at a time in a process; the memory of a Stop outlives every handler that has seen it.
 // Locking: none may be held that a stopped thread might hold, save those that the caller took before.
@@ -31,9 +31,9 @@ enum class Fate : uint8_t {
 struct StoppedThread {
   sys::ThreadName name;
   Fate fate;
-  bool disturb;          // it ran although it seemed to wait: send it a signal next time
+  bool idle;             // it has been waiting for a while: it may be left alone
   bool interrupted;      // it was in a call that has returned early with EINTR
-  uint64_t times_run;    // kWaiting: before
+  uint64_t times_run;    // when it was last looked at
   uint64_t other_start;  // its alternate signal stack, empty if it has none
   uint64_t other_end;
   bool on_other;                // it runs on it
@@ -44,11 +44,14 @@ struct StoppedThread {
 
 class Stop {
  public:
-  // Room for the threads that are there now, and some more. Returns false when there is no memory, or /proc lists none.
+  // Room for the threads that are there now, and some more.
+  // Returns false when there is no memory, or /proc lists none.
   bool prepare(Scratch& scratch);
 
   // The calling thread is never stopped; others that must not be (threads of the runtime's own) are named before.
   void spare(uint32_t id);
+  // Looks which threads wait for longer. Takes its time, while all run.
+  void watch();
 
   // Stops all. Returns false, with all running again, if it takes longer than that.
   bool stop(int signal, uint64_t patience_ns);
@@ -57,6 +60,9 @@ class Stop {
   // After resume(): whether everybody who was left alone has been waiting all the time. Who has not gets a signal at the
   // next attempt.
   bool nobody_ran();
+
+  // Of a thread that has stopped inside exit(): its registers are nobody's, its stack counts from `stack` on.
+  void end_thread(uint32_t id, uint64_t stack);
 
   unsigned count() const { return count_; }
   const StoppedThread& thread(unsigned index) const { return threads_[index]; }
@@ -67,6 +73,8 @@ class Stop {
 
  private:
   static constexpr unsigned kMostSpared = 16;
+  // Longer than a copy takes of most processes: who has not run for so long will hardly do so then.
+  static constexpr uint64_t kWatchNs = 25'000'000;
 
   static void add_thread(const sys::ThreadName& name, void* argument);
   StoppedThread* find(uint32_t entry);
@@ -75,7 +83,7 @@ class Stop {
   bool classify(StoppedThread& thread, int signal);
   bool send(StoppedThread& thread, int signal);
   bool round(int signal, uint64_t deadline);
-  bool somebody_ran(bool disturb);
+  bool somebody_ran();
   void wait_for_answers(uint64_t deadline);
   void give_up_on(int signal);
 

@@ -14,6 +14,8 @@ namespace loam::tool {
 // What lies where in the process, for words that point into its modules.
 class ModuleMap {
  public:
+  // From the text of /proc/PID/maps.
+  static ModuleMap of_text(const std::string& text);
   // Of a process that runs; empty if its mappings cannot be read.
   static ModuleMap of_process(std::uint64_t pid);
   // "libfoo.so+0x3d20" if the address lies in a mapped file, else empty.
@@ -75,6 +77,10 @@ struct LeakReport {
   // From a record to the head of what it belongs to: "0x7f.. (48 bytes) <- 0x7f.. (64 bytes)".
   std::string chain(std::uint64_t record) const;
 };
+
+// What processes left in a folder when they ended, one report each: the answer that `loam leaks` would have got, with its
+// head. Those that could not search are named in `failed`.
+std::vector<LeakReport> read_leaks_folder(const std::string& folder, std::vector<std::string>& failed);
 
 // Throws Failure when the stream is cut short or makes no sense.
 LeakReport read_leaks(std::uint64_t pid, const std::vector<char>& payload, const ModuleMap& modules);

@@ -6,12 +6,10 @@
 namespace loam::tool {
 
 // Lines like "7f12a000-7f12b000 r--p 00001000 fe:00 1234   /usr/lib/libfoo.so".
-ModuleMap ModuleMap::of_process(std::uint64_t pid) {
+ModuleMap ModuleMap::of_text(const std::string& text) {
   ModuleMap map;
-  const auto text = read_file(fmt::format("/proc/{}/maps", pid), std::size_t{1} << 28);
-  if (!text) return map;
   std::map<std::string, std::uint64_t> bases;
-  for (const std::string& line : split(*text, '\n')) {
+  for (const std::string& line : split(text, '\n')) {
     unsigned long long start = 0;
     unsigned long long end = 0;
     unsigned long long offset = 0;
@@ -27,6 +25,10 @@ ModuleMap ModuleMap::of_process(std::uint64_t pid) {
     map.entries_[start] = entry;
   }
   return map;
+}
+
+ModuleMap ModuleMap::of_process(std::uint64_t pid) {
+  return of_text(read_file(fmt::format("/proc/{}/maps", pid), std::size_t{1} << 28).value_or(""));
 }
 
 bool ModuleMap::is_mapped(std::uint64_t address) const {
