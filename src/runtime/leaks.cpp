@@ -265,7 +265,7 @@ void search_alone(LeakSearch& search, const sys::MemoryRoom& room, uint64_t want
     return;
   }
   for (unsigned i = 0; i < search.own_count; ++i) stop.spare(search.spared[i]);
-  stop.watch();
+  stop.watch(format::kControlSignal);
   repair.remember(view_of_heap(), scratch);
   const uint64_t begin = sys::monotonic_ns();
   const scan::SnapshotHooks hooks{try_locks, unlock_all, reset_all};

@@ -22,10 +22,15 @@ bool Leaks::find(Roots& roots, Scratch& scratch) {
   words_read_ = marker.words_read();
   const uint64_t marked = sys::monotonic_ns();
   mark_ns_ = marked - begin;
-  count_reachable(lost);
-  if (!make_table(scratch, lost, open)) return false;
-  sort();
+  const bool sorted = sort(lost, open, scratch);
   sort_ns_ = sys::monotonic_ns() - marked;
+  return sorted;
+}
+
+bool Leaks::sort(const BlockSet& lost, const BlockSet& leaked, Scratch& scratch) {
+  count_reachable(lost);
+  if (!make_table(scratch, lost, leaked)) return false;
+  connect();
   return true;
 }
 
@@ -46,7 +51,6 @@ void Leaks::count_reachable(const BlockSet& lost) {
   }
 }
 
-// `lost` is what no root certainly reaches, `leaked` what not even a weak one does.
 bool Leaks::make_table(Scratch& scratch, const BlockSet& lost, const BlockSet& leaked) {
   lost_ = lost;
   ranks_ = scratch.take<uint32_t>(map_.words() + 1);
@@ -98,24 +102,29 @@ void Leaks::for_each_target(uint32_t from, void (*visit)(uint32_t target, Visit&
   readable_.visit(start, start + bytes, bytes >= kSparseBytes, read, &walk);
 }
 
-// Everything that can be reached from the head and belongs to nobody yet.
-void Leaks::spread(uint32_t head) {
-  done_.insert(head);
-  stack_[top_++] = head;
-  const auto adopt = [](uint32_t target, Visit& visit) {
-    Leaks& self = *visit.leaks;
-    if (self.done_.contains(target) || !self.same_side(target, visit.from)) return;
-    self.done_.insert(target);
-    Leak& leak = self.leaks_[target];
-    leak.kind = self.is_dead_slot(target) ? LeakKind::kDeadSlotIndirect : LeakKind::kIndirect;
-    leak.parent = visit.from;
-    leak.owner = self.leaks_[visit.from].owner;
-    self.stack_[self.top_++] = target;
-  };
-  while (top_ > 0) for_each_target(stack_[--top_], adopt);
+// A head that is met on the way was one of a ring, taken too early: this ring hangs on the present head.
+void Leaks::adopt(uint32_t target, uint32_t from) {
+  Leak& leak = leaks_[target];
+  const bool other_head = leak.parent == target && target != head_;
+  if (!same_side(target, from) || (done_.contains(target) && !other_head)) return;
+  leak.kind = is_dead_slot(target) ? LeakKind::kDeadSlotIndirect : LeakKind::kIndirect;
+  leak.parent = from;
+  leak.owner = head_;
+  if (done_.contains(target)) return;
+  done_.insert(target);
+  stack_[top_++] = target;
 }
 
-void Leaks::sort() {
+// Everything that can be reached from the head and belongs to nobody yet.
+void Leaks::spread(uint32_t head) {
+  head_ = head;
+  done_.insert(head);
+  stack_[top_++] = head;
+  const auto take = [](uint32_t target, Visit& visit) { visit.leaks->adopt(target, visit.from); };
+  while (top_ > 0) for_each_target(stack_[--top_], take);
+}
+
+void Leaks::connect() {
   const auto note = [](uint32_t target, Visit& visit) {
     if (visit.leaks->same_side(target, visit.from)) visit.leaks->pointed_.insert(target);
   };
@@ -125,6 +134,11 @@ void Leaks::sort() {
   }
   for (uint32_t i = 0; i < count_; ++i) {
     if (!done_.contains(i)) spread(i);
+  }
+  for (uint32_t i = 0; i < count_; ++i) {
+    uint32_t owner = leaks_[i].owner;
+    while (leaks_[owner].owner != owner) owner = leaks_[owner].owner;
+    leaks_[i].owner = owner;
   }
 }
 

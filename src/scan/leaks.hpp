@@ -2,7 +2,7 @@
 // dead-looking place still points to.
 //
 // A leaked block that no other leaked block points to is definite; what can be reached from it is indirect, with it as owner.
-// In rings, where each is pointed to, the one with the lowest address is taken for the head.
+// In a ring, where each is pointed to, and which hangs on nothing else, one is taken for the head.
 // Owns nothing but what it took from the scratch. Locking: none; the process stands still.
 #pragma once
 
@@ -44,6 +44,10 @@ class Leaks {
   // Marks from the roots and sorts what is left. Returns false when there is no memory.
   bool find(Roots& roots, Scratch& scratch);
 
+  // Sorts what a marking has left: `lost` is what no root certainly reaches, `leaked` what not even a weak one does.
+  // Returns false when there is no memory.
+  bool sort(const BlockSet& lost, const BlockSet& leaked, Scratch& scratch);
+
   uint32_t count() const { return count_; }
   const Leak& at(uint32_t index) const { return leaks_[index]; }
   const Reachable& reachable(unsigned class_index) const { return reachable_[class_index]; }
@@ -62,8 +66,9 @@ class Leaks {
   // Index of the leak that the word points to, kNone if it points to none.
   uint32_t leak_at(uint64_t word) const;
   void for_each_target(uint32_t from, void (*visit)(uint32_t target, Visit&));
-  void sort();
+  void connect();
   void spread(uint32_t head);
+  void adopt(uint32_t target, uint32_t from);
   bool same_side(uint32_t a, uint32_t b) const { return is_dead_slot(a) == is_dead_slot(b); }
   bool is_dead_slot(uint32_t index) const { return leaks_[index].kind >= LeakKind::kDeadSlot; }
 
@@ -77,6 +82,7 @@ class Leaks {
   uint32_t count_ = 0;
   uint32_t* stack_ = nullptr;
   uint32_t top_ = 0;
+  uint32_t head_ = 0;  // from which it is being spread
   BlockSet pointed_;  // by index
   BlockSet done_;     // by index
   uint64_t words_read_ = 0;

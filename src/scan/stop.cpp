@@ -15,6 +15,11 @@ namespace {
 constexpr int kCode = -0x6c6f;
 constexpr unsigned kRoomForMore = 64;
 constexpr unsigned kMostRounds = 16;
+// So often it is asked whether who has not answered is still there.
+constexpr uint64_t kPromptNs = 3'000'000;
+// So long somebody may block the signal: libc does while a thread begins or ends, which may lose its processor just then.
+constexpr unsigned kLooks = 10;
+constexpr uint64_t kDeafNs = 30'000'000;
 
 constinit std::atomic<Stop*> current{nullptr};
 constinit std::atomic<uint32_t> inside{0};  // handlers that have looked at `current`
@@ -85,8 +90,9 @@ bool Stop::classify(StoppedThread& thread, int signal) {
   const uint64_t turns = sys::times_run(thread.name.entry);
   sys::WaitingThread waiting;
   if (!sys::read_waiting(thread.name.entry, &waiting)) {
-    if (deaf) thread.fate = Fate::kSilent;
-    return deaf;
+    const bool silent = deaf && thread.deaf;
+    if (silent) thread.fate = Fate::kSilent;
+    return silent;
   }
   thread.interrupted = sys::is_interrupted_by_signals(waiting.call);
   if (!deaf && (!thread.idle || turns == 0 || !thread.interrupted)) return false;
@@ -140,24 +146,34 @@ bool Stop::on_signal(const siginfo_t* info, void* context) {
   return true;
 }
 
-// Threads that have neither answered nor can: they end the wait.
-void Stop::give_up_on(int signal) {
+// Its answer is waited for no longer. If it has just come after all, it counts.
+void Stop::withdraw(StoppedThread& thread, Fate fate) {
+  if (thread.asked.exchange(0, std::memory_order_acq_rel) == 0) return;
+  waiting_for_.fetch_sub(1, std::memory_order_relaxed);
+  thread.fate = fate;
+  if (fate == Fate::kGone) thread.name.entry = 0;  // the number may come back
+}
+
+// Threads that have not answered: some are gone, some cannot answer; `at_last`, so may nobody else.
+void Stop::look_after(int signal, bool at_last) {
   for (unsigned i = 0; i < count_; ++i) {
     StoppedThread& thread = threads_[i];
     if (thread.fate != Fate::kAnswered || thread.answered.load(std::memory_order_acquire) != 0) continue;
-    if (!sys::blocks_signal(thread.name.entry, signal)) {
-      // Stopped by a debugger or in the middle of vfork: it waits, and the signal with it. Or it is gone.
-      const uint64_t turns = sys::times_run(thread.name.entry);
-      sys::WaitingThread waiting;
-      thread.fate = Fate::kSilent;
-      if (turns == 0 || !sys::read_waiting(thread.name.entry, &waiting)) continue;
-      thread.fate = Fate::kWaiting;
-      thread.times_run = turns;
-      thread.registers = {};
-      thread.registers.stack = waiting.stack;
-    } else if (!classify(thread, signal)) {
-      thread.fate = Fate::kSilent;
+    if (!sys::thread_exists(thread.name.id)) {
+      withdraw(thread, Fate::kGone);
+      continue;
     }
+    const bool deaf = sys::monotonic_ns() - begin_ns_ >= kDeafNs && sys::blocks_signal(thread.name.entry, signal);
+    if (!at_last && !deaf) continue;
+    // It blocks the signal, or a debugger holds it, or it is in the middle of vfork: if it waits, its stack can be read.
+    const uint64_t turns = sys::times_run(thread.name.entry);
+    sys::WaitingThread waiting;
+    const bool waits = turns != 0 && sys::read_waiting(thread.name.entry, &waiting);
+    withdraw(thread, waits ? Fate::kWaiting : Fate::kSilent);
+    if (thread.fate != Fate::kWaiting) continue;
+    thread.times_run = turns;
+    thread.registers = {};
+    thread.registers.stack = waiting.stack;
   }
 }
 
@@ -183,11 +199,17 @@ bool Stop::somebody_ran() {
   return any;
 }
 
-void Stop::watch() {
+void Stop::watch(int signal) {
   list();
   for (unsigned i = 0; i < count_; ++i) threads_[i].times_run = sys::times_run(threads_[i].name.entry);
-  const timespec patience{0, static_cast<long>(kWatchNs)};
-  sys::raw_call(SYS_nanosleep, reinterpret_cast<long>(&patience), 0);
+  for (unsigned i = 0; i < count_; ++i) threads_[i].deaf = true;
+  // Often enough that who only starts threads all the time, for which libc blocks signals, is seen not to.
+  const timespec patience{0, static_cast<long>(kWatchNs / kLooks)};
+  for (unsigned look = 0; look < kLooks; ++look) {
+    for (unsigned i = 0; i < count_; ++i)
+      threads_[i].deaf = threads_[i].deaf && sys::blocks_signal(threads_[i].name.entry, signal);
+    sys::raw_call(SYS_nanosleep, reinterpret_cast<long>(&patience), 0);
+  }
   for (unsigned i = 0; i < count_; ++i)
     threads_[i].idle = threads_[i].times_run == sys::times_run(threads_[i].name.entry);
 }
@@ -205,10 +227,16 @@ bool Stop::round(int signal, uint64_t deadline) {
     const bool told = thread.answered.load(std::memory_order_relaxed) != 0;
     if (thread.fate != Fate::kAnswered || told || send(thread, signal)) continue;
     thread.fate = Fate::kGone;
-    thread.name.entry = 0;  // the number may come back
+    thread.name.entry = 0;
   }
-  wait_for_answers(deadline);
-  return waiting_for_.load(std::memory_order_acquire) == 0;
+  for (;;) {
+    const uint64_t prompt = sys::monotonic_ns() + kPromptNs;
+    wait_for_answers(prompt < deadline ? prompt : deadline);
+    if (waiting_for_.load(std::memory_order_acquire) == 0) return true;
+    const bool at_last = sys::monotonic_ns() >= deadline;
+    look_after(signal, at_last);
+    if (at_last) return false;
+  }
 }
 
 bool Stop::stop(int signal, uint64_t patience_ns) {
@@ -231,7 +259,6 @@ bool Stop::stop(int signal, uint64_t patience_ns) {
     const bool ran = somebody_ran();
     if (!all || (!came && !ran)) break;
   }
-  if (!all) give_up_on(signal);
   return !overflow_;
 }
 

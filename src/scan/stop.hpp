@@ -31,6 +31,7 @@ enum class Fate : uint8_t {
 struct StoppedThread {
   sys::ThreadName name;
   Fate fate;
+  bool deaf;             // it has been blocking the signal for a while
   bool idle;             // it has been waiting for a while: it may be left alone
   bool interrupted;      // it was in a call that has returned early with EINTR
   uint64_t times_run;    // when it was last looked at
@@ -51,7 +52,7 @@ class Stop {
   // The calling thread is never stopped; others that must not be (threads of the runtime's own) are named before.
   void spare(uint32_t id);
   // Looks which threads wait for longer. Takes its time, while all run.
-  void watch();
+  void watch(int signal);
 
   // Stops all. Returns false, with all running again, if it takes longer than that.
   bool stop(int signal, uint64_t patience_ns);
@@ -85,7 +86,8 @@ class Stop {
   bool round(int signal, uint64_t deadline);
   bool somebody_ran();
   void wait_for_answers(uint64_t deadline);
-  void give_up_on(int signal);
+  void look_after(int signal, bool at_last);
+  void withdraw(StoppedThread& thread, Fate fate);
 
   StoppedThread* threads_ = nullptr;
   unsigned count_ = 0;

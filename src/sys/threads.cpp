@@ -141,6 +141,10 @@ bool blocks_signal(uint32_t entry, int signal) {
   return ((read_hex(at) >> (signal - 1)) & 1) != 0;
 }
 
+bool thread_exists(uint32_t id) {
+  return !failed(raw_call(SYS_tgkill, static_cast<long>(process_id()), static_cast<long>(id), 0));
+}
+
 void read_thread_name(uint32_t entry, char (&name)[kThreadNameBytes]) {
   name[0] = '\0';
   read_task_file(entry, "comm", name, sizeof name);

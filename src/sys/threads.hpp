@@ -32,6 +32,9 @@ uint64_t times_run(uint32_t entry);
 // Whether it blocks the signal.
 bool blocks_signal(uint32_t entry, int signal);
 
+// Whether it is still there. `id` is that for signals.
+bool thread_exists(uint32_t id);
+
 constexpr size_t kThreadNameBytes = 16;
 void read_thread_name(uint32_t entry, char (&name)[kThreadNameBytes]);
 

@@ -83,13 +83,17 @@ void report_leaks(const RunOptions& options, const LeaksFolder& folder) {
   const std::string file = options.leaks == "true" ? "" : options.leaks;
   const Palette palette = file.empty() ? Palette::for_file(stderr) : Palette(false);
   std::string text;
+  std::size_t clean = 0;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const LeakReport& report : reports) {
     if (options.output.json())
       all.push_back(leaks_json(report, {}));
+    else if (report.groups.empty())
+      ++clean;
     else
       text += leaks_text(report, {}, palette);
   }
+  if (clean > 0) text += fmt::format("{} {} ended with nothing lost\n", clean, clean == 1 ? "process" : "processes");
   for (const std::string& line : failed) fmt::print(stderr, "loam: {}\n", line);
   write_output(file, stderr, options.output.json() ? json_text(all) : text);
 }
