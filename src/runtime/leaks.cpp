@@ -224,7 +224,7 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
   for (unsigned i = 0; i < stop.count(); ++i) {
     if (stop.thread(i).fate != scan::Fate::kSilent) continue;
     format::LeakThread thread{stop.thread(i).name.id, {}};
-    sys::read_thread_name(stop.thread(i).name.entry, thread.name);
+    __builtin_memcpy(thread.name, stop.thread(i).called, sizeof thread.name);
     writer.write(thread);
   }
   for (uint32_t i = 0; i < header.leaks; ++i) writer.write(record_of(analysis, leaks.at(i)));

@@ -117,6 +117,8 @@ void Roots::mark_mapping(Marker& marker, const Mapping& mapping, Stacks& stacks)
   DeadPart dead[Stacks::kMostDead];
   dead_count_ = stacks.find_dead(mapping, dead);
   dead_ = dead;
+  if (stacks.ended_block() != 0)
+    marker.add_word(*reinterpret_cast<const uint64_t*>(stacks.ended_block() + sys::kThreadTableOffset));
   for (uint64_t at = mapping.start; at < mapping.end;) {
     uint64_t hole_start = mapping.end;
     uint64_t hole_end = mapping.end;

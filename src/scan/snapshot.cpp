@@ -13,7 +13,7 @@ namespace loam::scan {
 namespace {
 
 constexpr unsigned kMostAttempts = 6;
-constexpr uint64_t kStopPatienceNs = 100'000'000;
+constexpr uint64_t kStopPatienceNs = 400'000'000;
 constexpr size_t kPage = 4096;
 constexpr long kTryAgain = -11;  // EAGAIN
 constexpr long kNoMemory = -12;  // ENOMEM
@@ -55,7 +55,6 @@ Snapshot::Side Snapshot::take(Stop& stop, int signal, const SnapshotHooks& hooks
     const bool locked = stopped && hooks.try_lock();
     if (!locked) {
       stop.resume();
-      if (!stopped) return Side::kFailed;
       error_ = kTryAgain;
       continue;
     }

@@ -77,6 +77,7 @@ unsigned Stacks::find_dead(const Mapping& mapping, DeadPart (&parts)[kMostDead])
       parts[count++] = {thread.other_start, thread.other_end};
   }
   uint64_t stack = 0;
+  ended_block_ = 0;
   if (!mapping.main_stack && !could_be_stack(mapping)) return count;
   const bool used = lowest_pointer(mapping, &stack);
   if (mapping.main_stack) {
@@ -89,6 +90,7 @@ unsigned Stacks::find_dead(const Mapping& mapping, DeadPart (&parts)[kMostDead])
   } else if (!used && block != 0 && !strangers_ && !is_alive(block)) {
     parts[count++] = {mapping.start, base::align_up(block + sys::kThreadBlockBytes, kPage)};
     ++ended_;
+    ended_block_ = block;
   }
   return count;
 }

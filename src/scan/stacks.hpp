@@ -28,6 +28,8 @@ class Stacks {
   // Dead parts of a mapping, in no order; they may overlap. Returns how many.
   unsigned find_dead(const Mapping& mapping, DeadPart (&parts)[kMostDead]);
 
+  // The thread's block at the end of a stack that the last call has found to be of an ended one; 0 if it was not.
+  uint64_t ended_block() const { return ended_block_; }
   unsigned ended() const { return ended_; }
 
  private:
@@ -40,6 +42,7 @@ class Stacks {
   // Somebody's stack pointer is unknown or lies in no stack of glibc's: then any stack may be his.
   bool strangers_ = false;
   unsigned ended_ = 0;
+  uint64_t ended_block_ = 0;
   sys::PageScan scan_;
 };
 

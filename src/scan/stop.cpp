@@ -15,6 +15,8 @@ namespace {
 constexpr int kCode = -0x6c6f;
 constexpr unsigned kRoomForMore = 64;
 constexpr unsigned kMostRounds = 16;
+// From this round on nobody is left alone who can be stopped.
+constexpr unsigned kPatientRounds = 3;
 // So often it is asked whether who has not answered is still there.
 constexpr uint64_t kPromptNs = 3'000'000;
 // So long somebody may block the signal: libc does while a thread begins or ends, which may lose its processor just then.
@@ -163,7 +165,8 @@ void Stop::look_after(int signal, bool at_last) {
       withdraw(thread, Fate::kGone);
       continue;
     }
-    const bool deaf = sys::monotonic_ns() - begin_ns_ >= kDeafNs && sys::blocks_signal(thread.name.entry, signal);
+    const bool deaf =
+        sys::monotonic_ns() - begin_ns_ >= kDeafNs && sys::blocks_signal(thread.name.entry, signal);
     if (!at_last && !deaf) continue;
     // It blocks the signal, or a debugger holds it, or it is in the middle of vfork: if it waits, its stack can be read.
     const uint64_t turns = sys::times_run(thread.name.entry);
@@ -214,7 +217,7 @@ void Stop::watch(int signal) {
     threads_[i].idle = threads_[i].times_run == sys::times_run(threads_[i].name.entry);
 }
 
-bool Stop::round(int signal, uint64_t deadline) {
+void Stop::round(int signal, uint64_t patience_ns) {
   for (unsigned i = 0; i < count_; ++i) {
     StoppedThread& thread = threads_[i];
     if (thread.fate != Fate::kNew || classify(thread, signal)) continue;
@@ -222,6 +225,7 @@ bool Stop::round(int signal, uint64_t deadline) {
   }
   // All signals at once: what precedes them is done while everybody still runs.
   if (begin_ns_ == 0) begin_ns_ = sys::monotonic_ns();
+  const uint64_t deadline = begin_ns_ + patience_ns;
   for (unsigned i = 0; i < count_; ++i) {
     StoppedThread& thread = threads_[i];
     const bool told = thread.answered.load(std::memory_order_relaxed) != 0;
@@ -232,10 +236,10 @@ bool Stop::round(int signal, uint64_t deadline) {
   for (;;) {
     const uint64_t prompt = sys::monotonic_ns() + kPromptNs;
     wait_for_answers(prompt < deadline ? prompt : deadline);
-    if (waiting_for_.load(std::memory_order_acquire) == 0) return true;
+    if (waiting_for_.load(std::memory_order_acquire) == 0) return;
     const bool at_last = sys::monotonic_ns() >= deadline;
     look_after(signal, at_last);
-    if (at_last) return false;
+    if (at_last) return;
   }
 }
 
@@ -249,17 +253,27 @@ bool Stop::stop(int signal, uint64_t patience_ns) {
     threads_[i].answered.store(0, std::memory_order_relaxed);
   }
   current.store(this, std::memory_order_seq_cst);
-  const uint64_t deadline = sys::monotonic_ns() + patience_ns;
   list();
-  bool all = true;
-  for (unsigned i = 0; i < kMostRounds; ++i) {
-    all = round(signal, deadline) && !overflow_;
+  bool rest = false;
+  for (unsigned i = 0; i < kMostRounds && !rest && !overflow_; ++i) {
+    if (i == kPatientRounds) disturb_all();
+    round(signal, patience_ns);
     // Until nobody has come who was about to be started, and who waits has waited all the time.
     const bool came = list();
     const bool ran = somebody_ran();
-    if (!all || (!came && !ran)) break;
+    rest = !came && !ran;
   }
-  return !overflow_;
+  for (unsigned i = 0; i < count_; ++i) {
+    if (threads_[i].fate == Fate::kSilent) sys::read_thread_name(threads_[i].name.entry, threads_[i].called);
+  }
+  return rest && !overflow_;
+}
+
+void Stop::disturb_all() {
+  for (unsigned i = 0; i < count_; ++i) {
+    threads_[i].idle = false;
+    if (threads_[i].fate == Fate::kWaiting) threads_[i].fate = Fate::kNew;
+  }
 }
 
 void Stop::resume() {

@@ -30,6 +30,7 @@ enum class Fate : uint8_t {
 
 struct StoppedThread {
   sys::ThreadName name;
+  char called[sys::kThreadNameBytes];  // kSilent: what the program calls it
   Fate fate;
   bool deaf;             // it has been blocking the signal for a while
   bool idle;             // it has been waiting for a while: it may be left alone
@@ -54,7 +55,7 @@ class Stop {
   // Looks which threads wait for longer. Takes its time, while all run.
   void watch(int signal);
 
-  // Stops all. Returns false, with all running again, if it takes longer than that.
+  // Stops all, and waits so long for their answers. Returns false if they do not come to rest: let them go on.
   bool stop(int signal, uint64_t patience_ns);
   // Lets them go on. The registers stay.
   void resume();
@@ -82,8 +83,9 @@ class Stop {
   bool is_spared(uint32_t id) const;
   bool list();
   bool classify(StoppedThread& thread, int signal);
+  void disturb_all();
   bool send(StoppedThread& thread, int signal);
-  bool round(int signal, uint64_t deadline);
+  void round(int signal, uint64_t patience_ns);
   bool somebody_ran();
   void wait_for_answers(uint64_t deadline);
   void look_after(int signal, bool at_last);

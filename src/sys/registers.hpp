@@ -62,6 +62,8 @@ LOAM_UNWATCHED inline void read_registers(const ucontext_t& context, Registers* 
 // marks it, never.
 constexpr uint64_t kThreadBlockAlignment = 64;
 constexpr uint64_t kThreadBlockBytes = 2304;
+// In it, where the table of the thread's dynamic storage is named, which the C library keeps with the stack.
+constexpr uint64_t kThreadTableOffset = 8;
 LOAM_UNWATCHED inline bool is_thread_block(uint64_t address) {
 #if defined(__x86_64__)
   const auto* words = reinterpret_cast<const volatile uint64_t*>(address);

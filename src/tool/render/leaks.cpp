@@ -72,8 +72,10 @@ std::string header_text(const LeakReport& report) {
       header.threads_answered, header.threads_interrupted, header.threads_waiting);
   out += header.attempts > 1 ? fmt::format(", in {} attempts\n", header.attempts) : "\n";
   for (const std::string& thread : report.silent)
-    out += fmt::format("  thread {} blocks every signal and was running: what it alone holds looks lost\n",
-                       thread);
+    out += fmt::format(
+        "  thread {} did not stop (it blocks all signals, or got no processor): what it alone holds looks "
+        "lost\n",
+        thread);
   if (header.devices_left_out > 0)
     out += fmt::format("  {} mappings of devices were not read\n", header.devices_left_out);
   if (report.trailer.huge_broken > 0) {
