@@ -122,7 +122,7 @@ bool send_on(void* connection, const void* from, size_t bytes) {
 
 void serve_leaks(Helper& helper, Connection& connection) {
   connection.set_deadline(sys::monotonic_ns() + uint64_t{format::kLeaksMilliseconds} * 1'000'000);
-  LeakSearch search{send_on, &connection, helper.cookie, 0, {}, {}, 0, 0};
+  LeakSearch search{send_on, &connection, helper.cookie, 0, {}, {}, 0, 0, 0};
   for (const auto& place : helper_table) {
     const Helper* other = place.load(std::memory_order_acquire);
     if (other == nullptr) continue;

@@ -241,6 +241,7 @@ bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& st
   for (unsigned i = 0; i < search.own_count; ++i) roots.leave_out(search.own[i].start, search.own[i].end);
   for (unsigned i = 0; i < stop_memory.pieces(); ++i)
     roots.leave_out(stop_memory.piece(i).start, stop_memory.piece(i).end);
+  if (search.ending_stack < search.ending_frames) roots.weaken(search.ending_stack, search.ending_frames);
   // Before the tables are made, which would be mappings too.
   if (!roots.prepare(analysis.scratch, analysis.heap, stop, first_block)) return false;
   if (!roots.find_unreadable(analysis.scratch, analysis.readable)) return false;

@@ -27,6 +27,7 @@ struct LeakSearch {
   // The thread that is in exit(): nothing of its registers counts, and of its stack only what lies above.
   uint32_t ending_thread;
   uint64_t ending_stack;
+  uint64_t ending_frames;  // where the frames of the program end; 0: not known, they count
 };
 
 // On a side thread: the calling one is not stopped. Answers in any case: with what was found, or with the reason.

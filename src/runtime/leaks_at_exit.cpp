@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "runtime/leaks.hpp"
+#include "runtime/runtime.hpp"
 #include "sys/kernel.hpp"
 #include "sys/mappings.hpp"
 #include "sys/side_thread.hpp"
@@ -27,6 +28,7 @@ struct Aside {
   const char* folder;
   uint32_t ending_thread;
   uint64_t ending_stack;
+  uint64_t ending_frames;
 };
 
 constinit std::atomic<uint32_t> done{0};
@@ -87,6 +89,14 @@ uint64_t end_of_exit(uint64_t frame) {
   return at;
 }
 
+// Where the program's frames end on the stack of the first thread, below its arguments and environment; 0 on another stack.
+// What they hold is lost: nobody returns to them.
+uint64_t end_of_frames(uint64_t frame) {
+  const auto* bottom = static_cast<const uint64_t*>(next_symbol("__libc_stack_end"));
+  if (bottom == nullptr) return 0;
+  return *bottom > frame && *bottom < code.stack_end ? *bottom : 0;
+}
+
 long open_in(const char* folder, const char* name) {
   base::Text path;
   path.add(folder).add("/").add(name).add(".").add(sys::process_id());
@@ -122,7 +132,8 @@ void run_aside(void* argument) {
   if (sys::leave_descriptors()) {
     copy_mappings(aside.folder);
     long file = open_in(aside.folder, "leaks");
-    LeakSearch search{write_to, &file, 0, 0, {}, {}, aside.ending_thread, aside.ending_stack};
+    LeakSearch search{write_to,           &file, 0, 0, {}, {}, aside.ending_thread, aside.ending_stack,
+                      aside.ending_frames};
     const auto start = reinterpret_cast<uint64_t>(argument);
     search.own[search.own_count++] = {start, start + sizeof(Aside)};
     if (!sys::failed(file)) search_leaks(search);
@@ -142,6 +153,7 @@ void search_leaks_at_exit(const char* folder, uint64_t frame) {
   aside.folder = folder;
   aside.ending_thread = sys::thread_id();
   aside.ending_stack = end_of_exit(frame);
+  aside.ending_frames = end_of_frames(frame);
   const uint64_t all = ~uint64_t{0};
   uint64_t before = 0;
   sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),

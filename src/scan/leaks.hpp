@@ -83,8 +83,8 @@ class Leaks {
   uint32_t* stack_ = nullptr;
   uint32_t top_ = 0;
   uint32_t head_ = 0;  // from which it is being spread
-  BlockSet pointed_;  // by index
-  BlockSet done_;     // by index
+  BlockSet pointed_;   // by index
+  BlockSet done_;      // by index
   uint64_t words_read_ = 0;
   uint64_t mark_ns_ = 0;
   uint64_t sort_ns_ = 0;

@@ -84,6 +84,7 @@ void Roots::mark_weak(Marker& marker) {
     const sys::Registers& registers = stop_->thread(i).registers;
     for (unsigned j = 0; j < registers.vector_count; ++j) marker.add_word(registers.vectors[j]);
   }
+  if (weak_.start < weak_.end) marker.add_range(weak_.start, weak_.end);
   marker.drain();
 }
 
@@ -97,6 +98,7 @@ bool Roots::next_hole(uint64_t start, uint64_t end, uint64_t* hole_start, uint64
   };
   for (unsigned i = 0; i < left_out_count_; ++i) offer(left_out_[i]);
   for (unsigned i = 0; i < dead_count_; ++i) offer(dead_[i]);
+  offer(weak_);
   return any;
 }
 

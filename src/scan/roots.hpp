@@ -31,12 +31,15 @@ class Roots {
   // A piece of memory that is no root beside what the heap names as its own.
   void leave_out(uint64_t start, uint64_t end);
 
+  // Frames that nobody comes back to, since the thread is in exit(): they hold a pointer only weakly.
+  void weaken(uint64_t start, uint64_t end) { weak_ = {start, end}; }
+
   // Reads the mappings. Returns false when that cannot be done.
   bool prepare(Scratch& scratch, const HeapView& heap, const Stop& stop, uint64_t first_block);
 
   // What certainly may hold a pointer in use.
   void mark(Marker& marker);
-  // What holds one only if the compiler keeps it nowhere else: the vector registers.
+  // What holds one only if the compiler keeps it nowhere else: the vector registers, and weakened frames.
   void mark_weak(Marker& marker);
 
   // Tells which parts of the heap cannot be read.
@@ -62,6 +65,7 @@ class Roots {
   DeadPart left_out_[kMostLeftOut] = {};
   const DeadPart* dead_ = nullptr;  // of the mapping at hand
   unsigned dead_count_ = 0;
+  DeadPart weak_ = {};
   RootFigures figures_ = {};
   sys::PageScan scan_;
 };

@@ -57,11 +57,13 @@ const char* check_leaks(const BlockGraph& graph, const Round& round, const scan:
     const bool head = leak.kind == scan::LeakKind::kDefinite || leak.kind == scan::LeakKind::kDeadSlot;
     if (head != (leak.owner == i) || head != (leak.parent == i)) return "a head is not its own owner";
     if (head) continue;
-    if (graph.nodes()[node_of(leak.parent)].targets.count(node) == 0) return "a parent does not point to its child";
+    if (graph.nodes()[node_of(leak.parent)].targets.count(node) == 0)
+      return "a parent does not point to its child";
     if (leaks.at(leak.parent).owner != leak.owner) return "a parent has another owner";
   }
   if (lost.size() != leaks.count()) return "a block is lost twice";
-  if (lost.size() + strong.size() != graph.nodes().size()) return "a block is neither lost nor reachable, or both";
+  if (lost.size() + strong.size() != graph.nodes().size())
+    return "a block is neither lost nor reachable, or both";
   for (const size_t node : lost) {
     if (strong.count(node) != 0) return "a reachable block is lost";
   }

@@ -93,7 +93,8 @@ void report_leaks(const RunOptions& options, const LeaksFolder& folder) {
     else
       text += leaks_text(report, {}, palette);
   }
-  if (clean > 0) text += fmt::format("{} {} ended with nothing lost\n", clean, clean == 1 ? "process" : "processes");
+  if (clean > 0)
+    text += fmt::format("{} {} ended with nothing lost\n", clean, clean == 1 ? "process" : "processes");
   for (const std::string& line : failed) fmt::print(stderr, "loam: {}\n", line);
   write_output(file, stderr, options.output.json() ? json_text(all) : text);
 }

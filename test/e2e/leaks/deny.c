@@ -16,14 +16,16 @@
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
-  struct sock_filter ptrace[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER),
-                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 2, 0),
-                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 1, 0), ALLOW, REFUSE};
+  struct sock_filter ptrace[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 1, 0), ALLOW, REFUSE};
   // A clone without any flag: a copy of the process; threads have flags.
   struct sock_filter copy[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER),
                                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 2),
                                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FLAGS),
-                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), ALLOW, REFUSE};
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+                               ALLOW,
+                               REFUSE};
   struct sock_fprog program = {sizeof ptrace / sizeof *ptrace, ptrace};
   if (strcmp(argv[1], "copy") == 0) program = (struct sock_fprog){sizeof copy / sizeof *copy, copy};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 3;

@@ -31,10 +31,10 @@ static NOINLINE void make(void) {
 }
 
 // Takes the address out of its hiding place into one other; leaves none in what this function used.
-#define REVEAL_INTO(place) \
-  do {                     \
-    make();                \
-    clear_stack();         \
+#define REVEAL_INTO(place)            \
+  do {                                \
+    make();                           \
+    clear_stack();                    \
     (place) = (void*)(hidden ^ mask); \
   } while (0)
 
@@ -153,7 +153,8 @@ static void coroutine(void) {
 }
 static NOINLINE void in_coroutine(int in_heap) {
   const size_t size = 1 << 16;
-  void* stack = in_heap ? malloc(size) : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* stack =
+      in_heap ? malloc(size) : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   getcontext(&coroutine_context);
   coroutine_context.uc_stack.ss_sp = stack;
   coroutine_context.uc_stack.ss_size = size;

@@ -79,7 +79,8 @@ TEST_F(BlockMap, AnyWordAtAll) {
 
 TEST_F(BlockMap, BlocksOutsideTheWindow) {
   const auto start = reinterpret_cast<uint64_t>(outside);
-  for (const uint64_t offset : {uint64_t{0}, uint64_t{12'345'678}, (uint64_t{70} << 20) - 1}) compare(start + offset);
+  for (const uint64_t offset : {uint64_t{0}, uint64_t{12'345'678}, (uint64_t{70} << 20) - 1})
+    compare(start + offset);
   compare(start + (uint64_t{70} << 20));
   EXPECT_GE(start, map.lowest());
   EXPECT_LT(start - map.lowest(), map.extent());

@@ -13,7 +13,9 @@ using Parts = std::vector<std::pair<uint64_t, uint64_t>>;
 
 Parts visit(const scan::Readable& readable, uint64_t start, uint64_t end, bool pages) {
   Parts parts;
-  const auto add = [](uint64_t low, uint64_t high, void* to) { static_cast<Parts*>(to)->emplace_back(low, high); };
+  const auto add = [](uint64_t low, uint64_t high, void* to) {
+    static_cast<Parts*>(to)->emplace_back(low, high);
+  };
   readable.visit(start, end, pages, add, &parts);
   return parts;
 }
@@ -35,8 +37,8 @@ TEST(Readable, ForbiddenPartsAreCutOut) {
 
 TEST(Readable, OnlyPagesThatHoldSomething) {
   constexpr uint64_t kPage = 4096;
-  auto* memory =
-      static_cast<char*>(mmap(nullptr, 8 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  auto* memory = static_cast<char*>(
+      mmap(nullptr, 8 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   memory[2 * kPage] = 1;
   memory[5 * kPage] = 1;
   const auto start = reinterpret_cast<uint64_t>(memory);

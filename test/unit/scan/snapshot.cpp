@@ -30,7 +30,7 @@ constexpr scan::SnapshotHooks kHooks{try_lock, unlock, in_copy};
 class Snapshot : public testing::Test {
  protected:
   void SetUp() override {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_sigaction = on_signal;
     action.sa_flags = SA_SIGINFO | SA_RESTART;
     sigfillset(&action.sa_mask);

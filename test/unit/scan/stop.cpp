@@ -23,7 +23,7 @@ void on_signal(int, siginfo_t* info, void* context) { scan::Stop::on_signal(info
 class Stop : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_sigaction = on_signal;
     action.sa_flags = SA_SIGINFO | SA_RESTART;
     sigfillset(&action.sa_mask);

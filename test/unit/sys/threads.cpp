@@ -19,7 +19,9 @@ using namespace loam::sys;
 
 std::set<uint32_t> list() {
   std::set<uint32_t> ids;
-  const auto add = [](const ThreadName& name, void* to) { static_cast<std::set<uint32_t>*>(to)->insert(name.id); };
+  const auto add = [](const ThreadName& name, void* to) {
+    static_cast<std::set<uint32_t>*>(to)->insert(name.id);
+  };
   EXPECT_TRUE(for_each_thread(add, &ids));
   return ids;
 }
