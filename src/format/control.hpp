@@ -22,6 +22,7 @@ inline constexpr int kControlSignal = 61;
 inline constexpr std::uint32_t kControlMagic = 0x6d'61'6f'6cU;  // "loam" in memory
 inline constexpr std::uint32_t kControlVersion = 2;
 inline constexpr int kAnswerMilliseconds = 2000;
+inline constexpr int kLeaksMilliseconds = 120'000;
 
 // `loam-` and 16 hex digits. An abstract address has no final zero byte: pass exactly kControlNameBytes after
 // the leading zero byte of sun_path.
@@ -36,6 +37,7 @@ constexpr void control_name(std::uint64_t cookie, char (&out)[kControlNameBytes]
 
 enum class Ask : std::uint32_t {
   kStats = 1,  // payload: ClassTable, then CounterSlot
+  kLeaks = 2,  // payload: as format/leaks.hpp says; takes up to kLeaksMilliseconds
 };
 
 enum class Answer : std::uint32_t {
@@ -43,6 +45,7 @@ enum class Answer : std::uint32_t {
   kUnknownRequest,  // a newer tool
   kBusy,            // another request is being served
   kNoMemory,
+  kRefused,  // payload: LeakRefusal
 };
 
 struct Request {

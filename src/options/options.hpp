@@ -19,6 +19,7 @@ enum class Key : std::uint8_t {
   kPurgeDelayMs,
   kAdvice,
   kFollow,
+  kLeaks,
   kFailNth,
   kFailFrom,
   kCount,
@@ -72,6 +73,9 @@ inline constexpr Option kOptions[] = {
      "Advise huge pages and purge free ones; 0 shows the bare page source without any advice."},
     {Key::kFollow, "follow", Type::kSwitch, Audience::kTool, "0|1", "1", 0, 1,
      "Count child processes and the programs they execute as well, a record for each."},
+    {Key::kLeaks, "leaks", Type::kPath, Audience::kTool, "DIRECTORY", nullptr, 0, 0,
+     "Search for leaks when a process ends by exit, and leave what was found in DIRECTORY, which the tool "
+     "reads."},
     {Key::kFailNth, "fail_nth", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
      "Let the N-th memory call to the kernel fail once with ENOMEM; 0 for none."},
     {Key::kFailFrom, "fail_from", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
@@ -108,6 +112,7 @@ struct Values {
   std::uint64_t fail_from = 0;
   char source_path[kTextBytes] = {};
   char stats_path[kTextBytes] = {};
+  char leaks_path[kTextBytes] = {};
   char deny[kTextBytes] = {};
 };
 

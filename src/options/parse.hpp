@@ -123,6 +123,8 @@ constexpr Error assign(const Option& rule, Text value, Values& out) {
       return read_source(value, out);
     case Key::kStats:
       return copy_text(value, out.stats_path);
+    case Key::kLeaks:
+      return copy_text(value, out.leaks_path);
     case Key::kVerbose:
       return read_switch(value, out.verbose);
     case Key::kDeny:

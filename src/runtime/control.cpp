@@ -1,17 +1,17 @@
 #include "runtime/control.hpp"
 
-#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <atomic>
 
 #include "format/control.hpp"
 #include "heap/size_class.hpp"
+#include "runtime/connection.hpp"
 #include "runtime/figures.hpp"
+#include "runtime/leaks.hpp"
 #include "runtime/statistics.hpp"
+#include "scan/stop.hpp"
 #include "sys/kernel.hpp"
 #include "sys/side_thread.hpp"
 #include "sys/syscall.hpp"
@@ -38,6 +38,7 @@ struct Helper {
   uint64_t cookie;
   uint64_t begin_ns;               // when the signal came
   std::atomic<uint64_t> pause_ns;  // how long its handler took; 0 until it is done
+  std::atomic<uint32_t> thread;    // its own number
   bool serves;                     // else it says kBusy
   format::ClassTable classes;
   format::CounterSlot slot;
@@ -46,6 +47,23 @@ struct Helper {
 // The helpers of this process: process id in the high half, their number in the low one. In a forked child, where they
 // do not exist, the id is another.
 constinit std::atomic<uint64_t> helpers{0};
+
+// Those that are there, for the one that must not take them for threads or memory of the program.
+constinit std::atomic<Helper*> helper_table[kMostHelpers];
+
+void enter(Helper* helper) {
+  for (auto& place : helper_table) {
+    Helper* nobody = nullptr;
+    if (place.compare_exchange_strong(nobody, helper, std::memory_order_acq_rel)) return;
+  }
+}
+
+void leave(Helper* helper) {
+  for (auto& place : helper_table) {
+    Helper* self = helper;
+    if (place.compare_exchange_strong(self, nullptr, std::memory_order_acq_rel)) return;
+  }
+}
 
 // Returns how many there are with this one, 0 if it is one too many.
 uint64_t enlist() {
@@ -60,68 +78,6 @@ uint64_t enlist() {
 }
 
 void dismiss() { helpers.fetch_sub(1, std::memory_order_relaxed); }
-
-// The helper's end of the socket. All calls give up at the deadline.
-class Connection {
- public:
-  explicit Connection(uint64_t deadline_ns) : deadline_ns_(deadline_ns) {}
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  // Also makes sure of who is at the other end: root or the user that the process runs as.
-  bool open(uint64_t cookie) {
-    socket_ = sys::raw_call(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (sys::failed(socket_)) return false;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    char name[format::kControlNameBytes];
-    format::control_name(cookie, name);
-    for (size_t i = 0; i < sizeof name; ++i) address.sun_path[1 + i] = name[i];
-    constexpr long kBytes = offsetof(sockaddr_un, sun_path) + 1 + sizeof name;
-    if (sys::failed(sys::raw_call(SYS_connect, socket_, reinterpret_cast<long>(&address), kBytes)))
-      return false;
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    if (sys::failed(sys::raw_call(SYS_getsockopt, socket_, SOL_SOCKET, SO_PEERCRED,
-                                  reinterpret_cast<long>(&peer), reinterpret_cast<long>(&size))))
-      return false;
-    return peer.uid == 0 || peer.uid == static_cast<uid_t>(sys::raw_call(SYS_geteuid));
-  }
-
-  bool receive(void* to, size_t bytes) {
-    return transfer(SYS_recvfrom, POLLIN, static_cast<char*>(to), bytes);
-  }
-  bool send(const void* from, size_t bytes) {
-    return transfer(SYS_sendto, POLLOUT, const_cast<char*>(static_cast<const char*>(from)), bytes);
-  }
-
- private:
-  static constexpr long kTryAgain = -11;  // EAGAIN
-
-  bool transfer(long call, short event, char* at, size_t bytes) {
-    while (bytes > 0) {
-      const long done =
-          sys::raw_call(call, socket_, reinterpret_cast<long>(at), static_cast<long>(bytes), MSG_NOSIGNAL);
-      if (done == kTryAgain && wait(event)) continue;
-      if (done <= 0) return false;
-      at += done;
-      bytes -= static_cast<size_t>(done);
-    }
-    return true;
-  }
-
-  bool wait(short event) {
-    const uint64_t now = sys::monotonic_ns();
-    if (now >= deadline_ns_) return false;
-    const uint64_t left = deadline_ns_ - now;
-    timespec patience{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
-    pollfd entry{static_cast<int>(socket_), event, 0};
-    return sys::raw_call(SYS_ppoll, reinterpret_cast<long>(&entry), 1, reinterpret_cast<long>(&patience)) > 0;
-  }
-
-  uint64_t deadline_ns_;
-  long socket_ = -1;  // never closed: the descriptor table is the helper's own and goes with it
-};
 
 void fill_classes(format::ClassTable& classes) {
   classes.count = heap::kClasses;
@@ -155,9 +111,26 @@ uint64_t pause_of(const Helper& helper) {
 }
 
 Answer judge(const Helper& helper, const format::Request& request) {
-  if (request.version != format::kControlVersion || request.ask != format::Ask::kStats)
-    return Answer::kUnknownRequest;
+  const bool known = request.ask == format::Ask::kStats || request.ask == format::Ask::kLeaks;
+  if (request.version != format::kControlVersion || !known) return Answer::kUnknownRequest;
   return helper.serves ? Answer::kOk : Answer::kBusy;
+}
+
+bool send_on(void* connection, const void* from, size_t bytes) {
+  return static_cast<Connection*>(connection)->send(from, bytes);
+}
+
+void serve_leaks(Helper& helper, Connection& connection) {
+  connection.set_deadline(sys::monotonic_ns() + uint64_t{format::kLeaksMilliseconds} * 1'000'000);
+  LeakSearch search{send_on, &connection, helper.cookie, 0, {}, {}, 0, 0, 0};
+  for (const auto& place : helper_table) {
+    const Helper* other = place.load(std::memory_order_acquire);
+    if (other == nullptr) continue;
+    const auto start = reinterpret_cast<uint64_t>(other);
+    search.own[search.own_count] = {start, start + sizeof(Helper)};
+    search.spared[search.own_count++] = other->thread.load(std::memory_order_relaxed);
+  }
+  search_leaks(search);
 }
 
 void serve(Helper& helper) {
@@ -167,6 +140,7 @@ void serve(Helper& helper) {
   if (!connection.open(helper.cookie) || !connection.receive(&request, sizeof request)) return;
   if (request.magic != format::kControlMagic || request.cookie != helper.cookie) return;
   const Answer answer = judge(helper, request);
+  if (answer == Answer::kOk && request.ask == format::Ask::kLeaks) return serve_leaks(helper, connection);
   const uint64_t bytes = answer == Answer::kOk ? format::kStatsPayloadBytes : 0;
   if (bytes != 0) {
     fill_classes(helper.classes);
@@ -181,7 +155,9 @@ void serve(Helper& helper) {
 
 void run_helper(void* argument) {
   auto& helper = *static_cast<Helper*>(argument);
+  helper.thread.store(sys::thread_id(), std::memory_order_relaxed);
   serve(helper);
+  leave(&helper);
   dismiss();
   // The handler writes into this memory last of all, and nothing but a debugger can hold it up.
   while (helper.pause_ns.load(std::memory_order_acquire) == 0) sys::yield();
@@ -204,11 +180,13 @@ void start_helper(uint64_t cookie) {
     helper->cookie = cookie;
     helper->begin_ns = begin;
     helper->serves = count <= kMostServed;
+    enter(helper);
     if (sys::start_side_thread(run_helper, helper, helper->stack + kStackBytes,
                                helper->storage + kStorageBytes / 2)) {
       helper->pause_ns.store(sys::monotonic_ns() - begin + 1, std::memory_order_release);
       return;
     }
+    leave(helper);
     sys::raw_call(SYS_munmap, reinterpret_cast<long>(helper), sizeof(Helper));
   }
   dismiss();
@@ -222,7 +200,8 @@ void end_process() {
   sys::raw_call(SYS_tgkill, sys::process_id(), sys::thread_id(), kControlSignal);
 }
 
-void on_signal(int, siginfo_t* info, void*) {
+void on_signal(int, siginfo_t* info, void* context) {
+  if (scan::Stop::on_signal(info, context)) return;
   if (info->si_code == SI_QUEUE)
     start_helper(reinterpret_cast<uint64_t>(info->si_value.sival_ptr));
   else
@@ -232,6 +211,7 @@ void on_signal(int, siginfo_t* info, void*) {
 }  // namespace
 
 void prepare_control() {
+  prepare_leaks();
   struct sigaction before{};
   if (sigaction(kControlSignal, nullptr, &before) != 0 || before.sa_handler != SIG_DFL) return;
   struct sigaction action{};

@@ -10,6 +10,7 @@
 #include "report/messages.hpp"
 #include "runtime/control.hpp"
 #include "runtime/fork.hpp"
+#include "runtime/leaks_at_exit.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/statistics.hpp"
 #include "runtime/thread.hpp"
@@ -130,5 +131,12 @@ void start() {
 
 // Before the program's own constructors where possible, so that the mode is settled by then.
 __attribute__((constructor(101))) static void start_early() { start(); }
+
+// After the program's own handlers of exit.
+__attribute__((destructor(101))) static void finish() {
+  finish_statistics();
+  if (values.leaks_path[0] != '\0' && mode() != Mode::kPassive)
+    search_leaks_at_exit(values.leaks_path, reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
+}
 
 }  // namespace loam::runtime

@@ -270,17 +270,12 @@ void* counted_resize(ThreadHeap* heap, void* block, const Found& found, size_t s
   return resized;
 }
 
-namespace {
-
-// The last word of a process that ends by exit(); others are read as of their last refresh.
-__attribute__((destructor(101))) void finish() {
+void finish_statistics() {
   if (state.slot == nullptr) return;
   write_figures(*state.slot);
   write_resident(*state.slot);
   write_usage(*state.slot);
   format::end(*state.slot, sys::monotonic_ns());
 }
-
-}  // namespace
 
 }  // namespace loam::runtime

@@ -16,6 +16,8 @@ namespace loam::runtime {
 bool open_statistics(const options::Values& values);
 // In the child of a fork: a slot of its own.
 void restart_statistics();
+// The last word of a process that ends by exit(); others are read as of their last refresh.
+void finish_statistics();
 // The process's slot; null if it is not counted.
 const format::CounterSlot* statistics_slot();
 

@@ -5,6 +5,7 @@
 
 #include "base/bits.hpp"
 #include "sys/lines.hpp"
+#include "sys/mappings.hpp"
 #include "sys/syscall.hpp"
 
 namespace loam::sys {
@@ -12,39 +13,6 @@ namespace loam::sys {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-
-struct Line {
-  uint64_t start;
-  uint64_t end;
-  uint64_t offset;
-  bool writable;
-  bool executable;
-  bool shared;
-  const char* name;
-};
-
-// "start-end rwxp offset device inode   name"
-Line parse(const char* text) {
-  Line line{};
-  line.start = read_hex(text);
-  if (*text == '-') ++text;
-  line.end = read_hex(text);
-  if (*text == ' ') ++text;
-  for (int i = 0; i < 4 && *text != '\0'; ++i, ++text) {
-    if (i == 1) line.writable = *text == 'w';
-    if (i == 2) line.executable = *text == 'x';
-    if (i == 3) line.shared = *text == 's';
-  }
-  if (*text == ' ') ++text;
-  line.offset = read_hex(text);
-  for (int field = 0; field < 2 && *text != '\0'; ++field) {
-    while (*text == ' ') ++text;
-    while (*text != ' ' && *text != '\0') ++text;
-  }
-  while (*text == ' ') ++text;
-  line.name = text;
-  return line;
-}
 
 bool starts_with(const char* text, const char* prefix) {
   while (*prefix != '\0') {
@@ -97,7 +65,7 @@ struct Object {
   uint64_t name = 0;
   uint64_t end = 0;  // of its last mapping so far
 
-  void pass(const Line& line) {
+  void pass(const MappingLine& line) {
     if (line.name[0] == '/') {
       const uint64_t hash = hash_of(line.name);
       // The data of a very small library is mapped from the same page of its file as its code.
@@ -108,7 +76,7 @@ struct Object {
     end = continues(line) ? line.end : 0;
   }
 
-  bool contains(const Line& line, uint64_t address) const {
+  bool contains(const MappingLine& line, uint64_t address) const {
     if (line.name[0] == '/' || !continues(line)) return continues(line);
     // The kernel joins what anybody maps directly behind to the zeroed data: only the headers tell them apart.
     const uint64_t end_by_headers = end_of_object(start);
@@ -116,13 +84,13 @@ struct Object {
   }
 
  private:
-  bool continues(const Line& line) const {
+  bool continues(const MappingLine& line) const {
     if (line.name[0] == '/') return line.executable || hash_of(line.name) == name;
     return line.name[0] == '\0' && line.start == end;  // zeroed data behind the file's
   }
 };
 
-MappingKind kind_of(const Line& line, uint64_t address, const Object& object) {
+MappingKind kind_of(const MappingLine& line, uint64_t address, const Object& object) {
   int here;
   const auto stack = reinterpret_cast<uint64_t>(&here);
   if (stack >= line.start && stack < line.end) return MappingKind::kStack;
@@ -141,7 +109,7 @@ MappingInfo find_mapping(const void* address) {
   const auto wanted = reinterpret_cast<uint64_t>(address);
   Object object;
   while (lines.next(text, sizeof text)) {
-    const Line line = parse(text);
+    const MappingLine line = parse_mapping(text);
     if (wanted < line.start) break;
     if (wanted < line.end) return {line.start, line.end, kind_of(line, wanted, object)};
     object.pass(line);

@@ -32,11 +32,15 @@ struct ScanRegion {
 };
 static_assert(sizeof(ScanArgument) == 96 && sizeof(ScanRegion) == 24);
 constexpr long kPagemapScan = 0xc0606610;  // _IOWR('f', 16, ScanArgument)
+constexpr uint64_t kFile = 1u << 2;
 constexpr uint64_t kPresent = 1u << 3;
+constexpr uint64_t kSwapped = 1u << 4;
 constexpr uint64_t kZeroPage = 1u << 5;
 constexpr uint64_t kHuge = 1u << 6;
 
 constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
+constexpr uint64_t kEntrySwapped = uint64_t{1} << 62;
+constexpr uint64_t kEntryFile = uint64_t{1} << 61;  // a file's, or shared
 
 constexpr size_t kRegionsAtOnce = 42;
 constexpr size_t kEntriesAtOnce = 128;
@@ -85,28 +89,43 @@ PageScan::~PageScan() {
 }
 
 bool PageScan::scan(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
+  return scan_for(Pages::kResident, start, end, visit, argument);
+}
+
+bool PageScan::scan_written(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
+  return scan_for(Pages::kWritten, start, end, visit, argument);
+}
+
+bool PageScan::scan_for(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
   if (start >= end) return true;
   if (descriptor_ < 0) return false;
-  return by_call_ ? scan_by_call(start, end, visit, argument) : scan_by_entries(start, end, visit, argument);
+  return by_call_ ? scan_by_call(pages, start, end, visit, argument)
+                  : scan_by_entries(pages, start, end, visit, argument);
 }
 
 // Turns by_call_ off and goes on entry by entry if the kernel does not know the call.
-bool PageScan::scan_by_call(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
+bool PageScan::scan_by_call(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
   ScanRegion regions[kRegionsAtOnce];
   ScanArgument order{};
   order.size = sizeof order;
   order.end = end;
   order.regions = reinterpret_cast<uint64_t>(regions);
   order.region_count = kRegionsAtOnce;
-  order.category_mask = kPresent | kZeroPage;
-  order.category_inverted = kZeroPage;
+  if (pages == Pages::kResident) {
+    order.category_mask = kPresent | kZeroPage;
+    order.category_inverted = kZeroPage;
+  } else {
+    order.category_mask = kFile | kZeroPage;
+    order.category_inverted = kFile | kZeroPage;
+    order.category_any_of = kPresent | kSwapped;
+  }
   order.return_mask = kHuge;
   while (start < end) {
     order.start = start;
     const long count = raw_call(SYS_ioctl, descriptor_, kPagemapScan, reinterpret_cast<long>(&order));
     if (failed(count)) {
       by_call_ = false;
-      return scan_by_entries(start, end, visit, argument);
+      return scan_by_entries(pages, start, end, visit, argument);
     }
     for (long i = 0; i < count; ++i)
       visit({regions[i].start, regions[i].end, (regions[i].categories & kHuge) != 0}, argument);
@@ -116,11 +135,15 @@ bool PageScan::scan_by_call(uint64_t start, uint64_t end, RunVisitor visit, void
   return true;
 }
 
-bool PageScan::scan_by_entries(uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
+bool PageScan::scan_by_entries(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
   uint64_t entries[kEntriesAtOnce] = {};
+  const auto wanted_page = [pages](uint64_t entry) {
+    if (pages == Pages::kResident) return (entry & kEntryPresent) != 0;
+    return (entry & (kEntryPresent | kEntrySwapped)) != 0 && (entry & kEntryFile) == 0;
+  };
   while (start < end) {
-    const uint64_t pages = (end - start) / kPageBytes;
-    const uint64_t wanted = (pages < kEntriesAtOnce ? pages : kEntriesAtOnce) * sizeof entries[0];
+    const uint64_t left = (end - start) / kPageBytes;
+    const uint64_t wanted = (left < kEntriesAtOnce ? left : kEntriesAtOnce) * sizeof entries[0];
     const long got =
         raw_call(SYS_pread64, descriptor_, reinterpret_cast<long>(entries), static_cast<long>(wanted),
                  static_cast<long>(start / kPageBytes * sizeof entries[0]));
@@ -128,7 +151,7 @@ bool PageScan::scan_by_entries(uint64_t start, uint64_t end, RunVisitor visit, v
     const uint64_t count = static_cast<uint64_t>(got) / sizeof entries[0];
     for (uint64_t i = 0; i < count;) {
       uint64_t run = i;
-      while (run < count && (entries[run] & kEntryPresent) != 0) ++run;
+      while (run < count && wanted_page(entries[run])) ++run;
       if (run > i) visit({start + i * kPageBytes, start + run * kPageBytes, false}, argument);
       i = run + 1;
     }

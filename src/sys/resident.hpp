@@ -34,13 +34,20 @@ class PageScan {
   // Returns false when the kernel refuses.
   bool scan(uint64_t start, uint64_t end, RunVisitor visit, void* argument);
 
+  // The same for the pages that hold what the process wrote itself: in memory or swapped out, and neither a file's nor shared.
+  // Says nothing of huge pages.
+  bool scan_written(uint64_t start, uint64_t end, RunVisitor visit, void* argument);
+
   bool tells_huge() const { return by_call_; }
   // For tests: as on a kernel without PAGEMAP_SCAN.
   void read_entries() { by_call_ = false; }
 
  private:
-  bool scan_by_call(uint64_t start, uint64_t end, RunVisitor visit, void* argument);
-  bool scan_by_entries(uint64_t start, uint64_t end, RunVisitor visit, void* argument);
+  enum class Pages : uint8_t { kResident, kWritten };
+
+  bool scan_for(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument);
+  bool scan_by_call(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument);
+  bool scan_by_entries(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument);
 
   long descriptor_;
   bool by_call_ = true;

@@ -1,4 +1,4 @@
-// Which sanitizer this build is for: what the compilers say in two dialects, as two macros that are always defined.
+// Which sanitizer this build is for: what the compilers say in two dialects, as macros that are always defined.
 // LOAM_WATCHED: memory accesses are watched, so inline assembly, in which none is seen, must not make any.
 // LOAM_WATCHED_THREADS: the thread sanitizer, which knows addresses only of some ranges and mappings only from libc's calls.
 #pragma once
@@ -19,4 +19,11 @@
 #define LOAM_WATCHED 1
 #else
 #define LOAM_WATCHED 0
+#endif
+
+// Of a function that reads memory which is not its own and may be poisoned, or be written by others meanwhile.
+#if LOAM_WATCHED
+#define LOAM_UNWATCHED __attribute__((no_sanitize("address", "thread")))
+#else
+#define LOAM_UNWATCHED
 #endif

@@ -111,6 +111,7 @@ int run(int argc, char** argv) {
       "  loam doctor");
   register_run(app);
   register_stats(app);
+  register_leaks(app);
   register_doctor(app);
   register_bench(app);
   register_generate(app);

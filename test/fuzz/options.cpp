@@ -54,6 +54,7 @@ std::string written(const Values& values) {
                     : values.source == Source::kSbrk ? "source=sbrk"
                                                      : "source=file\\:" + escaped(values.source_path);
   if (values.stats_path[0] != '\0') out += ":stats=" + escaped(values.stats_path);
+  if (values.leaks_path[0] != '\0') out += ":leaks=" + escaped(values.leaks_path);
   if (values.deny[0] != '\0') out += ":deny=" + escaped(values.deny);
   out += values.verbose ? ":verbose=1" : ":verbose=0";
   out += values.advice ? ":advice=1" : ":advice=0";
@@ -67,7 +68,8 @@ bool same(const Values& a, const Values& b) {
   return a.source == b.source && a.verbose == b.verbose && a.advice == b.advice && a.follow == b.follow &&
          a.purge_delay_ms == b.purge_delay_ms && a.fail_nth == b.fail_nth && a.fail_from == b.fail_from &&
          (a.source != Source::kFile || std::strcmp(a.source_path, b.source_path) == 0) &&
-         std::strcmp(a.stats_path, b.stats_path) == 0 && std::strcmp(a.deny, b.deny) == 0;
+         std::strcmp(a.stats_path, b.stats_path) == 0 && std::strcmp(a.leaks_path, b.leaks_path) == 0 &&
+         std::strcmp(a.deny, b.deny) == 0;
 }
 
 }  // namespace
@@ -91,7 +93,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t length = std::strlen(text);
   Values values;
   const Result result = parse(text, values);
-  LOAM_FUZZ_CHECK(ends(values.source_path) && ends(values.stats_path) && ends(values.deny));
+  LOAM_FUZZ_CHECK(ends(values.source_path) && ends(values.stats_path) && ends(values.leaks_path) &&
+                  ends(values.deny));
   LOAM_FUZZ_CHECK(values.purge_delay_ms <= option(Key::kPurgeDelayMs).maximum);
   if (!result.ok()) {
     LOAM_FUZZ_CHECK(result.offset < length);

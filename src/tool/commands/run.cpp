@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <CLI/App.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 #include "options/parse.hpp"
@@ -16,8 +18,11 @@
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
 #include "tool/model/launch.hpp"
+#include "tool/model/leak_report.hpp"
 #include "tool/model/program.hpp"
 #include "tool/model/run_report.hpp"
+#include "tool/render/json.hpp"
+#include "tool/render/leaks.hpp"
 #include "tool/render/run.hpp"
 
 namespace loam::tool {
@@ -28,6 +33,7 @@ struct RunOptions {
   RuntimeFlags flags;
   std::string stats;  // "": off, "true": report to standard error, else the file to write it to
   std::string library;
+  std::string leaks;  // "": off, "true": report to standard error, else the file to write it to
   bool no_follow = false;
 
   bool counting() const { return !stats.empty() && stats != "false"; }
@@ -41,12 +47,56 @@ std::string preload(const std::string& library) {
 
 void check(const RunOptions& options) {
   if (program_arguments().empty()) throw Failure(kExitUsage, "run: no program given; see 'loam run --help'");
-  if (!options.counting() && (options.output.json() || !options.output.output.empty() || options.no_follow)) {
-    throw Failure(kExitUsage, "run: --format, --output and --no-follow need --stats");
+  if (!options.counting() && options.leaks.empty() &&
+      (options.output.json() || !options.output.output.empty() || options.no_follow)) {
+    throw Failure(kExitUsage, "run: --format, --output and --no-follow need --stats or --leaks");
   }
   if (options.stats != "true" && !options.output.output.empty() && options.counting()) {
     throw Failure(kExitUsage, "run: --stats=FILE and --output FILE both name the file of the report");
   }
+}
+
+// A folder for what processes leave when they end, removed with everything in it.
+class LeaksFolder {
+ public:
+  LeaksFolder() {
+    char name[] = "/tmp/loam-leaks-XXXXXX";
+    if (mkdtemp(name) == nullptr)
+      throw Failure(kExitFailure, fmt::format("cannot make {}: {}", name, error_text(errno)));
+    path_ = name;
+  }
+  ~LeaksFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  LeaksFolder(const LeaksFolder&) = delete;
+  LeaksFolder& operator=(const LeaksFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+void report_leaks(const RunOptions& options, const LeaksFolder& folder) {
+  std::vector<std::string> failed;
+  const std::vector<LeakReport> reports = read_leaks_folder(folder.path(), failed);
+  const std::string file = options.leaks == "true" ? "" : options.leaks;
+  const Palette palette = file.empty() ? Palette::for_file(stderr) : Palette(false);
+  std::string text;
+  std::size_t clean = 0;
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const LeakReport& report : reports) {
+    if (options.output.json())
+      all.push_back(leaks_json(report, {}));
+    else if (report.groups.empty())
+      ++clean;
+    else
+      text += leaks_text(report, {}, palette);
+  }
+  if (clean > 0)
+    text += fmt::format("{} {} ended with nothing lost\n", clean, clean == 1 ? "process" : "processes");
+  for (const std::string& line : failed) fmt::print(stderr, "loam: {}\n", line);
+  write_output(file, stderr, options.output.json() ? json_text(all) : text);
 }
 
 // A report that cannot be written must not cost the whole run of the program: find out before.
@@ -72,6 +122,11 @@ void run(const RunOptions& options) {
     format::CounterHeader& header = counters->header();
     launch.in_child = [&header] { header.root_pid.store(static_cast<std::uint64_t>(getpid())); };
   }
+  std::unique_ptr<LeaksFolder> leaks;
+  if (!options.leaks.empty()) {
+    leaks = std::make_unique<LeaksFolder>();
+    append_setting(settings, options::Key::kLeaks, leaks->path());
+  }
   launch.path = program.path;
   launch.arguments = arguments;
   launch.environment = {{"LD_PRELOAD", preload(library)}};
@@ -83,6 +138,8 @@ void run(const RunOptions& options) {
     const Palette palette = file.empty() ? Palette::for_file(stderr) : Palette(false);
     write_output(file, stderr, options.output.json() ? run_json(report) : run_text(report, palette));
   }
+  if (leaks != nullptr) report_leaks(options, *leaks);
+  leaks.reset();
   counters.reset();
   set_exit_status(pass_status_on(ended.wait_status));
 }
@@ -97,6 +154,11 @@ void register_run(CLI::App& app) {
   command
       ->add_flag("--stats", options->stats,
                  "Count every call; report at the end to standard error, or with --stats=FILE to FILE")
+      ->type_name("[=FILE]");
+  command
+      ->add_flag(
+          "--leaks", options->leaks,
+          "Search for leaks when the program and its children end; report to standard error, or to FILE")
       ->type_name("[=FILE]");
   options->output.add_to(*command, "standard error");
   command->add_flag("--no-follow", options->no_follow, "Count the program alone, not its children");

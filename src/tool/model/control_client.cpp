@@ -151,17 +151,19 @@ const char* answer_text(Answer answer) {
       return "another question is being answered: try again";
     case Answer::kNoMemory:
       return "it has no memory left to answer";
+    case Answer::kRefused:
+      return "it does not do that now";
   }
   return "unknown answer";
 }
 
 // The dialogue on one connection. False: the peer broke off or is somebody else; a later connection may be the one.
-bool converse(int fd, std::uint64_t pid, std::uint64_t cookie, std::int64_t deadline, Snapshot& out) {
+bool converse(int fd, std::uint64_t pid, std::uint64_t cookie, const Question& question, Reply& out) {
   if (!same_user(fd, pid)) return false;
-  const format::Request request{format::kControlMagic, format::kControlVersion, cookie, format::Ask::kStats,
-                                0};
+  const format::Request request{format::kControlMagic, format::kControlVersion, cookie, question.ask, 0};
   if (send(fd, &request, sizeof request, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof request)) return false;
-  format::Reply reply{};
+  const std::int64_t deadline = now_ns() + std::int64_t{question.milliseconds} * 1'000'000;
+  format::Reply& reply = out.head;
   if (!read_whole(fd, &reply, sizeof reply, deadline)) return false;
   if (reply.magic != format::kControlMagic || reply.cookie != cookie) return false;
   if (reply.version != format::kControlVersion) {
@@ -169,21 +171,14 @@ bool converse(int fd, std::uint64_t pid, std::uint64_t cookie, std::int64_t dead
                   fmt::format("its libloam.so speaks version {} of the control channel, this tool version {}",
                               reply.version, format::kControlVersion));
   }
-  if (reply.answer != Answer::kOk) throw refusal(pid, answer_text(reply.answer));
-  if (reply.bytes != format::kStatsPayloadBytes) {
-    throw refusal(
-        pid, fmt::format("its answer has {} bytes instead of {}", reply.bytes, format::kStatsPayloadBytes));
+  if (reply.answer != Answer::kOk && reply.answer != Answer::kRefused)
+    throw refusal(pid, answer_text(reply.answer));
+  if (reply.bytes > question.most_bytes) {
+    throw refusal(pid, fmt::format("its answer has {} bytes, at most {} are expected", reply.bytes,
+                                   question.most_bytes));
   }
-  format::ClassTable classes{};
-  out.slot = std::make_shared<format::CounterSlot>();
-  if (!read_whole(fd, &classes, sizeof classes, deadline)) return false;
-  if (!read_whole(fd, out.slot.get(), sizeof(format::CounterSlot), deadline)) return false;
-  out.slot->executable[format::kNameBytes - 1] = '\0';
-  const std::size_t count = std::min<std::size_t>(classes.count, format::kMaxClasses);
-  out.class_bytes.assign(classes.bytes, classes.bytes + count);
-  out.pid = reply.pid;
-  out.pause_ns = reply.pause_ns;
-  return true;
+  out.payload.resize(reply.bytes);
+  return read_whole(fd, out.payload.data(), out.payload.size(), deadline);
 }
 
 std::string why_no_answer(std::uint64_t pid, std::uint64_t ticks) {
@@ -198,13 +193,13 @@ std::string why_no_answer(std::uint64_t pid, std::uint64_t ticks) {
 
 }  // namespace
 
-Snapshot ask_stats(std::uint64_t pid) {
+Reply ask_process(std::uint64_t pid, const Question& question) {
   const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
   if (!process.valid()) {
     throw refusal(pid, errno == ESRCH || errno == EINVAL ? "there is no such process" : error_text(errno));
   }
   const std::uint64_t ticks = start_ticks(pid).value_or(0);
-  Snapshot out;
+  Reply out;
   out.library = check_target(pid);
   std::uint64_t cookie = 0;
   if (getrandom(&cookie, sizeof cookie, 0) != static_cast<ssize_t>(sizeof cookie)) {
@@ -217,9 +212,32 @@ Snapshot ask_stats(std::uint64_t pid) {
   while (true) {
     const Descriptor connection = listener.accept_until(deadline);
     if (!connection.valid()) throw refusal(pid, why_no_answer(pid, ticks));
-    if (converse(connection.get(), pid, cookie, deadline, out)) break;
+    if (converse(connection.get(), pid, cookie, question, out)) break;
   }
   out.round_trip_ns = static_cast<std::uint64_t>(now_ns() - start);
+  return out;
+}
+
+Snapshot ask_stats(std::uint64_t pid) {
+  const Reply reply =
+      ask_process(pid, {format::Ask::kStats, format::kAnswerMilliseconds, format::kStatsPayloadBytes});
+  if (reply.payload.size() != format::kStatsPayloadBytes) {
+    throw refusal(pid, fmt::format("its answer has {} bytes instead of {}", reply.payload.size(),
+                                   format::kStatsPayloadBytes));
+  }
+  format::ClassTable classes{};
+  std::memcpy(&classes, reply.payload.data(), sizeof classes);
+  Snapshot out;
+  out.slot = std::make_shared<format::CounterSlot>();
+  std::memcpy(static_cast<void*>(out.slot.get()), reply.payload.data() + sizeof classes,
+              sizeof(format::CounterSlot));
+  out.slot->executable[format::kNameBytes - 1] = '\0';
+  const std::size_t count = std::min<std::size_t>(classes.count, format::kMaxClasses);
+  out.class_bytes.assign(classes.bytes, classes.bytes + count);
+  out.library = reply.library;
+  out.pid = reply.head.pid;
+  out.pause_ns = reply.head.pause_ns;
+  out.round_trip_ns = reply.round_trip_ns;
   return out;
 }
 

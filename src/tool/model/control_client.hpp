@@ -13,6 +13,24 @@
 
 namespace loam::tool {
 
+struct Question {
+  format::Ask ask;
+  int milliseconds;  // for the whole answer; it must begin to talk within kAnswerMilliseconds
+  std::uint64_t most_bytes;
+};
+
+// An answer of kOk or kRefused.
+struct Reply {
+  std::string library;  // the mapped libloam.so
+  format::Reply head{};
+  std::vector<char> payload;
+  std::uint64_t round_trip_ns = 0;  // from the signal to the last byte
+};
+
+// Throws Failure with the reason: no such process, no permission, another namespace, loam not running there or too
+// old, the signal blocked, no answer in time.
+Reply ask_process(std::uint64_t pid, const Question& question);
+
 struct Snapshot {
   std::string library;              // the mapped libloam.so
   std::uint64_t pid = 0;            // as the process itself sees it
@@ -23,8 +41,7 @@ struct Snapshot {
   std::shared_ptr<format::CounterSlot> slot;
 };
 
-// Throws Failure with the reason: no such process, no permission, another namespace, loam not running there or too
-// old, the signal blocked, no answer in time.
+// Throws as ask_process().
 Snapshot ask_stats(std::uint64_t pid);
 
 }  // namespace loam::tool

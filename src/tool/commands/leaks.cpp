@@ -1,0 +1,151 @@
+// `loam leaks PID`: the blocks that a running process has lost, found in a copy of it.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <memory>
+
+#include "tool/commands/commands.hpp"
+#include "tool/commands/output_options.hpp"
+#include "tool/model/control_client.hpp"
+#include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
+#include "tool/model/leak_report.hpp"
+#include "tool/model/process.hpp"
+#include "tool/render/json.hpp"
+#include "tool/render/leaks.hpp"
+
+namespace loam::tool {
+namespace {
+
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
+
+struct LeaksOptions {
+  OutputOptions output;
+  std::uint64_t pid = 0;
+  bool since_last = false;
+  double every = 0;  // seconds
+  std::uint64_t looks = 0;
+  LeakView view;
+};
+
+std::string refusal_text(const Reply& reply) {
+  format::LeakRefusal why{};
+  if (reply.payload.size() == sizeof why) std::memcpy(&why, reply.payload.data(), sizeof why);
+  if (why.error == EAGAIN) return "its threads could not be stopped all at once: try again";
+  if (why.error != 0) return fmt::format("it cannot be copied: {}", error_text(static_cast<int>(why.error)));
+  const std::string group =
+      why.limit == ~std::uint64_t{0}
+          ? "its control group has no limit"
+          : fmt::format("its control group uses {} of {}", human_bytes(why.used), human_bytes(why.limit));
+  return fmt::format("no room for the copy, which may come to {}: {}, the machine has {} left",
+                     human_bytes(why.wanted), group, human_bytes(why.available));
+}
+
+LeakReport look(std::uint64_t pid) {
+  const Reply reply = ask_process(pid, {format::Ask::kLeaks, format::kLeaksMilliseconds, kMostBytes});
+  if (reply.head.answer != format::Answer::kOk)
+    throw Failure(kExitFailure, fmt::format("cannot search process {}: {}", pid, refusal_text(reply)));
+  return read_leaks(pid, reply.payload, ModuleMap::of_process(pid));
+}
+
+// Where the last look at a process is kept, for --since-last. In a folder that only this user can write to.
+std::string memory_path(std::uint64_t pid) {
+  const char* own = environment("XDG_RUNTIME_DIR");
+  std::string folder =
+      own != nullptr && own[0] != '\0' ? fmt::format("{}/loam", own) : fmt::format("/tmp/loam-{}", getuid());
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    throw Failure(kExitFailure, fmt::format("cannot make {}: {}", folder, error_text(errno)));
+  struct stat info{};
+  if (lstat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != getuid() ||
+      (info.st_mode & 022) != 0)
+    throw Failure(kExitFailure, fmt::format("{} is not a folder that only you can write to", folder));
+  return fmt::format("{}/leaks-{}-{}.json", folder, pid, start_ticks(pid).value_or(0));
+}
+
+void write_look(const LeaksOptions& options, const LeakReport& report, std::string& all) {
+  if (options.output.json()) {
+    all += json_text(leaks_json(report, options.view));
+  } else {
+    const Palette palette = options.output.output.empty() ? Palette::for_file(stdout) : Palette(false);
+    all += leaks_text(report, options.view, palette);
+  }
+  // With --every each look is shown when it was taken; a file holds all of them.
+  write_output(options.output.output, stdout, all);
+  if (options.output.output.empty()) {
+    std::fflush(stdout);
+    all.clear();
+  }
+}
+
+void sleep_for(double seconds) {
+  timespec left{static_cast<time_t>(seconds),
+                static_cast<long>((seconds - static_cast<double>(static_cast<time_t>(seconds))) * 1e9)};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+}
+
+void leaks(LeaksOptions& options) {
+  std::string before;
+  std::string path;
+  if (options.since_last) {
+    path = memory_path(options.pid);
+    before = read_file(path).value_or("");
+  }
+  options.view.only_new = options.since_last;
+  const std::uint64_t looks = options.looks != 0 ? options.looks : options.every > 0 ? ~std::uint64_t{0} : 1;
+  std::string all;
+  for (std::uint64_t i = 0; i < looks; ++i) {
+    if (i > 0) sleep_for(options.every);
+    if (i > 0 && !is_alive(options.pid, 0)) break;
+    LeakReport report = look(options.pid);
+    compare_leaks(report, before);
+    write_look(options, report, all);
+    before = remember_leaks(report);
+    if (!path.empty()) write_output(path, stdout, before);
+    set_exit_status(report.groups.empty() ? kExitClean : kExitFindings);
+  }
+}
+
+}  // namespace
+
+void register_leaks(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("leaks", "Find the blocks that a running process has lost");
+  auto options = std::make_shared<LeaksOptions>();
+  command->add_option("PID", options->pid, "The process")->required()->check(CLI::Range(1, 1 << 22));
+  command->add_flag("--since-last", options->since_last,
+                    "Show only what was lost since the last look with this option");
+  command
+      ->add_option(
+          "--every", options->every,
+          "Look again and again, so many seconds apart (60, 60s, 5m, 1h), and compare each with the last")
+      ->type_name("SECONDS")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
+                                        CLI::AsNumberWithUnit::DEFAULT));
+  command->add_option("--looks", options->looks, "End after so many looks")->type_name("N");
+  command->add_option("--groups", options->view.most_groups, "Show so many groups at most")->type_name("N");
+  options->output.add_to(*command, "standard output");
+  command->footer(
+      "The process stands still while it is copied, for some milliseconds; the search goes on in the copy.\n"
+      "Nothing is attached to it, so this works where ptrace is forbidden. Threads that wait in poll, "
+      "epoll_wait\n"
+      "or sleep are not disturbed.\n\n"
+      "definite: no pointer leads there. dead-slot: only a place that looks unused does. unknown: registers "
+      "of\n"
+      "waiting threads, which nobody can see, could hold as many blocks.\n\n"
+      "Exit status: 0 nothing is lost, 99 something is, 1 the process cannot be searched, 2 wrong usage.\n\n"
+      "Examples:\n"
+      "  loam leaks 4711\n"
+      "  loam leaks 4711 --every 60s --looks 3\n"
+      "  loam leaks 4711 --since-last --format json");
+  command->callback([options] { leaks(*options); });
+}
+
+}  // namespace loam::tool

@@ -1,0 +1,202 @@
+#include "tool/model/leak_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "tool/model/failure.hpp"
+
+namespace loam::tool {
+namespace {
+
+using format::LeakKind;
+using format::LeakRecord;
+
+constexpr std::size_t kMostExamples = 3;
+constexpr std::size_t kMostChain = 8;
+
+class Stream {
+ public:
+  explicit Stream(const std::vector<char>& bytes) : bytes_(bytes) {}
+
+  template <class T>
+  T take() {
+    T value;
+    if (bytes_.size() - at_ < sizeof value) throw Failure(kExitFailure, "the answer is cut short");
+    std::memcpy(&value, bytes_.data() + at_, sizeof value);
+    at_ += sizeof value;
+    return value;
+  }
+  bool at_end() const { return at_ == bytes_.size(); }
+
+ private:
+  const std::vector<char>& bytes_;
+  std::size_t at_ = 0;
+};
+
+bool is_head(const LeakRecord& record) {
+  return record.kind == LeakKind::kDefinite || record.kind == LeakKind::kDeadSlot;
+}
+
+// The readable bytes at the front of the block.
+std::string text_of(const LeakRecord& record) {
+  char bytes[sizeof record.words];
+  std::memcpy(bytes, record.words, sizeof bytes);
+  std::string text;
+  const std::size_t size = std::min<std::size_t>(sizeof bytes, record.bytes);
+  for (std::size_t i = 0; i < size && std::isprint(static_cast<unsigned char>(bytes[i])) != 0; ++i)
+    text += bytes[i];
+  return text.size() >= 4 ? text : "";
+}
+
+// Words beyond the printable ones say nothing about what the block is.
+std::string shape_of(const LeakRecord& record, const ModuleMap& modules) {
+  if (!text_of(record).empty()) return "text";
+  std::string shape;
+  const std::size_t count = std::min<std::size_t>(format::kLeakWords, record.bytes / sizeof(std::uint64_t));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t word = record.words[i];
+    std::string name = modules.name(word);
+    if (!name.empty() && i > 0) name = name.substr(0, name.rfind('+'));
+    if (i > 0) shape += ", ";
+    if (word == 0)
+      shape += "0";
+    else if (!name.empty())
+      shape += name;
+    else if (modules.is_mapped(word))
+      shape += "pointer";
+    else
+      shape += "number";
+  }
+  return shape;
+}
+
+std::vector<LeakGroup> make_groups(const LeakReport& report, const ModuleMap& modules) {
+  std::map<std::string, LeakGroup> groups;
+  std::vector<std::string> keys(report.records.size());
+  for (std::size_t i = 0; i < report.records.size(); ++i) {
+    const LeakRecord& record = report.records[i];
+    if (!is_head(record)) continue;
+    const std::string shape = shape_of(record, modules);
+    const bool dead = record.kind == LeakKind::kDeadSlot;
+    const std::string what = record.stack != 0 ? fmt::format("stack {}", record.stack) : shape;
+    keys[i] = fmt::format("{}/{}/{}", dead ? "dead-slot" : "definite", record.bytes, what);
+    LeakGroup& group = groups[keys[i]];
+    if (group.blocks == 0) {
+      group.key = keys[i];
+      group.dead_slot = dead;
+      group.stack = record.stack;
+      group.block_bytes = record.bytes;
+      group.shape = shape;
+      group.text = text_of(record);
+    }
+    ++group.blocks;
+    group.bytes += record.bytes;
+    group.resident += record.resident;
+    if (group.examples.size() < kMostExamples) group.examples.push_back(i);
+  }
+  for (const LeakRecord& record : report.records) {
+    if (is_head(record) || record.owner >= keys.size() || keys[record.owner].empty()) continue;
+    LeakGroup& group = groups[keys[record.owner]];
+    ++group.indirect_blocks;
+    group.indirect_bytes += record.bytes;
+    group.indirect_resident += record.resident;
+  }
+  std::vector<LeakGroup> sorted;
+  for (auto& [key, group] : groups) {
+    group.certain = group.blocks > report.header.unknown_registers;
+    sorted.push_back(std::move(group));
+  }
+  std::stable_sort(sorted.begin(), sorted.end(), [](const LeakGroup& a, const LeakGroup& b) {
+    return a.bytes + a.indirect_bytes > b.bytes + b.indirect_bytes;
+  });
+  return sorted;
+}
+
+}  // namespace
+
+LeakReport read_leaks(std::uint64_t pid, const std::vector<char>& payload, const ModuleMap& modules) {
+  Stream stream(payload);
+  LeakReport report;
+  report.pid = pid;
+  report.header = stream.take<format::LeakHeader>();
+  if (report.header.version != format::kLeaksVersion) {
+    throw Failure(kExitFailure, fmt::format("its libloam.so answers in version {}, this tool knows {}",
+                                            report.header.version, format::kLeaksVersion));
+  }
+  for (std::uint64_t i = 0; i < report.header.classes; ++i) {
+    const auto row = stream.take<format::LeakClass>();
+    report.classes.push_back({row.bytes, row.reachable_blocks, row.reachable_bytes, 0, 0});
+  }
+  for (std::uint64_t i = 0; i < report.header.threads; ++i) {
+    auto row = stream.take<format::LeakThread>();
+    row.name[sizeof row.name - 1] = '\0';
+    report.silent.push_back(fmt::format("{} ({})", row.id, row.name));
+  }
+  for (std::uint64_t i = 0; i < report.header.leaks; ++i) report.records.push_back(stream.take<LeakRecord>());
+  report.trailer = stream.take<format::LeakTrailer>();
+  if (!stream.at_end()) throw Failure(kExitFailure, "the answer is longer than it says");
+  report.groups = make_groups(report, modules);
+  return report;
+}
+
+std::uint64_t LeakReport::definite_blocks() const {
+  return static_cast<std::uint64_t>(
+      std::count_if(records.begin(), records.end(),
+                    [](const LeakRecord& record) { return record.kind == LeakKind::kDefinite; }));
+}
+
+std::uint64_t LeakReport::definite_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const LeakRecord& record : records) bytes += record.kind == LeakKind::kDefinite ? record.bytes : 0;
+  return bytes;
+}
+
+std::string LeakReport::chain(std::uint64_t record) const {
+  std::string text;
+  for (std::size_t i = 0; i < kMostChain && record < records.size(); ++i) {
+    const LeakRecord& at = records[record];
+    text += fmt::format("{}{:#x} ({} bytes)", i == 0 ? "" : " <- ", at.address, at.bytes);
+    if (at.parent == record) return text;
+    record = at.parent;
+  }
+  return text + " <- ...";
+}
+
+std::string remember_leaks(const LeakReport& report) {
+  nlohmann::ordered_json out;
+  for (const LeakGroup& group : report.groups)
+    out["groups"][group.key] = {group.blocks, group.bytes, group.looks_grown};
+  for (const ReachableClass& row : report.classes)
+    out["classes"][std::to_string(row.block_bytes)] = {row.blocks, row.looks_grown};
+  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void compare_leaks(LeakReport& report, const std::string& before) {
+  const auto last = nlohmann::json::parse(before, nullptr, false);
+  if (!last.is_object()) return;
+  report.has_before = true;
+  const auto groups = last.value("groups", nlohmann::json::object());
+  for (LeakGroup& group : report.groups) {
+    const auto found = groups.find(group.key);
+    if (found != groups.end() && found->is_array() && found->size() == 3) {
+      group.known_before = true;
+      group.blocks_before = found->at(0).get<std::uint64_t>();
+      group.bytes_before = found->at(1).get<std::uint64_t>();
+      group.looks_grown = found->at(2).get<unsigned>();
+    }
+    group.looks_grown = group.blocks > group.blocks_before ? group.looks_grown + 1 : 0;
+  }
+  const auto classes = last.value("classes", nlohmann::json::object());
+  for (ReachableClass& row : report.classes) {
+    const auto found = classes.find(std::to_string(row.block_bytes));
+    if (found == classes.end() || !found->is_array() || found->size() != 2) continue;
+    row.blocks_before = found->at(0).get<std::uint64_t>();
+    row.looks_grown = row.blocks > row.blocks_before ? found->at(1).get<unsigned>() + 1 : 0;
+  }
+}
+
+}  // namespace loam::tool

@@ -1,0 +1,92 @@
+// What a search for leaks has found, read from the stream that format/leaks.hpp describes, and sorted into groups: blocks of one
+// size whose beginnings look alike, or that one stack has allocated.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "format/leaks.hpp"
+
+namespace loam::tool {
+
+// What lies where in the process, for words that point into its modules.
+class ModuleMap {
+ public:
+  // From the text of /proc/PID/maps.
+  static ModuleMap of_text(const std::string& text);
+  // Of a process that runs; empty if its mappings cannot be read.
+  static ModuleMap of_process(std::uint64_t pid);
+  // "libfoo.so+0x3d20" if the address lies in a mapped file, else empty.
+  std::string name(std::uint64_t address) const;
+  bool is_mapped(std::uint64_t address) const;
+
+ private:
+  struct Entry {
+    std::uint64_t end;
+    std::string file;    // without its folder; empty for anonymous memory
+    std::uint64_t base;  // address of the file's first byte
+  };
+  std::map<std::uint64_t, Entry> entries_;  // by start
+};
+
+struct LeakGroup {
+  std::string key;  // the same in every look at the process
+  bool dead_slot = false;
+  bool certain = true;  // else registers that nobody could see may hold as many blocks as there are
+  std::uint32_t stack = 0;
+  std::uint64_t block_bytes = 0;
+  std::string shape;  // of the first words: "libfoo.so+0x3d20, pointer, 0, number"
+  std::string text;   // what can be read of the first words of one block
+  std::uint64_t blocks = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t indirect_blocks = 0;
+  std::uint64_t indirect_bytes = 0;
+  std::uint64_t indirect_resident = 0;
+  std::vector<std::uint64_t> examples;  // indices of records
+  // Since the look before, if there was one.
+  bool known_before = false;
+  std::uint64_t blocks_before = 0;
+  std::uint64_t bytes_before = 0;
+  unsigned looks_grown = 0;  // in so many looks in a row
+};
+
+// Blocks of a size class that are reachable, and what there were at the look before.
+struct ReachableClass {
+  std::uint64_t block_bytes = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t blocks_before = 0;
+  unsigned looks_grown = 0;
+};
+
+struct LeakReport {
+  std::uint64_t pid = 0;
+  format::LeakHeader header{};
+  format::LeakTrailer trailer{};
+  std::vector<ReachableClass> classes;
+  std::vector<std::string> silent;  // threads that did not stop: "4711 (name)"
+  std::vector<format::LeakRecord> records;
+  std::vector<LeakGroup> groups;  // biggest first, with what hangs on them
+  bool has_before = false;
+
+  std::uint64_t definite_blocks() const;
+  std::uint64_t definite_bytes() const;
+  // From a record to the head of what it belongs to: "0x7f.. (48 bytes) <- 0x7f.. (64 bytes)".
+  std::string chain(std::uint64_t record) const;
+};
+
+// What processes left in a folder when they ended, one report each: the answer that `loam leaks` would have got, with its
+// head. Those that could not search are named in `failed`.
+std::vector<LeakReport> read_leaks_folder(const std::string& folder, std::vector<std::string>& failed);
+
+// Throws Failure when the stream is cut short or makes no sense.
+LeakReport read_leaks(std::uint64_t pid, const std::vector<char>& payload, const ModuleMap& modules);
+
+// What is kept of a look for the next one, as JSON; and the comparison with it.
+std::string remember_leaks(const LeakReport& report);
+void compare_leaks(LeakReport& report, const std::string& before);
+
+}  // namespace loam::tool

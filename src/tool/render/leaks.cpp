@@ -1,0 +1,194 @@
+#include "tool/render/leaks.hpp"
+
+#include <fmt/format.h>
+
+namespace loam::tool {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr unsigned kLooksToGrow = 2;  // in a row, after the first
+
+bool is_shown(const LeakGroup& group, const LeakView& view) {
+  return !view.only_new || group.blocks > group.blocks_before;
+}
+
+const char* class_of(const LeakGroup& group) {
+  if (group.dead_slot) return "dead-slot";
+  return group.certain ? "definite" : "unknown";
+}
+
+std::string blocks_text(std::uint64_t blocks) {
+  return fmt::format("{} {}", with_thousands(blocks), blocks == 1 ? "block" : "blocks");
+}
+
+std::string group_text(const LeakReport& report, const LeakGroup& group, const Palette& palette) {
+  std::string out =
+      palette.paint(group.dead_slot ? Style::kWarn : Style::kBad,
+                    fmt::format("  {}: {} of {} bytes, {}", class_of(group), blocks_text(group.blocks),
+                                group.block_bytes, human_bytes(group.bytes)));
+  out += fmt::format(" ({} resident)", human_bytes(group.resident));
+  if (report.has_before)
+    out += fmt::format(", {:+} since the last look", static_cast<std::int64_t>(group.blocks) -
+                                                         static_cast<std::int64_t>(group.blocks_before));
+  out += "\n";
+  if (group.looks_grown >= kLooksToGrow)
+    out += palette.paint(Style::kBad,
+                         fmt::format("    growing: more in {} looks in a row\n", group.looks_grown));
+  if (group.indirect_blocks > 0) {
+    out += fmt::format("    on these hang {}, {} ({} resident)\n", blocks_text(group.indirect_blocks),
+                       human_bytes(group.indirect_bytes), human_bytes(group.indirect_resident));
+  }
+  if (!group.certain)
+    out += "    as many could be held by registers of waiting threads, which nobody can see\n";
+  out += fmt::format("    begins with: {}{}\n", group.shape,
+                     group.text.empty() ? "" : fmt::format(" \"{}\"", group.text));
+  for (const std::uint64_t index : group.examples) out += fmt::format("    {}\n", report.chain(index));
+  return out;
+}
+
+std::string growth_text(const LeakReport& report) {
+  std::string out;
+  for (const ReachableClass& row : report.classes) {
+    if (row.looks_grown < kLooksToGrow) continue;
+    out += fmt::format("  growth: reachable blocks of {}: {}, more in {} looks in a row\n",
+                       row.block_bytes == 0 ? "more than 64 KiB" : human_bytes(row.block_bytes),
+                       blocks_text(row.blocks), row.looks_grown);
+  }
+  return out;
+}
+
+std::string header_text(const LeakReport& report) {
+  const format::LeakHeader& header = report.header;
+  std::string out =
+      fmt::format("process {}: {} live, {}; {} reachable\n", report.pid, blocks_text(header.live_blocks),
+                  human_bytes(header.live_bytes), blocks_text(header.reachable_blocks));
+  out += fmt::format(
+      "  stood still for {}, of that {} for the copy; marked in {}, all in {}\n",
+      human_ns(static_cast<double>(header.pause_ns)), human_ns(static_cast<double>(header.copy_ns)),
+      human_ns(static_cast<double>(header.mark_ns)), human_ns(static_cast<double>(report.trailer.search_ns)));
+  out += fmt::format(
+      "  threads: {} stopped ({} of them in a call that returned early), {} left waiting in the kernel",
+      header.threads_answered, header.threads_interrupted, header.threads_waiting);
+  out += header.attempts > 1 ? fmt::format(", in {} attempts\n", header.attempts) : "\n";
+  for (const std::string& thread : report.silent)
+    out += fmt::format(
+        "  thread {} did not stop (it blocks all signals, or got no processor): what it alone holds looks "
+        "lost\n",
+        thread);
+  if (header.devices_left_out > 0)
+    out += fmt::format("  {} mappings of devices were not read\n", header.devices_left_out);
+  if (report.trailer.huge_broken > 0) {
+    out += fmt::format("  huge pages: {} of {} broken by the copy, {} put together again\n",
+                       human_bytes(report.trailer.huge_broken), human_bytes(report.trailer.huge_before),
+                       human_bytes(report.trailer.huge_restored));
+  }
+  if (header.left_out > 0)
+    out += fmt::format("  {} more leaked blocks are only counted\n", with_thousands(header.left_out));
+  return out;
+}
+
+ordered_json example_json(const LeakReport& report, std::uint64_t index) {
+  const format::LeakRecord& record = report.records[index];
+  ordered_json words = ordered_json::array();
+  for (const std::uint64_t word : record.words) words.push_back(fmt::format("{:#018x}", word));
+  return {{"address", fmt::format("{:#x}", record.address)},
+          {"span", fmt::format("{:#x}", record.span)},
+          {"words", words}};
+}
+
+ordered_json group_json(const LeakReport& report, const LeakGroup& group) {
+  ordered_json out;
+  out["class"] = class_of(group);
+  out["block_bytes"] = group.block_bytes;
+  out["blocks"] = group.blocks;
+  out["bytes"] = group.bytes;
+  out["resident_bytes"] = group.resident;
+  out["indirect_blocks"] = group.indirect_blocks;
+  out["indirect_bytes"] = group.indirect_bytes;
+  out["indirect_resident_bytes"] = group.indirect_resident;
+  out["stack"] = group.stack == 0 ? ordered_json() : ordered_json(group.stack);
+  out["begins_with"] = group.shape;
+  out["text"] = group.text;
+  if (report.has_before) {
+    out["blocks_before"] = group.blocks_before;
+    out["bytes_before"] = group.bytes_before;
+    out["growing"] = group.looks_grown >= kLooksToGrow;
+  }
+  out["examples"] = ordered_json::array();
+  for (const std::uint64_t index : group.examples) out["examples"].push_back(example_json(report, index));
+  return out;
+}
+
+ordered_json figures_json(const LeakReport& report) {
+  const format::LeakHeader& header = report.header;
+  const format::LeakTrailer& trailer = report.trailer;
+  return {{"live_blocks", header.live_blocks},
+          {"live_bytes", header.live_bytes},
+          {"reachable_blocks", header.reachable_blocks},
+          {"reachable_bytes", header.reachable_bytes},
+          {"definite_blocks", report.definite_blocks()},
+          {"definite_bytes", report.definite_bytes()},
+          {"pause_ns", header.pause_ns},
+          {"copy_ns", header.copy_ns},
+          {"map_ns", header.map_ns},
+          {"mark_ns", header.mark_ns},
+          {"sort_ns", header.sort_ns},
+          {"search_ns", trailer.search_ns},
+          {"attempts", header.attempts},
+          {"words_read", header.words_read},
+          {"root_stack_bytes", header.root_stack_bytes},
+          {"root_data_bytes", header.root_data_bytes},
+          {"ended_stacks", header.ended_stacks},
+          {"unknown_registers", header.unknown_registers},
+          {"threads_stopped", header.threads_answered},
+          {"threads_waiting", header.threads_waiting},
+          {"threads_silent", header.threads_silent},
+          {"threads_interrupted", header.threads_interrupted},
+          {"devices_left_out", header.devices_left_out},
+          {"huge_bytes_before", trailer.huge_before},
+          {"huge_bytes_broken", trailer.huge_broken},
+          {"huge_bytes_restored", trailer.huge_restored}};
+}
+
+}  // namespace
+
+std::string leaks_text(const LeakReport& report, const LeakView& view, const Palette& palette) {
+  std::string out = header_text(report);
+  std::size_t shown = 0;
+  std::size_t hidden = 0;
+  for (const LeakGroup& group : report.groups) {
+    if (!is_shown(group, view)) continue;
+    if (shown == view.most_groups) {
+      ++hidden;
+      continue;
+    }
+    out += group_text(report, group, palette);
+    ++shown;
+  }
+  if (hidden > 0) out += fmt::format("  and {} smaller groups (--groups shows more)\n", hidden);
+  if (shown == 0)
+    out += palette.paint(Style::kGood, view.only_new ? "  nothing new is lost\n" : "  nothing is lost\n");
+  return out + growth_text(report);
+}
+
+ordered_json leaks_json(const LeakReport& report, const LeakView& view) {
+  ordered_json out;
+  out["schema"] = "loam-leaks/1";
+  out["pid"] = report.pid;
+  out["figures"] = figures_json(report);
+  out["silent_threads"] = report.silent;
+  out["groups"] = ordered_json::array();
+  for (const LeakGroup& group : report.groups) {
+    if (is_shown(group, view)) out["groups"].push_back(group_json(report, group));
+  }
+  out["growth"] = ordered_json::array();
+  for (const ReachableClass& row : report.classes) {
+    if (row.looks_grown < kLooksToGrow) continue;
+    out["growth"].push_back(
+        {{"block_bytes", row.block_bytes}, {"blocks", row.blocks}, {"looks_in_a_row", row.looks_grown}});
+  }
+  return out;
+}
+
+}  // namespace loam::tool

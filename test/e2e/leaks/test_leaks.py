@@ -1,0 +1,209 @@
+"""`loam leaks PID` and `loam run --leaks`: what is lost is found, what is not is not, and the program does not notice."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "live"))
+import live  # noqa: E402
+from live import LOAM  # noqa: E402
+import preload  # noqa: E402
+
+PROGRAMS = pathlib.Path(os.environ.get("LOAM_LEAKS_PROGRAMS") or preload.ROOT / "build/bin/leaks")
+PYTHON = "/usr/bin/python3"
+# The size class of the blocks of places.c.
+PLACE_BYTES = 4096
+HELD = ("global", "initialised", "mapping", "shared", "read-only", "block", "tagged", "interior", "other-stack", "coroutine",
+        "heap-coroutine", "stack", "tls", "key", "register")
+LOST = ("nowhere", "below-stack", "idle-other-stack", "ended-tls", "ended-stack")
+
+
+def leaks(pid, *arguments, **more):
+    return subprocess.run([LOAM, "leaks", str(pid), *arguments], env=preload.plain_environment(), text=True,
+                          capture_output=True, timeout=120, check=False, **more)
+
+
+def outer_pid(parent, name):
+    """The child of `parent` (or its child) that runs the executable `name`."""
+    for _ in range(200):
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                status = (entry / "status").read_text()
+                executable = os.readlink(entry / "exe")
+            except OSError:
+                continue
+            ancestors = [int(line.split()[1]) for line in status.splitlines() if line.startswith("PPid:")]
+            if parent in ancestors and executable.endswith(name):
+                return int(entry.name)
+        time.sleep(0.02)
+    raise AssertionError(f"no {name} below {parent}")
+
+
+class Case(live.Case):
+    def look(self, pid, *arguments, status=None):
+        done = leaks(pid, "--format", "json", *arguments)
+        self.assertIn(done.returncode, (0, 99) if status is None else (status,), done.stderr)
+        return json.loads(done.stdout)
+
+    def groups(self, report, block_bytes):
+        return [group for group in report["groups"] if group["block_bytes"] == block_bytes]
+
+
+class Places(Case):
+    def test_held(self):
+        for place in HELD:
+            with self.subTest(place=place):
+                target, _ = self.start(PROGRAMS / "places", place)
+                self.assertEqual(self.groups(self.look(target.pid), PLACE_BYTES), [])
+                self.finish(target)
+
+    def test_lost(self):
+        for place in LOST:
+            with self.subTest(place=place):
+                target, _ = self.start(PROGRAMS / "places", place)
+                found = self.groups(self.look(target.pid, status=99), PLACE_BYTES)
+                self.assertEqual([(group["class"], group["blocks"]) for group in found], [("definite", 1)])
+                self.assertEqual(found[0]["resident_bytes"], PLACE_BYTES)
+                self.assertEqual(found[0]["examples"][0]["words"][0], "0x0101010101010101")
+                self.finish(target)
+
+
+class Server(Case):
+    def serve(self, *arguments, **more):
+        return self.start(PROGRAMS / "server", *arguments, **more)
+
+    def test_three_looks_name_what_grows(self):
+        target, _ = self.serve("4", "4", "20", "60", "20")
+        before = live.count(target.pid, "fd")
+        done = leaks(target.pid, "--every", "1", "--looks", "3", "--format", "json")
+        self.assertEqual(done.returncode, 99, done.stderr)
+        looks, at = [], 0
+        while at < len(done.stdout.rstrip()):
+            report, end = json.JSONDecoder().raw_decode(done.stdout[at:])
+            looks.append(report)
+            at += end + 1
+        self.assertEqual(len(looks), 3)
+        growing = [group for group in looks[2]["groups"] if group["growing"]]
+        self.assertEqual([(group["block_bytes"], group["class"]) for group in growing], [(208, "definite")])
+        self.assertEqual(growing[0]["indirect_blocks"], growing[0]["blocks"])
+        self.assertGreater(growing[0]["blocks"], looks[0]["groups"][0]["blocks"])
+        self.assertEqual(live.count(target.pid, "fd"), before)
+        last = self.finish(target, "").splitlines()[-1].split()
+        self.assertEqual(last[2:4], ["wrong", "0"])
+
+    def test_two_hundred_threads(self):
+        target, _ = self.serve("40", "160", "10", "60", "50")
+        report = self.look(target.pid)
+        figures = report["figures"]
+        self.assertEqual(figures["threads_stopped"] + figures["threads_waiting"], 201)
+        self.assertEqual(figures["threads_silent"], 0)
+        self.assertTrue(all(group["block_bytes"] == 208 for group in report["groups"]), report["groups"])
+        last = self.finish(target, "").splitlines()[-1].split()
+        self.assertEqual(last[2:4], ["wrong", "0"])
+
+    def test_since_last(self):
+        target, _ = self.serve("1", "1", "1", "60", "10")
+        runtime = self.enterContext(tempfile.TemporaryDirectory())
+        environment = {**preload.plain_environment(), "XDG_RUNTIME_DIR": runtime}
+        counts = []
+        for _ in range(2):
+            time.sleep(0.3)
+            done = subprocess.run([LOAM, "leaks", str(target.pid), "--since-last", "--format", "json"], env=environment,
+                                  text=True, capture_output=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 99, done.stderr)
+            counts.append(json.loads(done.stdout)["groups"][0])
+        self.assertEqual(counts[1]["blocks_before"], counts[0]["blocks"])
+        self.finish(target, "")
+
+
+class Surroundings(Case):
+    def test_nothing_is_left(self):
+        target, _ = self.start(PROGRAMS / "places", "nowhere")
+        before = live.seen_from_outside(target.pid)
+        for _ in range(5):
+            self.look(target.pid, status=99)
+        self.wait_until_alone(target.pid, before)
+        self.assertEqual(subprocess.run(["ps", "-o", "pid=", "--ppid", str(target.pid)], text=True, check=False,
+                                        capture_output=True).stdout, "")
+        self.finish(target)
+
+    def test_without_ptrace(self):
+        for command in ([PROGRAMS / "deny", "ptrace"],
+                        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]):
+            with self.subTest(command=command[0]):
+                target, _ = self.start(*command, PROGRAMS / "places", "nowhere")
+                self.assertEqual(len(self.groups(self.look(target.pid, status=99), PLACE_BYTES)), 1)
+                self.finish(target)
+
+    def test_a_refused_copy_is_told(self):
+        target, _ = self.start(PROGRAMS / "deny", "copy", PROGRAMS / "places", "nowhere")
+        done = leaks(target.pid)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("it cannot be copied: Operation not permitted", done.stderr)
+        self.finish(target)
+
+    def test_as_first_process_of_a_namespace(self):
+        for proc in ((), ("--mount-proc",)):
+            with self.subTest(proc=proc):
+                command = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "--pid", "--fork", *proc]
+                target, _ = self.start(*command, PROGRAMS / "places", "nowhere")
+                pid = outer_pid(target.pid, "places")
+                self.assertEqual(len(self.groups(self.look(pid, status=99), PLACE_BYTES)), 1)
+                self.finish(target)
+
+    def test_threads_that_block_signals(self):
+        target, _ = self.start(PROGRAMS / "deaf")
+        report = self.look(target.pid, status=99)
+        self.assertEqual(report["figures"]["threads_silent"], 1)
+        self.assertRegex(report["silent_threads"][0], r"^\d+ \(runs\)$")
+        self.assertEqual([group["class"] for group in self.groups(report, 3072)], ["definite"])
+        self.assertEqual(self.groups(report, 7168), [], "held by the thread that waits")
+        self.finish(target)
+
+    def test_while_it_forks_and_executes(self):
+        script = ("import subprocess, sys; print('ready', flush=True)\n"
+                  "for i in range(150): assert subprocess.run(['/bin/true']).returncode == 0\n"
+                  "print('well', flush=True); input()")
+        target, _ = self.start(PYTHON, "-c", script)
+        for _ in range(10):
+            done = leaks(target.pid)
+            self.assertIn(done.returncode, (0, 99), done.stderr)
+        self.assertEqual(self.finish(target), "well")
+
+    def test_with_other_questions(self):
+        target, _ = self.start(PROGRAMS / "places", "nowhere")
+        asked = [subprocess.Popen([LOAM, *words], env=preload.plain_environment(), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
+                 for words in [("leaks", str(target.pid)), ("stats", str(target.pid))] * 3]
+        for process in asked:
+            out, errors = process.communicate(timeout=60)
+            self.assertTrue(process.returncode in (0, 99) or "being answered" in errors, (out, errors))
+        self.finish(target)
+
+
+class AtExit(Case):
+    def run_with(self, *arguments):
+        return subprocess.run([LOAM, "run", *arguments], env=preload.plain_environment(), text=True, input="",
+                              capture_output=True, timeout=60, check=False)
+
+    def test_lost_at_exit(self):
+        done = self.run_with("--leaks", "--format", "json", "--", str(PROGRAMS / "deaf"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stderr)
+        self.assertEqual([[group["block_bytes"], group["blocks"]] for group in report[0]["groups"]], [[3072, 100]])
+
+    def test_children_too(self):
+        script = f"import subprocess, sys; subprocess.run([{str(PROGRAMS / 'places')!r}, 'nowhere']); sys.exit(7)"
+        done = self.run_with("--leaks", "--", PYTHON, "-c", script)
+        self.assertEqual(done.returncode, 7)
+        self.assertIn("1 block of 4096 bytes", done.stderr)
+        self.assertNotIn("304 bytes", done.stderr, "the C library's books about threads that have ended")
+        self.assertIn("ended with nothing lost", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
