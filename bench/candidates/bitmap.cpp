@@ -59,8 +59,7 @@ struct Span : SpanBase {
 struct Heap : HeapBase {
   Bin bins[kClasses];
   Span* current[kClasses];
-  Span* first[kClasses];  // spans with free blocks that are not current, oldest first
-  Span* last[kClasses];
+  Queue<Span> waiting[kClasses];
 };
 
 inline uint64_t load(const uint64_t* w) { return __atomic_load_n(w, __ATOMIC_RELAXED); }
@@ -169,12 +168,6 @@ __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
   set_visible(h);
   return *reinterpret_cast<char**>(word + 16) + i * bin->size;
 }
-__attribute__((noinline)) void* malloc_medium(size_t n) {
-  if (UNLIKELY(n - 1 >= kMediumMax)) return malloc_slow(n);
-  const unsigned cls = medium_class_of(n);
-  Heap* h = t_heap;
-  return pop(h, &h->bins[cls], n);
-}
 
 #if FORM == FORM_TWO
 bool replenish(uint64_t* word, uint64_t size) {
@@ -193,12 +186,8 @@ bool fill(Bin* bin, Span* s) {  // points the bin at the span's lowest word with
   return bin->word = g_no_bits, false;
 }
 Span* take_span(Heap* h, unsigned cls) {
-  Span* s = h->first[cls];
-  if (s != nullptr) {
-    h->first[cls] = static_cast<Span*>(s->next);
-    if (h->first[cls] == nullptr) h->last[cls] = nullptr;
-    return s;
-  }
+  Span* s = h->waiting[cls].pop();
+  if (s != nullptr) return s;
   s = new_span<Span>(h, cls);
   if (s == nullptr) return nullptr;
   for (unsigned i = 0; i < s->count; ++i) s->free_bits()[i / 64] |= uint64_t{1} << (i % 64);
@@ -221,35 +210,18 @@ void* slow_take(Heap* h, unsigned cls) {
 }
 void slow_beat(Heap* h, Span* s) {
   s->budget = kBeat;
-  if (s->next != s) return;  // current, or already waiting
-  s->next = nullptr;
-  Span*& last = h->last[s->cls];
-  if (last != nullptr)
-    last->next = s;
-  else
-    h->first[s->cls] = s;
-  last = s;
+  if (s->next == s) h->waiting[s->cls].push(s);  // else it is current, or waiting already
 }
 void slow_give(Heap* h, Span* s, void* p) {
   if (!put(s, static_cast<size_t>(static_cast<char*>(p) - s->start) / s->size))
     die_block("double", p, s, "free");
   if (--s->budget < 0) slow_beat(h, s);
 }
-OPAQUE void bad_free(void* p, SpanBase* s) {
-  const size_t off = static_cast<size_t>(static_cast<char*>(p) - s->start);
-  die_block(off % s->size == 0 ? "double" : "invalid", p, s, "unknown");
-}
 
 }  // namespace candidate
+#include "front.hpp"
 
 using namespace candidate;
-
-EXPORT void* malloc(size_t n) {
-  const size_t r = n - 1;
-  if (UNLIKELY(r >= kSmallMax)) return malloc_medium(n);
-  Heap* h = t_heap;
-  return pop(h, reinterpret_cast<Bin*>(reinterpret_cast<char*>(h->bins) + (r & ~size_t{15})), n);
-}
 
 EXPORT void free(void* p) {
   const size_t slice = (reinterpret_cast<uintptr_t>(p) - g_map.base) >> kSliceShift;

@@ -4,6 +4,8 @@
 //
 // Push and pop read and write the top by separate instructions, so both hide the heap meanwhile (the mark in shell.hpp's
 // terms). One counter is heartbeat and bound at once: it starts at the room left in the stack and each free takes one.
+// The heap's own fast path (src/heap/fast_path.hpp) is this one, but for a limit of the stack beside its top instead of the
+// counter, and a state that counting up makes free.
 #include "common.hpp"
 
 namespace candidate {
@@ -27,8 +29,7 @@ struct Span : SpanBase {
 struct Heap : HeapBase {
   Bin bins[kClasses];
   Entry* bottom[kClasses];
-  Span* first[kClasses];  // spans with free blocks, oldest first
-  Span* last[kClasses];
+  Queue<Span> waiting[kClasses];
 };
 
 void* slow_take(Heap* h, unsigned cls);
@@ -53,24 +54,11 @@ __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
   set_visible(h);
   return p;
 }
-__attribute__((noinline)) void* malloc_medium(size_t n) {
-  if (UNLIKELY(n - 1 >= kMediumMax)) return malloc_slow(n);
-  const unsigned cls = medium_class_of(n);
-  Heap* h = t_heap;
-  return pop(h, &h->bins[cls], n);
-}
 void queue_span(Heap* h, Span* s) {
-  if (s->next != s) return;  // waiting already
-  s->next = nullptr;
-  Span*& last = h->last[s->cls];
-  if (last != nullptr)
-    last->next = s;
-  else
-    h->first[s->cls] = s;
-  last = s;
+  if (s->next == s) h->waiting[s->cls].push(s);  // else it is waiting already
 }
 Span* first_span(Heap* h, unsigned cls) {
-  Span* s = h->first[cls];
+  Span* s = h->waiting[cls].first;
   if (s != nullptr) return s;
   s = new_span<Span>(h, cls);
   if (s == nullptr) return nullptr;
@@ -112,8 +100,7 @@ void refill(Heap* h, unsigned cls) {
     }
   }
   if (n < want) {  // exhausted
-    h->first[cls] = static_cast<Span*>(s->next);
-    if (h->first[cls] == nullptr) h->last[cls] = nullptr;
+    h->waiting[cls].pop();
     s->next = s;
   }
   while (n-- > 0) *++bin->top = Entry{blocks[n], states[n]};
@@ -145,21 +132,11 @@ void slow_give(Heap* h, Span* s, void* p) {
   s->state[i] = 1;
   put_back(h, s, static_cast<char*>(p));
 }
-OPAQUE void bad_free(void* p, SpanBase* s) {
-  const size_t off = static_cast<size_t>(static_cast<char*>(p) - s->start);
-  die_block(off % s->size == 0 ? "double" : "invalid", p, s, "unknown");
-}
 
 }  // namespace candidate
+#include "front.hpp"
 
 using namespace candidate;
-
-EXPORT void* malloc(size_t n) {
-  const size_t r = n - 1;
-  if (UNLIKELY(r >= kSmallMax)) return malloc_medium(n);
-  Heap* h = t_heap;
-  return pop(h, reinterpret_cast<Bin*>(reinterpret_cast<char*>(h->bins) + (r & ~size_t{15})), n);
-}
 
 EXPORT void free(void* p) {
   const size_t slice = (reinterpret_cast<uintptr_t>(p) - g_map.base) >> kSliceShift;

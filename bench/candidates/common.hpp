@@ -89,6 +89,30 @@ struct SpanBase {
   SpanBase* next;
 };
 
+// The spans of a class that have free blocks and are not current, oldest first. A span's `next` leads to itself while
+// it is in no queue and may enter one; that of a current span leads nowhere.
+template <class Span>
+struct Queue {
+  Span* first;
+  Span* last;
+
+  void push(Span* s) {
+    s->next = nullptr;
+    if (last != nullptr)
+      last->next = s;
+    else
+      first = s;
+    last = s;
+  }
+  Span* pop() {
+    Span* s = first;
+    if (s == nullptr) return nullptr;
+    first = static_cast<Span*>(s->next);
+    if (first == nullptr) last = nullptr;
+    return s;
+  }
+};
+
 struct PageMap {
   uintptr_t base = uintptr_t{1} << 62;  // until the window exists every pointer is outside it
   uint32_t* table = nullptr;

@@ -27,8 +27,7 @@ struct Bin {
 };
 struct Heap : HeapBase {
   Bin bins[kClasses];
-  Span* first[kClasses];  // spans with free blocks that are not current, oldest first
-  Span* last[kClasses];
+  Queue<Span> waiting[kClasses];
 };
 
 void* slow_take(Heap* h, unsigned cls);
@@ -64,19 +63,9 @@ __attribute__((always_inline)) inline void* pop(Heap* h, Bin* bin, size_t n) {
   set_visible(h);
   return p;
 }
-__attribute__((noinline)) void* malloc_medium(size_t n) {
-  if (UNLIKELY(n - 1 >= kMediumMax)) return malloc_slow(n);
-  const unsigned cls = medium_class_of(n);
-  Heap* h = t_heap;
-  return pop(h, &h->bins[cls], n);
-}
 Span* take_span(Heap* h, unsigned cls) {
-  Span* s = h->first[cls];
-  if (s != nullptr) {
-    h->first[cls] = static_cast<Span*>(s->next);
-    if (h->first[cls] == nullptr) h->last[cls] = nullptr;
-    return s;
-  }
+  Span* s = h->waiting[cls].pop();
+  if (s != nullptr) return s;
   s = new_span<Span>(h, cls);
   if (s == nullptr) return nullptr;
   s->list = static_cast<int32_t>(s->count);
@@ -119,32 +108,16 @@ void slow_give(Heap* h, Span* s, void* p) {
   if (s->state[i] != 0) die_block("double", p, s, "free");
   if (s->list == kFull) {
     s->list = static_cast<int32_t>(s->count);
-    s->next = nullptr;
-    Span*& last = h->last[s->cls];
-    if (last != nullptr)
-      last->next = s;
-    else
-      h->first[s->cls] = s;
-    last = s;
+    h->waiting[s->cls].push(s);
   }
   *link_of(p) = static_cast<uint32_t>(s->list) ^ s->key;
   s->list = static_cast<int32_t>(i), s->state[i] = 1;
 }
-OPAQUE void bad_free(void* p, SpanBase* s) {
-  const size_t off = static_cast<size_t>(static_cast<char*>(p) - s->start);
-  die_block(off % s->size == 0 ? "double" : "invalid", p, s, "unknown");
-}
 
 }  // namespace candidate
+#include "front.hpp"
 
 using namespace candidate;
-
-EXPORT void* malloc(size_t n) {
-  const size_t r = n - 1;
-  if (UNLIKELY(r >= kSmallMax)) return malloc_medium(n);
-  Heap* h = t_heap;
-  return pop(h, reinterpret_cast<Bin*>(reinterpret_cast<char*>(h->bins) + (r & ~size_t{15})), n);
-}
 
 EXPORT void free(void* p) {
   const size_t slice = (reinterpret_cast<uintptr_t>(p) - g_map.base) >> kSliceShift;

@@ -1,11 +1,9 @@
-// The slow half around a candidate and the rest of the malloc family. The candidate defines before the
-// inclusion:
-//   struct Heap : HeapBase     constant-initialised as an empty heap from which every fast path falls through
-//   struct Span : SpanBase
-//   void* slow_take(Heap*, unsigned cls)       a block of the class, with the visible heap empty; null if no
-//   memory void slow_give(Heap*, Span*, void*)        an owned block comes back, with the visible heap empty;
-//   finds double frees void slow_beat(Heap*, Span*)               the fast path's counter ran out in this
-//   span
+// The slow half around a candidate and the rest of the malloc family. The candidate defines before the inclusion:
+// - struct Heap : HeapBase, constant-initialised as an empty heap from which every fast path falls through;
+// - struct Span : SpanBase;
+// - void* slow_take(Heap*, unsigned cls): a block of the class, with the visible heap empty; null if no memory;
+// - void slow_give(Heap*, Span*, void*): an owned block comes back, with the visible heap empty; finds double frees;
+// - void slow_beat(Heap*, Span*): the fast path's counter ran out in this span.
 //
 // Two words of thread-local storage: t_heap is what the fast paths see, t_real whose thread this is. They
 // differ while the slow half runs (and inside the fast paths of a candidate that marks them), which is how a

@@ -21,17 +21,17 @@
 #include <string>
 #include <vector>
 
-#include "micro/operations.hpp"
-#include "tool/bench/allocators.hpp"
+#include "micro/options.hpp"
 #include "tool/model/failure.hpp"
 
 namespace {
 
+using loam::bench::Arguments;
+using loam::bench::kUsageStatus;
 using loam::bench::Operation;
 using loam::tool::bench::Allocator;
 
 constexpr long kWarmUnits = 20000;
-constexpr int kSetupFailed = 2;
 constexpr int kMeasureFailed = 1;
 
 struct Counts {
@@ -55,9 +55,9 @@ struct Counts {
 // The child's side: the same calls a user makes, never a step through the start-up of the program.
 int run_traced(const char* name, const char* units) {
   const Operation* operation = loam::bench::find_operation(name);
-  if (operation == nullptr) return kSetupFailed;
+  if (operation == nullptr) return kUsageStatus;
   operation->run(operation->size, kWarmUnits / operation->weight);
-  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kSetupFailed;
+  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kUsageStatus;
   std::raise(SIGSTOP);
   operation->run(operation->size, std::atol(units));
   return 0;
@@ -109,7 +109,7 @@ Counts count(const Allocator& allocator, const Operation& operation, long pairs)
     preload(allocator);
     const std::string name(operation.name);
     execl("/proc/self/exe", "icount", "--traced", name.c_str(), std::to_string(units).c_str(), nullptr);
-    _exit(kSetupFailed);
+    _exit(kUsageStatus);
   }
   int status = 0;
   if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP) {
@@ -129,71 +129,26 @@ void report(const Allocator& allocator, const Operation& operation, const Counts
   std::fflush(stdout);
 }
 
-void usage(std::FILE* out) {
-  std::fprintf(
-      out,
-      "Usage: icount [--allocators LIST] [--units N] [--all] [OPERATION...]\n"
-      "Counts the instructions of a malloc and its free by single-stepping (call and PLT included).\n\n"
-      "  --allocators LIST  names or NAME=LIBRARY, by commas (default "
-      "loam,glibc,jemalloc,mimalloc,tcmalloc)\n"
-      "  --units N          pairs to step through, about; at least three units of the operation (default "
-      "200)\n"
-      "  --all              every operation, not only the basic ones\n\n"
-      "Columns: pair = median without the loop; with loop = the same with the loop's instructions, as a\n"
-      "cycle counter around the loop would see it; min, max, mean without the loop.\n"
-      "Exit status: 0 counted, 1 the measurement failed, 2 usage or a missing library.\n\n"
-      "Example: icount --allocators loam,mimalloc pair16 pair4096\n\nOperations:");
+// The loop alone is subtracted from each operation; what makes threads or asks the kernel cannot be stepped through.
+std::vector<Operation> countable_operations() {
+  std::vector<Operation> countable;
   for (const Operation& operation : loam::bench::plain_operations()) {
-    std::fprintf(out, " %s", std::string(operation.name).c_str());
+    if (operation.is_countable && operation.name != "loop") countable.push_back(operation);
   }
-  std::fprintf(out, "\n");
+  return countable;
 }
 
-struct Arguments {
-  std::vector<Allocator> allocators;
-  std::vector<const Operation*> chosen;
-  long units = 200;
-};
-
-// Exits on bad input: nothing has been measured yet.
-Arguments parse(const std::vector<std::string>& words) {
-  Arguments arguments;
-  std::string list;
-  bool all = false;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    const bool has_value = i + 1 < words.size();
-    if (word == "--help") {
-      usage(stdout);
-      std::exit(0);
-    }
-    if (word == "--all") {
-      all = true;
-    } else if (word == "--allocators" && has_value) {
-      list = words[++i];
-    } else if (word == "--units" && has_value) {
-      arguments.units = std::atol(words[++i].c_str());
-    } else if (const Operation* operation = loam::bench::find_operation(word);
-               operation != nullptr && operation->is_countable) {
-      arguments.chosen.push_back(operation);
-    } else {
-      std::fprintf(stderr, "icount: unknown operation or option \"%s\" (see --help)\n", word.c_str());
-      std::exit(kSetupFailed);
-    }
-  }
-  if (arguments.units < 1) {
-    std::fprintf(stderr, "icount: --units must be at least 1\n");
-    std::exit(kSetupFailed);
-  }
-  if (arguments.chosen.empty()) {
-    for (const Operation& operation : loam::bench::plain_operations()) {
-      const bool is_wanted = operation.is_countable && (all || operation.is_basic);
-      if (is_wanted && operation.name != "loop") arguments.chosen.push_back(&operation);
-    }
-  }
-  using loam::tool::bench::parse_allocators;
-  arguments.allocators = list.empty() ? loam::tool::bench::default_allocators() : parse_allocators(list);
-  return arguments;
+loam::bench::Command command() {
+  return {"icount",
+          "Counts the instructions of a malloc and its free by single-stepping (call and PLT included).",
+          "--units",
+          "pairs to step through, about; at least three units of the operation",
+          200,
+          "Columns: pair = median without the loop; with loop = the same with the loop's instructions, as a\n"
+          "cycle counter around the loop would see it; min, max, mean without the loop.\n"
+          "Exit status: 0 counted, 1 the measurement failed, 2 usage or a missing library.\n\n"
+          "Example: icount --allocators loam,mimalloc pair16 pair4096",
+          countable_operations()};
 }
 
 }  // namespace
@@ -202,19 +157,19 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() == 3 && words[0] == "--traced") return run_traced(words[1].c_str(), words[2].c_str());
   try {
-    const Arguments arguments = parse(words);
+    const Arguments arguments = parse_arguments(command(), words);
     const Operation& loop = *loam::bench::find_operation("loop");
     std::printf("%-10s %-13s %9s %9s %9s %9s %9s\n", "allocator", "operation", "pair", "with loop", "min",
                 "max", "mean");
     for (const Operation* operation : arguments.chosen) {
       for (const Allocator& allocator : arguments.allocators) {
-        const double loop_count = static_cast<double>(count(allocator, loop, arguments.units).at(0.5));
-        report(allocator, *operation, count(allocator, *operation, arguments.units), loop_count);
+        const double loop_count = static_cast<double>(count(allocator, loop, arguments.number).at(0.5));
+        report(allocator, *operation, count(allocator, *operation, arguments.number), loop_count);
       }
     }
   } catch (const loam::tool::Failure& error) {
     std::fprintf(stderr, "icount: %s\n", error.what());
-    return kSetupFailed;
+    return kUsageStatus;
   }
   return 0;
 }

@@ -16,12 +16,13 @@
 #include <utility>
 #include <vector>
 
-#include "micro/operations.hpp"
-#include "tool/bench/allocators.hpp"
+#include "micro/options.hpp"
 #include "tool/model/failure.hpp"
 
 namespace {
 
+using loam::bench::Arguments;
+using loam::bench::kUsageStatus;
 using loam::bench::Operation;
 using loam::tool::bench::Allocator;
 
@@ -29,7 +30,6 @@ constexpr std::size_t kRepetitions = 200;
 constexpr std::size_t kLeastRepetitions = 5;
 constexpr double kLongestNanoseconds = 0.4e9;  // of one process: long operations are repeated less often
 constexpr long kNanosecondsPerRepetition = 50000;
-constexpr int kSetupFailed = 2;
 constexpr int kMeasureFailed = 1;
 
 double now_ns() {
@@ -54,7 +54,7 @@ long calibrate(const Operation& operation) {
 // The child's side: prints "minimum median" in nanoseconds per pair.
 int run_timed(const std::string& name) {
   const Operation* operation = loam::bench::find_operation(name);
-  if (operation == nullptr) return kSetupFailed;
+  if (operation == nullptr) return kUsageStatus;
   const long units = calibrate(*operation);
   std::vector<double> times;
   times.reserve(kRepetitions);
@@ -80,7 +80,7 @@ std::pair<double, double> time_once(const Allocator& allocator, const Operation&
     preload(allocator);
     const std::string name(operation.name);
     execl("/proc/self/exe", "pairs", "--timed", name.c_str(), nullptr);
-    _exit(kSetupFailed);
+    _exit(kUsageStatus);
   }
   close(channel[1]);
   std::FILE* input = fdopen(channel[0], "r");
@@ -93,72 +93,22 @@ std::pair<double, double> time_once(const Allocator& allocator, const Operation&
   return result;
 }
 
-struct Arguments {
-  std::vector<Allocator> allocators;
-  std::vector<const Operation*> chosen;
-  int rounds = 5;
-};
-
-void usage(std::FILE* out) {
-  std::fprintf(
-      out,
-      "Usage: pairs [--allocators LIST] [--rounds N] [--all] [OPERATION...]\n"
-      "Nanoseconds of a malloc and its free in a bare loop, minimum and median, interleaved processes.\n\n"
-      "  --allocators LIST  names or NAME=LIBRARY, by commas (default "
-      "loam,glibc,jemalloc,mimalloc,tcmalloc)\n"
-      "  --rounds N         processes of each contestant (default 5)\n"
-      "  --all              every operation, not only the basic ones\n\n"
-      "Exit status: 0 measured, 1 a child failed, 2 usage or a missing library.\n"
-      "Example: pairs --allocators loam,glibc pair16 batchlifo64\n\nOperations:");
-  for (const Operation& operation : loam::bench::operations()) {
-    std::fprintf(out, " %s", std::string(operation.name).c_str());
-  }
-  std::fprintf(out, "\n");
-}
-
-Arguments parse(const std::vector<std::string>& words) {
-  Arguments arguments;
-  std::string list;
-  bool all = false;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    const bool has_value = i + 1 < words.size();
-    if (word == "--help") {
-      usage(stdout);
-      std::exit(0);
-    }
-    if (word == "--all") {
-      all = true;
-    } else if (word == "--allocators" && has_value) {
-      list = words[++i];
-    } else if (word == "--rounds" && has_value) {
-      arguments.rounds = std::atoi(words[++i].c_str());
-    } else if (const Operation* operation = loam::bench::find_operation(word)) {
-      arguments.chosen.push_back(operation);
-    } else {
-      std::fprintf(stderr, "pairs: unknown operation or option \"%s\" (see --help)\n", word.c_str());
-      std::exit(kSetupFailed);
-    }
-  }
-  if (arguments.rounds < 1) {
-    std::fprintf(stderr, "pairs: --rounds must be at least 1\n");
-    std::exit(kSetupFailed);
-  }
-  if (arguments.chosen.empty()) {
-    for (const Operation& operation : loam::bench::operations()) {
-      if (all || operation.is_basic) arguments.chosen.push_back(loam::bench::find_operation(operation.name));
-    }
-  }
-  using loam::tool::bench::parse_allocators;
-  arguments.allocators = list.empty() ? loam::tool::bench::default_allocators() : parse_allocators(list);
-  return arguments;
+loam::bench::Command command() {
+  return {"pairs",
+          "Nanoseconds of a malloc and its free in a bare loop, minimum and median, interleaved processes.",
+          "--rounds",
+          "processes of each contestant",
+          5,
+          "Exit status: 0 measured, 1 a child failed, 2 usage or a missing library.\n\n"
+          "Example: pairs --allocators loam,glibc pair16 batchlifo64",
+          loam::bench::operations()};
 }
 
 // One line of the table: minimum over all processes and median of their medians, for each contestant.
 bool measure(const Operation& operation, const Arguments& arguments) {
   std::map<std::string, std::vector<std::pair<double, double>>> results;
   const std::size_t count = arguments.allocators.size();
-  for (int round = 0; round < arguments.rounds; ++round) {
+  for (long round = 0; round < arguments.number; ++round) {
     for (std::size_t i = 0; i < count; ++i) {
       const Allocator& allocator = arguments.allocators[(i + static_cast<std::size_t>(round)) % count];
       const auto result = time_once(allocator, operation);
@@ -189,7 +139,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() == 2 && words[0] == "--timed") return run_timed(words[1]);
   try {
-    const Arguments arguments = parse(words);
+    const Arguments arguments = parse_arguments(command(), words);
     std::printf("%-14s", "ns min/median");
     for (const Allocator& allocator : arguments.allocators) std::printf(" %23s", allocator.name.c_str());
     std::printf("\n");
@@ -198,7 +148,7 @@ int main(int argc, char** argv) {
     }
   } catch (const loam::tool::Failure& error) {
     std::fprintf(stderr, "pairs: %s\n", error.what());
-    return kSetupFailed;
+    return kUsageStatus;
   }
   return 0;
 }

@@ -31,8 +31,7 @@ typedef struct {
   void* base;  /* where the block starts; null unless state is LOAM_LIVE or LOAM_FREE_BLOCK */
   size_t size; /* usable bytes of the block, 0 if base is null */
   loam_state state;
-  uint32_t
-      heap; /* number of the thread heap that owns the block; UINT32_MAX for large blocks, which none owns */
+  uint32_t heap; /* number of the thread heap that owns the block; UINT32_MAX: none, as for large blocks */
 } loam_block;
 
 /* Fills *block for any word at all, pointer or not, without a fault. Constant time; blocks above 64 MiB take a binary
@@ -46,7 +45,7 @@ int loam_walk(int (*visit)(const loam_block* block, void* argument), void* argum
 typedef struct {
   size_t live_blocks;
   size_t live_bytes;         /* usable bytes of live blocks */
-  size_t free_in_span_bytes; /* free blocks of spans in use, and what their last block leaves over */
+  size_t free_in_span_bytes; /* free blocks of spans in use, and what their blocks leave over */
   size_t dirty_bytes;        /* free pages kept for reuse */
   size_t mapped_bytes;       /* address space of the heap */
   size_t metadata_bytes;

@@ -20,7 +20,7 @@ namespace loam::format {
 // SIGRTMAX - 3 of the kernel's 64 signals: glibc keeps the lowest ones, programs count from SIGRTMIN.
 inline constexpr int kControlSignal = 61;
 inline constexpr std::uint32_t kControlMagic = 0x6d'61'6f'6cU;  // "loam" in memory
-inline constexpr std::uint32_t kControlVersion = 2;
+inline constexpr std::uint32_t kControlVersion = 3;
 inline constexpr int kAnswerMilliseconds = 2000;
 inline constexpr int kLeaksMilliseconds = 120'000;
 

@@ -5,7 +5,7 @@
 // counters live in the file, `_exit`, exec and SIGKILL lose nothing that was counted; the figures of the heap
 // walk (Group::kWalk and below) are written when the process ends normally, or whenever the runtime chooses.
 //
-// Invariant: the layout is the same for both sides or kVersion differs; everything is 64-bit words, zero in a
+// Invariant: the layout is the same for both sides or kCounterVersion differs; everything is 64-bit words, zero in a
 // fresh file. A value is valid only if its group is marked known: an unknown figure is absent, never 0.
 // Locking: none. Every word is a relaxed atomic; claiming is one fetch_add; the state word is released by its
 // writer and acquired by its reader. Nothing here calls the system or needs a C++ library.
@@ -21,7 +21,7 @@ using Word = std::atomic<std::uint64_t>;
 static_assert(Word::is_always_lock_free && sizeof(Word) == 8);
 
 inline constexpr std::uint64_t kCounterMagic = 0x31'72'74'63'6d'61'6f'6cULL;  // "loamctr1" in memory
-inline constexpr std::uint64_t kCounterVersion = 2;
+inline constexpr std::uint64_t kCounterVersion = 3;
 
 // A group of figures becomes known as a whole. `known` is a set of these bits.
 enum class Group : std::uint8_t {
@@ -56,8 +56,15 @@ enum class Symbol : std::uint8_t {
   kCount,
 };
 
-// Where an allocation was served; the deeper, the dearer.
-enum class Level : std::uint8_t { kStack, kSpan, kRegion, kKernel, kEmergency, kCount };
+// What had to be asked to serve an allocation; the deeper, the dearer.
+enum class Level : std::uint8_t {
+  kStack,   // the class's stack had a block
+  kSpan,    // it was filled from a span that the heap had
+  kRegion,  // a span new to the heap, or slices
+  kKernel,  // the kernel was called
+  kEmergency,  // a small block without a stack: a signal handler that interrupted the heap, a thread that has ended
+  kCount,
+};
 
 enum class KernelCall : std::uint8_t {
   kMmap,
@@ -123,7 +130,6 @@ enum class Counter : std::uint8_t {
   kMetadataBytes,
   kHugeAdvisedBytes,
   kMappedBytes,
-  kReservedBytes,
   kMappings,
   kRegions,
   kThreadsSeen,
@@ -297,15 +303,13 @@ static_assert(sizeof(CounterHeader) <= kHeaderBytes);
 constexpr std::uint64_t slot_offset(std::uint64_t slot) { return kHeaderBytes + slot * kSlotBytes; }
 constexpr std::uint64_t file_bytes(std::uint64_t capacity) { return kHeaderBytes + capacity * kSlotBytes; }
 
-// --- the writer's side
-// ----------------------------------------------------------------------------------------- Start:   map
-// kHeaderBytes of the file; slot = claim(*header, getpid()); kNoSlot: run without counting.
-//          map kSlotBytes at slot_offset(slot); begin(...); unmap the header or keep it for the children.
-// fork():  live = live_figures(*slot) in the child; claim again and map the new slot with MAP_FIXED over the old
-//          address, so that no pointer to the slot changes; inherit(*slot, live): the child may free what its parent
-//          allocated. Without a slot map private anonymous memory there: the counts of the child must not run into
-//          the record of the parent.
-// exec:    nothing; the new program starts anew and the tool sees that the old record ended there.
+// The writer's side.
+// - Start: map kHeaderBytes of the file; slot = claim(*header, getpid()); kNoSlot: run without counting. Map kSlotBytes
+//   at slot_offset(slot); begin(...); keep the header for the children.
+// - fork(): live = live_figures(*slot) in the child; claim again and map the new slot over the old address (MAP_FIXED), so
+//   that no pointer to the slot changes; inherit(*slot, live), since the child may free what its parent allocated. Without
+//   a slot map private anonymous memory there: the child's counts must not run into the parent's record.
+// - exec: nothing; the new program starts anew and the tool sees that the old record ended there.
 
 inline std::uint64_t claim(CounterHeader& header, std::uint64_t pid) {
   if (!header.fits()) return kNoSlot;

@@ -1,22 +1,25 @@
 // malloc and free where they are fast. The whole way of a small block:
 //
-//   allocate(size)                     fast_path.hpp
-//   ├─ pop(stack)                      the block freed last: done
-//   └─ allocate_slow                   runtime: attaches the thread, asks the mode, sorts large from small
+//   malloc                             preload
+//   ├─ pop_direct, pop_medium          here: the block of the class that was freed last, done
+//   └─ allocate_slow                   runtime: attaches the thread, asks the mode, tells large from small
 //      └─ allocate_small               refill.cpp
-//         └─ refill                    blocks of the current span │ a span with free blocks │ a new span
+//         ├─ refill_with_used          blocks in use before: of the current span, sent home, of another span
+//         ├─ borrow_larger             a block of a somewhat larger class
+//         └─ refill_with_fresh         blocks never in use, an orphan's span, a new span
 //            └─ acquire → Regions::claim → Regions::grow → the kernel
 //
-//   release(block)                     fast_path.hpp
-//   ├─ put_back                        marked free and pushed, done
-//   ├─ attend                          refill.cpp: once in so many frees: the heartbeat
+//   free                               preload
+//   ├─ put_back                        here: marked free and pushed, done
+//   ├─ attend                          refill.cpp: once in so many frees, the heartbeat
 //   └─ release_slow                    runtime
-//      ├─ take                         refill.cpp: the stack is full: its older half goes back to the spans
-//      │  └─ send_home                 remote.cpp: those of another heap's spans in parcels
+//      ├─ take                         refill.cpp: the stack is full, its older half goes back to the spans
+//      │  └─ send_home                 remote.cpp: blocks of another heap's spans, in parcels
 //      ├─ release_large                one block, one span
-//      └─ fault                        double, interior, foreign: says what and aborts
+//      └─ report_pointer               double, interior: says what and aborts
 //
-// Requires of both: nothing. Async-signal-safe up to the slow paths, and those see is_busy().
+// State is the thread's own; what others may touch is said in span.hpp. Safe in signal handlers up to the slow paths, and
+// those see is_busy().
 #pragma once
 
 #include "heap/span.hpp"
@@ -60,7 +63,7 @@ inline void* pop_medium(size_t size, Otherwise otherwise) {
 
 enum class Released : uint8_t { kDone, kAttend, kSlow };
 
-// Puts a live block into this heap's stack, if there is room: also one of another heap's span, but for the smallest, of
+// Puts a live block on this heap's stack, if there is room: also one of another heap's span, but for the smallest, of
 // which several share a line of the cache. Two threads that free one block within the same few nanoseconds may both
 // succeed; that is told when the second comes home. kAttend: done, and it is time for a heartbeat.
 // kSlow: nothing was changed.
@@ -69,9 +72,12 @@ inline Released put_back(FastHeap* heap, void* block) {
   if (!page_map.covers(slice)) [[unlikely]]
     return Released::kSlow;
   Span* span = page_map.at(slice);
-  Stack* stack = sys::peek(span->stack);
-  // A branch on whose block it is follows a program's pattern; one on whether the size allows it would be a coin toss.
-  if (sys::peek(span->owner) != heap) [[unlikely]]
+  // A branch on whose block it is follows a program's pattern; one on whether the size allows it would be a coin toss. The
+  // owner is read before the stack: a signal handler between the two may adopt the span for this very heap.
+  Stack* stack;
+  if (sys::peek(span->owner) == heap) [[likely]]
+    stack = *const_cast<Stack* volatile*>(&span->stack);
+  else
     stack = heap->stack_at(sys::peek(span->foreign_stack_at));
   const BlockIndex at = block_index(*span, block);
   if (at.rest != 0) [[unlikely]]

@@ -12,7 +12,7 @@ enum class Where : uint8_t {
   kNowhere,    // not the heap's
   kLive,       // in a live block
   kFreeBlock,  // in a free block of a span
-  kRest,       // in what a span has left over behind its last block
+  kRest,       // in what a span has left over: in front of small blocks, behind a large one
   kFreeSpan,   // in slices that belong to no span
 };
 

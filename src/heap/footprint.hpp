@@ -36,9 +36,8 @@ struct Footprint {
   uint64_t free_in_span;  // in the rest of spans that are in use
   uint64_t cache;         // in slices of no span
   uint64_t metadata;
-  uint64_t huge;  // of all these on huge pages; only if the scan tells
-  uint64_t
-      stranded;  // of free_in_span: on pages that also hold a part of a live block, so that nothing can free them
+  uint64_t huge;      // of all these on huge pages; only if the scan tells
+  uint64_t stranded;  // of free_in_span: on pages that hold a part of a live block too, and so cannot go back
   uint64_t class_free[kClasses];      // of free_in_span, by size class
   uint64_t class_stranded[kClasses];  // of stranded
 };

@@ -1,5 +1,5 @@
-// Frees by a thread that does not own the block, in parcels: the freeing thread collects addresses per owner and
-// posts them as one list, so that a free costs no atomic operation and the block's memory is not touched.
+// Free blocks on their way home, in parcels: the thread that freed them collects addresses per owner and posts them as
+// one list, so that a block costs no exchange on a shared word and its memory is not touched.
 // Invariant: a parcel belongs to one thread at a time: filled by the sender, then in the owner's inbox, then in the
 // pool. Parcels are never unmapped.
 #pragma once

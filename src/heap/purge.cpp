@@ -80,7 +80,7 @@ uint64_t Regions::purge_locked(uint64_t keep, bool split) {
   const uint64_t count = regions_.load(std::memory_order_relaxed);
   // Whole regions before parts, the highest first: the lowest are where the next spans go.
   for (const bool parts : {false, true}) {
-    for (uint64_t region = count; region-- > 0 && dirty_bytes() > keep;) {
+    for (uint64_t region = count; purge_ && region-- > 0 && dirty_bytes() > keep;) {
       const Region& r = table_[region];
       const uint64_t all =
           r.free[0].load(std::memory_order_relaxed) & r.free[1].load(std::memory_order_relaxed);
@@ -124,7 +124,7 @@ void Regions::purge_spread(uint64_t coming) {
   }
   if (peak < live + coming) peak = live + coming;
   const uint64_t spread = peak / kSpreadPart > kLeastSpread ? peak / kSpreadPart : kLeastSpread;
-  if (touched + coming <= peak + spread) return;
+  if (!purge_ || touched + coming <= peak + spread) return;
   purge((peak + spread - live - coming) * meta::kSlice, false);
 }
 

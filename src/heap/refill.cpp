@@ -128,7 +128,13 @@ void empty_stack(ThreadHeap& heap, unsigned class_index, unsigned count) {
       send_home(heap, *span, bottom[i++].block);
       continue;
     }
-    const uint64_t word = static_cast<uint64_t>(bottom[i].state - span->states) / 64;
+    const auto index = static_cast<uint64_t>(bottom[i].state - span->states);
+    // Another span by now: two threads freed the block at once, and the other's came home before.
+    if (index >= span->blocks) [[unlikely]] {
+      raise_fault(describe_double(*span, bottom[i++].block));
+      continue;
+    }
+    const uint64_t word = index / 64;
     const uint8_t* states = &span->states[word * 64];
     uint64_t bits = 0;
     const unsigned first = i;

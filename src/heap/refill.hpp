@@ -13,8 +13,8 @@ enum class Fit : uint8_t { kExact, kLoose };
 // it serves a large block instead. `zero`, if not null, tells whether every byte of it is known to be zero.
 void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero = nullptr, Fit fit = Fit::kExact);
 
-// Frees a block of any heap's span where the fast path does not: the stack is full, or the block belongs home. Returns
-// false, with nothing changed, if it is no live one. Requires: !is_busy(heap).
+// Frees a block of any heap's span where the fast path does not: the stack is full, or the block must go home. Returns
+// false, with nothing changed, if it is no live one. Requires: !is_busy(heap), and the span is one of small blocks.
 bool take(ThreadHeap& heap, Span& span, void* block);
 
 // Takes back a block that another thread freed. Requires: the caller has marked the heap busy.

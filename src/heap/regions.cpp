@@ -12,7 +12,7 @@ namespace {
 
 using base::low_bits;
 
-// Address space for the tables is one 1,000th of the window, so the window may be several times what the machine has.
+// Address space for the tables is one 2,000th of the window, so the window may be several times what the machine has.
 constexpr uint64_t kWindowPerMemory = 8;
 constexpr uint64_t kLeastWindow = uint64_t{64} << 30;
 constexpr uint64_t kMostGrowth = uint64_t{64} << 20;
@@ -24,6 +24,7 @@ constexpr uint64_t kWordsPerRegion = kSlicesPerRegion / kSlicesPerWord;
 
 bool Regions::open(sys::SourceKind source, const char* path, bool advise) {
   advise_ = advise && source != sys::SourceKind::kFile;
+  purge_ = advise;
   if (!source_.open(source, path)) return false;
   uint64_t window = sys::physical_memory() * kWindowPerMemory;
   if (window < kLeastWindow) window = kLeastWindow;

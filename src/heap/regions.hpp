@@ -30,7 +30,8 @@ struct Run {
 
 class Regions {
  public:
-  // Requires: called once, by one thread. Returns false when the kernel gives no room at all.
+  // Requires: called once, by one thread. Without `advise` the kernel is asked for memory and given it back by the source
+  // alone, never advised of pages. Returns false when the kernel gives no room at all.
   bool open(sys::SourceKind source, const char* path, bool advise);
 
   // Takes `slices` contiguous ones; for more than 64 the start is a multiple of 64. Thread-safe.
@@ -112,7 +113,7 @@ class Regions {
   std::atomic<uint64_t> touched_{0};    // slices claimed, or free and not zero
   std::atomic<uint64_t> peak_live_{0};  // the most that was claimed at once
   std::atomic<uint64_t> dirty_low_{
-      0};  // the least of it since the last decay: what nobody needed in that time
+      0};  // the least of dirty_ since the last decay: what nobody needed meanwhile
   std::atomic<uint64_t> purge_above_{0};
   // What purge_excess knows of its last cut, in bytes; under the lock.
   uint64_t last_cut_ = 0;
@@ -121,7 +122,8 @@ class Regions {
   std::atomic<uint64_t> hint_[kBuckets] = {};  // no word below holds a run of that many
   std::atomic<uint64_t> next_decay_ns_{0};
   uint64_t decay_ns_ = 500'000'000;
-  bool advise_ = true;
+  bool advise_ = true;  // huge pages
+  bool purge_ = true;   // else free pages go back by lowering the break only
   HugePages huge_pages_;
   sys::Source source_;
   sys::Lock growth_{sys::LockRank::kGrowth};

@@ -72,6 +72,10 @@ ThreadHeap* attach_heap() {
 }
 
 void orphan_heap(ThreadHeap& heap) {
+  if (heap.busy) {
+    heap.state.store(HeapState::kBorrowed, std::memory_order_relaxed);
+    return;
+  }
   {
     BusyMark mark(heap);
     post_all(heap);

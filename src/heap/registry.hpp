@@ -12,7 +12,8 @@ namespace loam::heap {
 // A heap for the calling thread: an orphan with everything it still holds, else a new one. Null when out of memory,
 // or when a signal handler interrupted this very function.
 ThreadHeap* attach_heap();
-// The thread ends: everything collected is posted, the heap waits for the next thread.
+// The thread ends: everything collected is posted, the heap waits for the next thread. Of a heap in its slow path (the
+// thread left it out of a signal handler) nothing is ever used again, since its lists may be half changed.
 void orphan_heap(ThreadHeap& heap);
 
 // An orphan that has free blocks of the class, borrowed for a moment; null if there is none.

@@ -41,17 +41,28 @@ void receive(ThreadHeap& heap, void* block) {
 }  // namespace
 
 Fault describe_double(const Span& span, const void* block) {
-  return {FaultKind::kDoubleFree,
-          block,
-          block,
-          span.block_size,
-          span.start,
-          size_t{span.slices} * meta::kSlice,
-          false};
+  Fault fault = {FaultKind::kDoubleFree,
+                 block,
+                 block,
+                 span.block_size,
+                 span.start,
+                 size_t{span.slices} * meta::kSlice,
+                 false};
+  if (span.kind != SpanKind::kSmall) {
+    // The span is gone; what stood in these slices is known by size only.
+    fault.span = page_map.address_of(page_map.slice_of(block));
+    fault.span_size = meta::kSlice;
+  }
+  return fault;
 }
 
 void send_home(ThreadHeap& heap, Span& span, void* block) {
   ThreadHeap* owner = __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE);
+  // No span of small blocks any more: two threads freed the block at once, and the other's came home before.
+  if (owner == nullptr) [[unlikely]] {
+    raise_fault(describe_double(span, block));
+    return;
+  }
   Parcel*& slot = heap.outgoing[owner->id % ThreadHeap::kOutgoing];
   if (slot == nullptr || slot->owner != owner) {
     if (slot != nullptr) post(slot);

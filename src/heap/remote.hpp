@@ -1,4 +1,4 @@
-// Frees of blocks that another heap owns: collected in parcels, posted to the owner, drained by it.
+// The way home of blocks that another heap owns: collected in parcels, posted to the owner, drained by it.
 // Locking: none; see parcel.hpp for who owns a parcel when.
 #pragma once
 
@@ -14,6 +14,7 @@ bool send_stray(Span& span, void* block);
 // Puts a block that is free, and in no stack, into a parcel for the span's owner. Requires: the caller has marked the
 // heap busy or owns it.
 void send_home(ThreadHeap& heap, Span& span, void* block);
+// The same without a parcel, for one that is free already.
 void push_stray(Span& span, void* block);
 
 // Posts every parcel that the heap has collected.

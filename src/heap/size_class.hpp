@@ -20,7 +20,7 @@ constexpr unsigned kOrdinaryClasses = kDirectClasses + 6 * kStepsPerDoubling;
 // One more, of the largest size, for blocks that realloc grows: see growth.hpp. class_of never answers it.
 constexpr unsigned kGrowthClass = kOrdinaryClasses;
 constexpr unsigned kClasses = kOrdinaryClasses + 1;
-constexpr unsigned kMaxBlocks = 1024;  // of a span; its bitmap has at most 16 words
+constexpr unsigned kMaxBlocks = 1024;  // of a span
 
 // Above the direct classes all borders are multiples of 128: a byte for each 128 bytes of size. (Computing the class takes
 // a bit scan, whose result register waits for its old value: 6 ns in a loop of malloc and free.)

@@ -2,7 +2,8 @@
 // fast paths of malloc and free read; the record lies in the metadata arena, never beside the blocks.
 //
 // Invariants: block i is live exactly while states[i] is kBlockLive; if it is not, it is either available (its bit in
-// `available` is set), or in a stack, its owner's or that of a heap that freed it, or on its way between the two. Bits from `blocks` up are 0.
+// `available` is set), or on the stack of its owner or of a heap that freed it, or on its way home. Bits from `blocks` up
+// are 0.
 // The last block ends where the span ends; what is left over lies in front of the first, so that no address behind the last
 // block could pass for one more.
 // A record of small blocks is reused only for the same class.
@@ -58,16 +59,15 @@ struct alignas(64) Span {
   uint64_t first;                 // address of block 0
   uint64_t inverse;               // ceil(2^64 / block_size)
   Stack* stack;                   // of the owner and class
-  uint32_t foreign_stack_at;      // offset in any other heap of the stack that its free pushes on; 0: on none
+  uint32_t foreign_stack_at;      // the offset of the stack on which other threads put its blocks; 0: on none
   int32_t budget;                 // blocks made available by the owner until it looks at this span again
-  uint16_t
-      touched;  // blocks below this have been handed out before; the others never held anything of the program's
-  alignas(8) uint8_t
-      states[kMaxBlocks + kMaxBlocks / 8];  // of each block; behind them, as many as there are, `available`
+  uint16_t touched;               // blocks from here on have never been handed out
+  // Of each block; behind the last of them lie the bits of `available`.
+  alignas(8) uint8_t states[kMaxBlocks + kMaxBlocks / 8];
 
   char* end() const { return sys::peek(start) + size_t{sys::peek(slices)} * meta::kSlice; }
   unsigned words() const { return static_cast<unsigned>(base::divide_up(sys::peek(blocks), 64)); }
-  // Behind the states: one bit a block that is neither live nor in a stack.
+  // One bit a block: neither live nor on a stack nor on its way.
   uint64_t* available() {
     return reinterpret_cast<uint64_t*>(states + base::align_up(sys::peek(blocks), kStateStep));
   }

@@ -1,7 +1,8 @@
 // A thread's heap: for each size class a stack of free blocks that it allocates from and frees to, the spans behind it,
 // and what it owes and is owed by other threads. A heap outlives its thread: it waits, warm, for the next one.
 //
-// Invariants: an entry of a stack is a block that is neither live nor available, of any heap's span. A class has
+// Invariants: an entry of a stack is a block that is neither live nor available, of any heap's span; the one below the first
+// is null. A class has
 // at most one current span, from which its stack is filled; other spans with available blocks are in `available`; full
 // ones are in no list until enough of their blocks have come back.
 // Locking: all but the inboxes and `state` belongs to the thread that the heap is attached to, or to whoever took an
@@ -32,13 +33,13 @@ struct Stack {
 // What the fast paths see. A thread without a heap, and every thread in a mode that must see each call, has one
 // whose stacks are all empty and which owns no span.
 struct FastHeap {
-  // One in front for size 0, always empty, and always full, so that a size rounded up to 16 is the offset of its stack.
+  // One in front, for size 0 and for blocks that must go home: always empty and always full. So a size rounded up to 16
+  // is the offset of its stack.
   Stack stacks[kClasses + 1];
   int32_t frees_to_beat;  // until the next heartbeat
 
   Stack& stack(unsigned class_index) { return stacks[class_index + 1]; }
   const Stack& stack(unsigned class_index) const { return stacks[class_index + 1]; }
-  // The first stack, at offset 0, is also always full.
   Stack* stack_at(uint64_t offset) {
     return reinterpret_cast<Stack*>(reinterpret_cast<char*>(stacks) + offset);
   }
@@ -58,7 +59,8 @@ struct ClassState {
 
 enum class HeapState : uint32_t { kOrphan, kAttached, kBorrowed };
 
-// A block freed where no parcel could be used (inside a signal handler, by a thread that has ended).
+// A free block that goes home by itself: where no parcel can be had (in a signal handler that interrupted the heap, on a
+// thread that has ended, without memory for one).
 struct Stray {
   Stray* next;
 };

@@ -27,7 +27,7 @@ struct Figures {
   uint64_t outside_bytes;
   uint64_t live_blocks;         // all together
   uint64_t live_bytes;          // usable
-  uint64_t free_in_span_bytes;  // free blocks of spans, and the rest behind the last block
+  uint64_t free_in_span_bytes;  // free blocks of spans, and what the blocks leave over
   uint64_t span_bytes;
   uint64_t dirty_bytes;     // free slices that are still resident
   uint64_t mapped_bytes;    // regions and outside blocks

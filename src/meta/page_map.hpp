@@ -68,7 +68,6 @@ class PageMap {
   }
   static uint64_t count() { return __atomic_load_n(&count_, __ATOMIC_ACQUIRE); }
   static uint64_t capacity() { return capacity_; }
-  static Record* none() { return none_; }
   // The table, and how many bytes of it have been made accessible.
   static const void* table() { return static_cast<const void*>(table_); }
   static uint64_t committed() { return committed_; }

@@ -128,6 +128,6 @@ LOAM_EXPORT unsigned long loam_kernel_calls(void) { return loam::sys::total_call
 
 LOAM_EXPORT int loam_verify(void) {
   const char* wrong = heap::verify();
-  if (wrong != nullptr) loam::report::verbose(wrong);
+  if (wrong != nullptr) loam::report::complaint(wrong);
   return wrong == nullptr ? 0 : 1;
 }

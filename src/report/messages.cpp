@@ -77,9 +77,22 @@ void passive(const char* why) {
   print(text);
 }
 
-void verbose(const char* description) {
+void complaint(const char* description) {
   Text text;
   text.add("loam: ").add(description);
+  print(text);
+}
+
+void started(const Choices& choices) {
+  Text text;
+  text.add("loam: pages from ").add(choices.source);
+  if (choices.advice)
+    text.add(", free ones given back after ")
+        .add(choices.purge_delay_ms)
+        .add(" ms, huge ones where they pay");
+  else
+    text.add(", without any advice");
+  text.add(choices.counted ? "; every call is counted" : "; calls are not counted");
   print(text);
 }
 

@@ -17,6 +17,16 @@ enum class Operation : uint8_t { kFree, kRealloc, kUsableSize };
 void bad_option(const char* text);
 // loam stands aside: the program runs on the C library's malloc.
 void passive(const char* why);
-void verbose(const char* text);
+// A sentence about what is wrong here, for whoever asked for it.
+void complaint(const char* text);
+
+// What the heap chose at start.
+struct Choices {
+  const char* source;
+  bool advice;
+  uint64_t purge_delay_ms;
+  bool counted;
+};
+void started(const Choices& choices);
 
 }  // namespace loam::report

@@ -57,22 +57,26 @@ void write_walk(CounterSlot& slot, const heap::Figures& figures) {
     slot.classes.free_blocks[i].store(of_class.free_blocks, std::memory_order_relaxed);
     spans += of_class.spans;
   }
-  slot.set(Counter::kWalkSpans, spans);
-  slot.set(Counter::kWalkBlocks, figures.live_blocks);
-  slot.set(Counter::kWalkBytes, figures.live_bytes);
-  slot.set(Counter::kFreeInSpanBytes, figures.free_in_span_bytes);
-  slot.set(Counter::kDirtyCacheBytes, figures.dirty_bytes);
-  slot.set(Counter::kMetadataBytes, figures.metadata_bytes);
-  slot.set(Counter::kHugeAdvisedBytes, figures.advised_bytes);
-  slot.set(Counter::kMappedBytes, figures.mapped_bytes);
-  slot.set(Counter::kMappings, sys::count_mappings());
-  slot.set(Counter::kRegions, heap::regions.mapped_bytes() / heap::kRegion);
-  slot.set(Counter::kThreadsSeen, figures.threads_seen);
-  slot.set(Counter::kHeaps, figures.heaps);
-  slot.set(Counter::kWalkLargeBlocks, figures.large_blocks);
-  slot.set(Counter::kWalkLargeBytes, figures.large_bytes);
-  slot.set(Counter::kWalkHugeBlocks, figures.outside_blocks);
-  slot.set(Counter::kWalkHugeBytes, figures.outside_bytes);
+  const struct {
+    Counter counter;
+    uint64_t value;
+  } table[] = {{Counter::kWalkSpans, spans},
+               {Counter::kWalkBlocks, figures.live_blocks},
+               {Counter::kWalkBytes, figures.live_bytes},
+               {Counter::kFreeInSpanBytes, figures.free_in_span_bytes},
+               {Counter::kDirtyCacheBytes, figures.dirty_bytes},
+               {Counter::kMetadataBytes, figures.metadata_bytes},
+               {Counter::kHugeAdvisedBytes, figures.advised_bytes},
+               {Counter::kMappedBytes, figures.mapped_bytes},
+               {Counter::kMappings, sys::count_mappings()},
+               {Counter::kRegions, heap::regions.mapped_bytes() / heap::kRegion},
+               {Counter::kThreadsSeen, figures.threads_seen},
+               {Counter::kHeaps, figures.heaps},
+               {Counter::kWalkLargeBlocks, figures.large_blocks},
+               {Counter::kWalkLargeBytes, figures.large_bytes},
+               {Counter::kWalkHugeBlocks, figures.outside_blocks},
+               {Counter::kWalkHugeBytes, figures.outside_bytes}};
+  for (const auto& [counter, value] : table) slot.set(counter, value);
   slot.make_known(format::Group::kWalk);
 }
 

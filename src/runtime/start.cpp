@@ -94,9 +94,19 @@ sys::SourceKind source_kind() {
 
 void on_fault(const heap::Fault& fault) { report::fault(report::Operation::kFree, fault); }
 
+report::Choices choices(bool counted) {
+  const char* source = options::option(options::Key::kSource).fallback;
+  if (values.source == options::Source::kSbrk) source = "sbrk";
+  if (values.source == options::Source::kFile) source = "file";
+  return {source, values.advice, values.purge_delay_ms, counted};
+}
+
 Mode open_all() {
   read_environment();
-  if (is_denied()) return Mode::kPassive;
+  if (is_denied()) {
+    if (values.verbose) report::passive("the executable is named in 'deny'");
+    return Mode::kPassive;
+  }
   if (values.fail_nth != 0) sys::fail_call(values.fail_nth, false);
   if (values.fail_from != 0) sys::fail_call(values.fail_from, true);
   heap::regions.set_decay_ns(values.purge_delay_ms * 1'000'000);
@@ -108,8 +118,9 @@ Mode open_all() {
   prepare_threads();
   prepare_fork();
   prepare_control();
-  if (values.stats_path[0] == '\0') return Mode::kFast;
-  return open_statistics(values) ? Mode::kStats : Mode::kFast;
+  const bool counted = values.stats_path[0] != '\0' && open_statistics(values);
+  if (values.verbose) report::started(choices(counted));
+  return counted ? Mode::kStats : Mode::kFast;
 }
 
 }  // namespace

@@ -30,7 +30,6 @@ using heap::ThreadHeap;
 struct State {
   format::CounterHeader* header = nullptr;
   CounterSlot* slot = nullptr;
-  int source = 0;
   char path[options::kTextBytes] = {};
   std::atomic<uint64_t> next_walk_ns{0};
   std::atomic<bool> walking{false};
@@ -132,17 +131,23 @@ void refresh_figures() {
 // after.
 struct Before {
   ThreadHeap* heap;
+  bool aside;  // a small block, and no stack may be touched
   bool stack_has_block;
-  bool busy;
-  uint64_t beats;
+  unsigned class_index;
+  uint32_t spans;  // of the class
   uint64_t kernel_calls;
 };
 
 Before look(ThreadHeap* heap, size_t size) {
-  const bool small = heap != nullptr && size <= heap::kMaxSmall;
+  const bool small = size <= heap::kMaxSmall;
+  const bool aside = small && (heap == nullptr || heap::is_busy(*heap));
   const unsigned index = small ? heap::class_of(size == 0 ? 1 : size) : 0;
-  return {heap, small && heap->stack(index).top->block != nullptr, heap != nullptr && heap::is_busy(*heap),
-          heap != nullptr ? heap->beats : 0, sys::total_calls()};
+  return {heap,
+          aside,
+          small && !aside && heap->stack(index).top->block != nullptr,
+          index,
+          heap != nullptr ? heap->classes[index].spans : 0,
+          sys::total_calls()};
 }
 
 void count_level(const Before& before, const Found& found) {
@@ -150,11 +155,11 @@ void count_level(const Before& before, const Found& found) {
   if (sys::total_calls() != before.kernel_calls) {
     slot.count_level(Level::kKernel);
     slot.add(Counter::kKernelAllocations, 1);
-  } else if (before.busy || (before.heap == nullptr && is_small(found))) {
+  } else if (before.aside) {
     slot.count_level(Level::kEmergency);
   } else if (before.stack_has_block) {
     slot.count_level(Level::kStack);
-  } else if (is_small(found) && before.heap != nullptr && before.heap->beats == before.beats) {
+  } else if (is_small(found) && before.heap->classes[before.class_index].spans <= before.spans) {
     slot.count_level(Level::kSpan);
   } else {
     slot.count_level(Level::kRegion);
@@ -182,10 +187,9 @@ void observe(sys::Call call, uint64_t nanoseconds, uint64_t bytes, bool failed) 
 
 bool open_statistics(const options::Values& values) {
   for (size_t i = 0; i < sizeof state.path; ++i) state.path[i] = values.stats_path[i];
-  state.source = static_cast<int>(values.source);
   state.header = static_cast<format::CounterHeader*>(map_shared(format::kHeaderBytes, 0, nullptr));
   if (state.header == nullptr) {
-    report::verbose("the counter file cannot be mapped, this process is not counted");
+    report::complaint("the counter file cannot be mapped, this process is not counted");
     return false;
   }
   const uint64_t slot = format::claim(*state.header, sys::process_id());

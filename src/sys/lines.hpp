@@ -54,6 +54,13 @@ class Lines {
   char buffer_[2048] = {};
 };
 
+inline bool starts_with(const char* text, const char* prefix) {
+  while (*prefix != '\0') {
+    if (*text++ != *prefix++) return false;
+  }
+  return true;
+}
+
 // The hexadecimal number at the front of `text`, which moves behind it.
 inline uint64_t read_hex(const char*& text) {
   uint64_t value = 0;

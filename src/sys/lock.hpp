@@ -22,7 +22,7 @@ class Lock {
   bool held_by_me() const;
   LockRank rank() const { return rank_; }
 
-  // In the child of a fork, where the holder was the forking thread under its old id.
+  // In the child of a fork: whoever waits for it does so in the parent.
   void reset() { state_.store(0, std::memory_order_relaxed); }
 
  private:

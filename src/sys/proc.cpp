@@ -14,13 +14,6 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-bool starts_with(const char* text, const char* prefix) {
-  while (*prefix != '\0') {
-    if (*text++ != *prefix++) return false;
-  }
-  return true;
-}
-
 uint64_t hash_of(const char* name) {
   uint64_t hash = 14695981039346656037u;
   while (*name != '\0') hash = (hash ^ static_cast<unsigned char>(*name++)) * 1099511628211u;

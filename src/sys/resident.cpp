@@ -45,13 +45,6 @@ constexpr uint64_t kEntryFile = uint64_t{1} << 61;  // a file's, or shared
 constexpr size_t kRegionsAtOnce = 42;
 constexpr size_t kEntriesAtOnce = 128;
 
-bool starts_with(const char* text, const char* prefix) {
-  while (*prefix != '\0') {
-    if (*text++ != *prefix++) return false;
-  }
-  return true;
-}
-
 uint64_t read_number(const char* text) {
   while (*text == ' ') ++text;
   uint64_t value = 0;

@@ -69,9 +69,10 @@ void cut_program(const CLI::App& app, std::vector<std::string>& arguments) {
   arguments.resize(i);
 }
 
-// CLI11 calls a misspelt command "a subcommand is required".
+// CLI11 says "a subcommand is required" to a misspelt command and to none.
 void check_command(const CLI::App& app, const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments.front().starts_with('-')) return;
+  if (arguments.empty()) throw Failure(kExitUsage, "no command given; see 'loam --help'");
+  if (arguments.front().starts_with('-')) return;
   const auto known =
       app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == arguments.front(); });
   if (known.empty()) {
@@ -132,7 +133,6 @@ int run(int argc, char** argv) {
 }  // namespace
 
 void set_exit_status(int status) { g_exit_status = status; }
-int exit_status() { return g_exit_status; }
 const std::vector<std::string>& program_arguments() { return g_program; }
 
 }  // namespace loam::tool

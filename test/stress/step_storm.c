@@ -229,7 +229,7 @@ static void aligned(void) {
   free(block);
 }
 
-/* Crosses words and spans: refills, empty spans. */
+/* Crosses stacks and spans: refills, empty spans. */
 static void many(void) {
   for (int i = 0; i < kMany; ++i) g_many[i] = marked_block(500);
   for (int i = 0; i < kMany; ++i) free_marked(g_many[i], 500);
@@ -242,7 +242,7 @@ static void many_large(void) {
 
 /* Enough bare pairs that the heartbeat is met. */
 static void heartbeat(void) {
-  for (int i = 0; i < 150; ++i) bare48();
+  for (int i = 0; i < 520; ++i) bare48();
 }
 
 static void trim(void) { malloc_trim(0); }
@@ -319,7 +319,7 @@ static const struct section kSections[] = {
 };
 enum { kSectionCount = sizeof kSections / sizeof *kSections };
 
-/* A stock of blocks of the section's own size that grows and shrinks, so that the section meets words and spans that are
+/* A stock of blocks of the section's own size that grows and shrinks, so that the section meets stacks and spans that are
    full, empty and between: its slow paths, again and again. */
 static void vary_stock(size_t size) {
   enum { kMostStock = 400 };

@@ -23,7 +23,6 @@ void register_bench(CLI::App& app);
 void register_generate(CLI::App& app);
 
 void set_exit_status(int status);
-int exit_status();
 
 const std::vector<std::string>& program_arguments();
 

@@ -104,6 +104,17 @@ void check_writable(const std::string& path) {
   if (!path.empty()) write_output(path, stderr, "");
 }
 
+// The run cannot be had again, so a report that its file has no room for is printed.
+void write_report(const std::string& file, const std::string& report) {
+  try {
+    write_output(file, stderr, report);
+  } catch (const Failure& failure) {
+    if (file.empty()) throw;
+    fmt::print(stderr, "loam: {}; the report follows\n", failure.what());
+    write_output("", stderr, report);
+  }
+}
+
 void run(const RunOptions& options) {
   check(options);
   const std::vector<std::string>& arguments = program_arguments();
@@ -136,7 +147,7 @@ void run(const RunOptions& options) {
     const RunReport report = make_report(arguments, ended, *counters);
     const std::string file = options.report_file();
     const Palette palette = file.empty() ? Palette::for_file(stderr) : Palette(false);
-    write_output(file, stderr, options.output.json() ? run_json(report) : run_text(report, palette));
+    write_report(file, options.output.json() ? run_json(report) : run_text(report, palette));
   }
   if (leaks != nullptr) report_leaks(options, *leaks);
   leaks.reset();

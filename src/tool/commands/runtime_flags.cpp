@@ -32,10 +32,13 @@ std::string escape(const std::string& value) {
   return out;
 }
 
+// Of a switch: whether it is on unless somebody says otherwise.
+bool is_on(const options::Option& rule) { return rule.fallback != nullptr && rule.fallback[0] == '1'; }
+
 }  // namespace
 
 std::string flag_name(const options::Option& option) {
-  std::string name = "--";
+  std::string name = option.type == options::Type::kSwitch && is_on(option) ? "--no-" : "--";
   for (const char* c = option.name; *c != '\0'; ++c) name += *c == '_' ? '-' : *c;
   return name;
 }
@@ -53,6 +56,12 @@ void RuntimeFlags::add_to(CLI::App& command) {
     if (rule.audience != options::Audience::kUser) continue;
     const auto check = [&rule](const std::string& value) { return complaint(rule, value); };
     std::string sentence = rule.sentence;
+    if (rule.type == options::Type::kSwitch) {
+      command.add_flag_callback(
+          flag_name(rule), [this, &rule] { given_[rule.key] = is_on(rule) ? "0" : "1"; },
+          fmt::format("Sets {}={}. {}", rule.name, is_on(rule) ? 0 : 1, sentence));
+      continue;
+    }
     if (rule.fallback != nullptr) sentence += fmt::format(" Default {}.", rule.fallback);
     command
         .add_option_function<std::string>(

@@ -24,7 +24,7 @@ class RuntimeFlags {
   std::map<options::Key, std::string> given_;
 };
 
-// "purge_delay_ms" is "--purge-delay-ms" on the command line.
+// "purge_delay_ms" is "--purge-delay-ms" on the command line; a switch that is on by default is turned off by "--no-NAME".
 std::string flag_name(const options::Option& option);
 
 }  // namespace loam::tool

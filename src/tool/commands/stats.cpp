@@ -10,6 +10,7 @@
 #include "tool/commands/commands.hpp"
 #include "tool/commands/output_options.hpp"
 #include "tool/model/control_client.hpp"
+#include "tool/model/files.hpp"
 #include "tool/model/prices.hpp"
 #include "tool/model/record.hpp"
 #include "tool/render/json.hpp"
@@ -17,6 +18,8 @@
 
 namespace loam::tool {
 namespace {
+
+constexpr std::uint64_t kMostPid = 1U << 22;  // what the kernel's pid_max may be
 
 struct StatsOptions {
   OutputOptions output;
@@ -58,7 +61,15 @@ void stats(const StatsOptions& options) {
 void register_stats(CLI::App& app) {
   CLI::App* command = app.add_subcommand("stats", "Show the figures of a process that runs on loam now");
   auto options = std::make_shared<StatsOptions>();
-  command->add_option("PID", options->pid, "The process")->required()->check(CLI::Range(1, 1 << 22));
+  command->add_option("PID", options->pid, "The process")
+      ->required()
+      ->check(CLI::Validator(
+          [](const std::string& word) {
+            const auto pid = to_number(word);
+            const bool valid = pid && *pid >= 1 && *pid <= kMostPid;
+            return valid ? std::string() : fmt::format("'{}' is no process id (1 to {})", word, kMostPid);
+          },
+          ""));
   options->output.add_to(*command, "standard output");
   command->footer(
       "Nothing is attached to the process: it answers a signal, and is checked first to be one that does.\n"

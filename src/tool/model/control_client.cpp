@@ -40,8 +40,11 @@ std::string check_target(std::uint64_t pid) {
   bool readable = false;
   const auto library = mapped_library(pid, "libloam", readable);
   if (!readable) {
-    throw refusal(
-        pid, fmt::format("its mappings cannot be read: {} (run as its user, or as root)", error_text(errno)));
+    const int error = errno;
+    throw refusal(pid,
+                  fmt::format("its mappings cannot be read: {} ({})", error_text(error),
+                              geteuid() == 0 ? "even by root: this place, a container perhaps, forbids it"
+                                             : "run as its user, or as root"));
   }
   if (!library) throw refusal(pid, "it does not run on loam: no libloam.so is mapped");
   const auto same = same_namespace(pid, "net");
@@ -125,7 +128,7 @@ void send_signal(std::uint64_t pid, int process, std::uint64_t cookie) {
   }
 }
 
-// Is the peer the target or a process of it, by the kernel's word? The cookie is secret, this is the second lock.
+// Does the peer run as a user of the target, by the kernel's word? The cookie is secret, this is the second lock.
 bool same_user(int fd, std::uint64_t pid) {
   ucred peer{};
   socklen_t size = sizeof peer;

@@ -11,7 +11,6 @@ namespace loam::tool {
 inline constexpr int kExitClean = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
-inline constexpr int kExitFindings = 99;
 inline constexpr int kExitRefused = 125;
 inline constexpr int kExitNotExecutable = 126;
 inline constexpr int kExitNotFound = 127;

@@ -17,7 +17,7 @@ nlohmann::ordered_json record_json(const Record& record, const Prices& prices);
 
 nlohmann::ordered_json crossing_json(const Crossing& crossing);
 
-// "12,345 calls (9.87 ms), 12,345 faults (29.6 ms): 3.1 % of the CPU time".
+// "14 calls took 65.70 us, 4,373 page faults by price 4.26 ms: 3.8 % of 112.46 ms CPU time".
 std::string crossing_text(const Crossing& crossing);
 
 }  // namespace loam::tool

@@ -155,14 +155,13 @@ std::string break_text(const Record& record, const Palette& palette) {
 std::string heap_text(const Record& record, const Palette& palette) {
   const auto get = [&](Counter counter) { return record.get(counter); };
   std::string out = heading(palette, "Heap");
-  out += fmt::format("    {} live blocks of {} in {} spans, {} regions, {} mapped\n",
-                     with_thousands(get(Counter::kWalkBlocks)), human_bytes(get(Counter::kWalkBytes)),
-                     with_thousands(get(Counter::kWalkSpans)), with_thousands(get(Counter::kRegions)),
-                     human_bytes(get(Counter::kMappedBytes)));
-  out += fmt::format(
-      "    {} thread heaps for {} threads, {} mappings in the process, {} advised as huge pages\n",
-      with_thousands(get(Counter::kHeaps)), with_thousands(get(Counter::kThreadsSeen)),
-      with_thousands(get(Counter::kMappings)), human_bytes(get(Counter::kHugeAdvisedBytes)));
+  out += fmt::format("    {} of {} in {}, {}, {} mapped\n", counted(get(Counter::kWalkBlocks), "live block"),
+                     human_bytes(get(Counter::kWalkBytes)), counted(get(Counter::kWalkSpans), "span"),
+                     counted(get(Counter::kRegions), "region"), human_bytes(get(Counter::kMappedBytes)));
+  out +=
+      fmt::format("    {} for {}, {} in the process, {} advised as huge pages\n",
+                  counted(get(Counter::kHeaps), "thread heap"), counted(get(Counter::kThreadsSeen), "thread"),
+                  counted(get(Counter::kMappings), "mapping"), human_bytes(get(Counter::kHugeAdvisedBytes)));
   const auto overhead = overhead_of(record);
   out += fmt::format("    overhead: {} padding + {} metadata + {} free in spans + {} free spans = {}\n",
                      bytes_or_dash(overhead->padding), human_bytes(overhead->metadata),

@@ -42,8 +42,8 @@ std::string served_text(const Summary& sum, const Palette& palette) {
 std::string summary_text(const RunReport& report, const Palette& palette) {
   const Summary& sum = report.summary;
   std::string out = palette.paint(Style::kBold, "summary");
-  out += fmt::format("  {} process{}, {} record{}\n", sum.processes, sum.processes == 1 ? "" : "es",
-                     sum.records, sum.records == 1 ? "" : "s");
+  out += fmt::format("  {} process{}, {}\n", with_thousands(sum.processes), sum.processes == 1 ? "" : "es",
+                     counted(sum.records, "record"));
   if (sum.without_record != 0) {
     out += fmt::format("  {} more left no record: the counter file was full\n",
                        with_thousands(sum.without_record));

@@ -44,6 +44,10 @@ std::string human_bytes(std::uint64_t bytes) {
   return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string counted(std::uint64_t number, const std::string& noun) {
+  return with_thousands(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
 std::string human_ns(double nanoseconds) {
   if (nanoseconds < 1e3) return fmt::format("{:.0f} ns", nanoseconds);
   if (nanoseconds < 1e6) return fmt::format("{:.2f} us", nanoseconds / 1e3);
@@ -78,17 +82,15 @@ std::string Table::text(const std::string& indent) const {
 }
 
 void write_output(const std::string& path, std::FILE* otherwise, const std::string& text) {
+  const std::string name = path.empty() ? "the output" : "'" + path + "'";
   std::FILE* file = path.empty() ? otherwise : std::fopen(path.c_str(), "we");
   if (file == nullptr)
-    throw Failure(kExitFailure, fmt::format("cannot write '{}': {}", path, error_text(errno)));
+    throw Failure(kExitFailure, fmt::format("cannot write {}: {}", name, error_text(errno)));
   const bool written =
       std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0;
   const int error = errno;
   if (!path.empty()) std::fclose(file);
-  if (!written) {
-    throw Failure(kExitFailure,
-                  fmt::format("cannot write {}: {}", path.empty() ? "the output" : path, error_text(error)));
-  }
+  if (!written) throw Failure(kExitFailure, fmt::format("cannot write {}: {}", name, error_text(error)));
 }
 
 }  // namespace loam::tool

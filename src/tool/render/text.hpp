@@ -23,10 +23,11 @@ class Palette {
   bool colour_;
 };
 
-std::string with_thousands(std::uint64_t number);  // 1234567 -> "1,234,567"
-std::string human_bytes(std::uint64_t bytes);      // 1536 -> "1.5 KiB"
-std::string human_ns(double nanoseconds);          // 2400 -> "2.40 us"
-std::string percent(double part, double whole);    // "12.3 %", "-" if whole is 0
+std::string with_thousands(std::uint64_t number);                    // 1234567 -> "1,234,567"
+std::string counted(std::uint64_t number, const std::string& noun);  // 1, "heap" -> "1 heap", 2 -> "2 heaps"
+std::string human_bytes(std::uint64_t bytes);                        // 1536 -> "1.5 KiB"
+std::string human_ns(double nanoseconds);                            // 2400 -> "2.40 us"
+std::string percent(double part, double whole);                      // "12.3 %", "-" if whole is 0
 
 // Rows of cells in columns: the first column to the left, the others to the right.
 class Table {

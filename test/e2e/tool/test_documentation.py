@@ -62,13 +62,14 @@ class Generated(unittest.TestCase):
     def test_every_user_option_is_a_flag_and_documented(self):
         """The option table is the source; a row that were forgotten anywhere would be missing here."""
         table = (ROOT / "src/options/options.hpp").read_text()
-        rows = re.findall(r"\{Key::k\w+,\s+\"(\w+)\",\s+Type::\w+,\s+Audience::(\w+)", table)
+        rows = re.findall(r"\{Key::k\w+,\s+\"(\w+)\",\s+Type::(\w+),\s+Audience::(\w+),\s+\"[^\"]*\",\s+(\"\w*\"|nullptr)", table)
         self.assertGreaterEqual(len(rows), 9)
         help_text = loam("run", "--help").stdout
         man = loam("--generate", "man").stdout
-        for name, audience in rows:
+        for name, kind, audience, fallback in rows:
             if audience == "kUser":
-                self.assertIn("--" + name.replace("_", "-"), help_text)
+                on = kind == "kSwitch" and fallback == '"1"'  # a flag turns such a switch off
+                self.assertRegex(help_text, rf"\n  --{'no-' if on else ''}{name.replace('_', '-')} ")
             self.assertIn(name + "=", man.replace("\\-", "-"))
 
 

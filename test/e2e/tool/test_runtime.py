@@ -43,6 +43,24 @@ class Runtime(unittest.TestCase):
         self.assertAlmostEqual(count(after, "frees") - count(before, "frees"), 600, delta=5)
         self.assertGreaterEqual(after["calls"]["peak_requested"] - before["calls"]["peak_requested"], 40_000_000 * 0.95)
 
+    def test_without_advice_nothing_is_purged(self):
+        """Two hundred MiB freed at once: above the mark at which free itself gives pages back."""
+        freed = KNOWN.replace("1000", "5000").replace("600", "5000")
+        advised, _ = report_of(sys.executable, "-c", freed)
+        bare, done = report_of(sys.executable, "-c", freed, options=("--no-advice",))
+        self.assertEqual(done.returncode, 0, done)
+        purges = [r["processes"][0]["kernel"]["kinds"].get("madvise_dontneed", {}).get("calls", 0) for r in (advised, bare)]
+        self.assertGreater(purges[0], 0)
+        self.assertEqual(purges[1], 0)
+
+    def test_verbose_says_what_was_chosen(self):
+        def said(*options):
+            return loam("run", "--library", LIBRARY, "--verbose", *options, "--", "true").stderr
+
+        self.assertIn("loam: pages from mmap, free ones given back after 500 ms, huge ones where they pay; calls are not counted", said())
+        self.assertIn("loam: pages from sbrk, without any advice; calls are not counted", said("--source", "sbrk", "--no-advice"))
+        self.assertIn("loam: standing aside, the C library's malloc serves: the executable is named in 'deny'", said("--deny", "true"))
+
     def test_sums_agree(self):
         report, _ = report_of(sys.executable, "-c", "x = [bytes(i) for i in range(5000)]")
         (process,) = report["processes"]

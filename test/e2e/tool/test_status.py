@@ -109,6 +109,17 @@ class Signals(unittest.TestCase):
         self.assertEqual(process.stdout.readline(), "ready\n")
         return process
 
+    def test_a_report_without_room_in_its_file_is_printed(self):
+        done = run_fake("sh", "-c", "exit 3", options=("--stats", "--output", "/dev/full"))
+        self.assertEqual(done.returncode, 3, "the status is the program's")
+        self.assertIn("loam: cannot write '/dev/full': No space left on device; the report follows", done.stderr)
+        self.assertIn("exit status 3", done.stderr)
+
+    def test_messages_name_what_was_given(self):
+        self.assertIn("no command given; see 'loam --help'", loam().stderr)
+        for pid in ("x", "0", "99999999999", "-1"):
+            self.assertIn(f"'{pid}' is no process id", loam("stats", "--", pid).stderr, pid)
+
     def test_signals_reach_the_program(self):
         for name in ("TERM", "INT", "HUP", "USR1", "USR2", "QUIT"):
             process = self.start(f"trap 'echo got {name}; exit 5' {name}; echo ready; while :; do sleep 0.02; done")

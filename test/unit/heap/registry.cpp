@@ -75,6 +75,24 @@ TEST(Registry, ThreadsOneAfterTheOtherShareOneHeap) {
   EXPECT_EQ(threads_seen(), threads + 51);
 }
 
+// A thread that ended in a signal handler over the slow path leaves a heap whose lists may be half changed.
+TEST(Registry, AHeapLeftInItsSlowPathIsNeverUsedAgain) {
+  test::open_heap();
+  ThreadHeap* left = attach_heap();
+  ASSERT_NE(left, nullptr);
+  left->busy = true;
+  orphan_heap(*left);
+  std::vector<ThreadHeap*> taken;
+  const uint32_t known = heap_count();
+  for (uint32_t i = 0; i < known; ++i) taken.push_back(attach_heap());
+  for (ThreadHeap* heap : taken) {
+    EXPECT_NE(heap, left);
+    orphan_heap(*heap);
+  }
+  trim_orphans();
+  EXPECT_TRUE(left->busy);
+}
+
 TEST(Registry, AttachInsideItsOwnLock) {
   test::open_heap();
   registry_lock().lock();

@@ -183,6 +183,32 @@ TEST(Remote, TheSecondOfTwoThatBothSucceededIsTold) {
   EXPECT_EQ(verify(), nullptr);
 }
 
+// The same when the first has been home already and the span has gone: no record of these slices has the block's state
+// any more, neither the one that names double frees nor that of the next span.
+TEST(Remote, TheSecondOfTwoIsToldWhenTheSpanHasGone) {
+  test::HeapUser user;
+  for (const bool taken_again : {false, true}) {
+    void* block = user.allocate(56000);
+    Span& span = *page_map.find(block);
+    in_another_thread([&](test::HeapUser& other) {
+      EXPECT_TRUE(other.release(block));
+      span.states[block_index(span, block).index] = kBlockLive;  // as the racing thread saw it
+      EXPECT_TRUE(take(user.heap(), span, block));
+      trim(user.heap());
+      ASSERT_EQ(page_map.find(block)->kind, SpanKind::kRetired);
+      void* next = taken_again ? other.allocate(60000) : nullptr;
+      EXPECT_EQ(page_map.find(block)->owner, taken_again ? &other.heap() : nullptr);
+      const unsigned before = test::fault_count;
+      trim(other.heap());
+      EXPECT_EQ(test::fault_count, before + 1);
+      EXPECT_EQ(test::last_fault.kind, FaultKind::kDoubleFree);
+      EXPECT_EQ(test::last_fault.pointer, block);
+      EXPECT_EQ(verify(), nullptr);
+      EXPECT_TRUE(next == nullptr || other.release(next));
+    });
+  }
+}
+
 // A block of another heap is used again where it was freed, but for those that share a line of the cache.
 TEST(Remote, ForeignBlocksAreTakenAgain) {
   test::HeapUser user;
