@@ -7,7 +7,11 @@ if(LOAM_SANITIZE OR LOAM_COVERAGE OR NOT TARGET loam_floor_preload)
 endif()
 set(LOAM_PRELOAD ON)
 
-loam_floor_objects(runtime_objects ${LOAM_CORE_FLOORS} ${LOAM_TOP_FLOORS})
+# What only a question or a mode needs comes last: the pages of code that every program touches lie together.
+set(rarely_used policy stack scan check record)
+set(always_used ${LOAM_CORE_FLOORS})
+list(REMOVE_ITEM always_used ${rarely_used})
+loam_floor_objects(runtime_objects ${always_used} ${LOAM_TOP_FLOORS} ${rarely_used})
 set(version_script ${CMAKE_SOURCE_DIR}/src/preload/libloam.map)
 
 # No start files and no default libraries: nothing of the C++ library can slip in, and the .init_array holds the

@@ -14,6 +14,7 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitRefused = 125;
 inline constexpr int kExitNotExecutable = 126;
 inline constexpr int kExitNotFound = 127;
+inline constexpr int kExitFindings = 99;
 
 class Failure : public std::runtime_error {
  public:
