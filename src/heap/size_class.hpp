@@ -71,7 +71,8 @@ constexpr unsigned fresh_blocks(size_t size) {
   constexpr size_t kBytes = 4096;
   constexpr size_t kMost = 32;
   const size_t blocks = kBytes / size;
-  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > kMost ? kMost : blocks);
+  if (blocks < 1) return 1;
+  return static_cast<unsigned>(blocks > kMost ? kMost : blocks);
 }
 
 constexpr unsigned kMostDepth = 64;

@@ -213,6 +213,15 @@ static void grow_small(void) {
   free_marked(block, 700);
 }
 
+/* Into room to grow, and out of it in place where the slices behind are free. */
+static void outgrow(void) {
+  void* block = marked_block(200);
+  block = resize_marked(block, 200, 900);
+  block = resize_marked(block, 900, 60000);
+  block = resize_marked(block, 60000, 100000);
+  free_marked(block, 100000);
+}
+
 static void grow_large(void) {
   void* block = marked_block(66000);
   block = resize_marked(block, 66000, 90000);
@@ -308,6 +317,7 @@ static const struct section kSections[] = {
     {"pair80m", pair80m, NULL, 80u << 20},
     {"calloc", clear1000, NULL, 1040},
     {"grow_small", grow_small, NULL, 40},
+    {"outgrow", outgrow, NULL, 900},
     {"grow_large", grow_large, NULL, 90000},
     {"shrink", shrink, NULL, 200},
     {"aligned", aligned, NULL, 4096},

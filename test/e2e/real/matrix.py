@@ -14,6 +14,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,8 @@ def main():
     parser.add_argument("--no-share", action="store_true")
     parser.add_argument("--write", type=pathlib.Path)
     options = parser.parse_args()
+    # A shell's background jobs ignore it, programs inherit that, and Python's tests interrupt themselves.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sources = ["mmap"] if options.fast else options.sources.split(",")
     rows = []
     with tempfile.TemporaryDirectory(prefix="loam-real-", dir="/var/tmp") as base:
