@@ -34,8 +34,6 @@ constexpr uint64_t kClockEvery = 64;  // heartbeats between two looks at the clo
 
 constexpr uint64_t kAllZero = 0x0101010101010101u * kBlockZero;
 
-constexpr unsigned kMaxWords = kMaxBlocks / 64;
-
 unsigned count_available(const Span& span) {
   unsigned count = 0;
   for (unsigned i = 0; i < span.words(); ++i) count += base::count_bits(span.available()[i]);
