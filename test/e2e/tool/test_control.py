@@ -1,9 +1,11 @@
 """`loam stats PID`: the dialogue with a running process, and every reason to refuse it."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -111,7 +113,12 @@ class Control(unittest.TestCase):
     @unittest.skipUnless(os.getuid() == 0, "needs root to become another user and to make a namespace")
     def test_permission_and_namespace(self):
         target = self.target()
-        done = subprocess.run([LOAM, "stats", str(target.pid)], user=65534, group=65534, extra_groups=[],
+        # Where everybody may go: the tree may lie in a home that only its owner can enter.
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        os.chmod(place.name, 0o755)
+        tool = shutil.copy(LOAM, place.name)
+        done = subprocess.run([tool, "stats", str(target.pid)], user=65534, group=65534, extra_groups=[],
                               capture_output=True, text=True, env=support.plain_environment(), cwd="/")
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("its mappings cannot be read: Permission denied", done.stderr)
