@@ -493,8 +493,9 @@ void trim(ThreadHeap& heap) {
   if (heap.busy) return;
   BusyMark mark(heap);
   drain(heap);
+  for (unsigned i = 0; i < kClasses; ++i) empty_stack(heap, i);
+  post_all(heap);  // one block under way keeps all of another heap's span
   for (unsigned i = 0; i < kClasses; ++i) {
-    empty_stack(heap, i);
     ClassState& state = heap.classes[i];
     Span* current = state.current;
     if (current != nullptr && count_available(*current) == current->blocks) {

@@ -81,9 +81,10 @@ void attend_slow() {
 bool trim() {
   const uint64_t before =
       sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls;
+  // The orphans first: what they hold of this thread's spans comes home.
+  heap::trim_orphans();
   ThreadHeap* heap = thread_heap();
   if (heap != nullptr && !heap::is_busy(*heap)) heap::trim(*heap);
-  heap::trim_orphans();
   heap::regions.purge(0, true);
   return sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls != before;
 }

@@ -209,6 +209,39 @@ TEST(Remote, TheSecondOfTwoIsToldWhenTheSpanHasGone) {
   }
 }
 
+// What another heap's stacks and parcels still hold of a span keeps all of it: trimming must let go of it.
+TEST(Remote, TrimSendsHomeWhatStacksHold) {
+  test::HeapUser user;
+  const unsigned index = class_of(3000);
+  trim(user.heap());
+  const uint32_t before = user.heap().classes[index].spans;
+  std::vector<void*> blocks;
+  for (unsigned i = 0; i < 4u * kSizeClasses[index].blocks; ++i) blocks.push_back(user.allocate(3000));
+  in_another_thread([&](test::HeapUser& other) {
+    for (void* block : blocks) EXPECT_TRUE(other.release(block));
+    trim(other.heap());
+    for (const Parcel* parcel : other.heap().outgoing) EXPECT_EQ(parcel, nullptr);
+  });
+  EXPECT_GT(user.heap().classes[index].spans, before);
+  trim(user.heap());
+  EXPECT_EQ(user.heap().classes[index].spans, before);
+}
+
+TEST(Remote, TrimmingOrphansSendsHomeWhatTheyHold) {
+  test::HeapUser user;
+  const unsigned index = class_of(3000);
+  trim(user.heap());
+  const uint32_t before = user.heap().classes[index].spans;
+  std::vector<void*> blocks;
+  for (unsigned i = 0; i < 4u * kSizeClasses[index].blocks; ++i) blocks.push_back(user.allocate(3000));
+  in_another_thread([&](test::HeapUser& other) {
+    for (void* block : blocks) EXPECT_TRUE(other.release(block));
+  });
+  trim_orphans();
+  trim(user.heap());
+  EXPECT_EQ(user.heap().classes[index].spans, before);
+}
+
 // A block of another heap is used again where it was freed, but for those that share a line of the cache.
 TEST(Remote, ForeignBlocksAreTakenAgain) {
   test::HeapUser user;
