@@ -28,6 +28,9 @@ struct Registry {
 
 constinit Registry registry;
 
+// A thread's start stays short however many threads have ended.
+constexpr int kOrphansLookedAt = 64;
+
 ThreadHeap* make_heap() {
   auto* heap = static_cast<ThreadHeap*>(meta::arena.allocate(sizeof(ThreadHeap)));
   if (heap == nullptr) return nullptr;
@@ -47,25 +50,47 @@ bool borrow(ThreadHeap& heap) {
   return heap.state.compare_exchange_strong(orphan, HeapState::kBorrowed, std::memory_order_acquire);
 }
 
+// Takes the orphan at `link` off the list, borrowed; null when it is none or somebody has it borrowed.
+ThreadHeap* take_at(ThreadHeap** link) {
+  ThreadHeap* heap = *link;
+  if (heap == nullptr || !borrow(*heap)) return nullptr;
+  *link = heap->next_orphan;
+  registry.orphan_count.fetch_sub(1, std::memory_order_relaxed);
+  return heap;
+}
+
+ThreadHeap* take_orphan() {
+  ThreadHeap** link = &registry.orphans;
+  while (*link != nullptr) {
+    if (ThreadHeap* heap = take_at(link)) return heap;
+    link = &(*link)->next_orphan;
+  }
+  return nullptr;
+}
+
+ThreadHeap* take_orphan_of(const void* block) {
+  const Span* span = block == nullptr ? nullptr : page_map.find(block);
+  if (span == nullptr || span->kind != SpanKind::kSmall) return nullptr;
+  const FastHeap* owner = sys::peek(span->owner);
+  ThreadHeap** link = &registry.orphans;
+  for (int looked = 0; *link != nullptr && looked < kOrphansLookedAt; ++looked, link = &(*link)->next_orphan)
+    if (*link == owner) return take_at(link);
+  return nullptr;
+}
+
 }  // namespace
 
 constinit FastHeap null_heap = make_null_heap();
 thread_local constinit FastHeap* fast_heap = &null_heap;
 
-ThreadHeap* attach_heap() {
+ThreadHeap* attach_heap(const void* brought) {
   if (registry.lock.held_by_me()) return nullptr;
   sys::LockGuard guard(registry.lock);
   registry.threads.fetch_add(1, std::memory_order_relaxed);
-  ThreadHeap** link = &registry.orphans;
-  while (*link != nullptr && !borrow(**link)) link = &(*link)->next_orphan;
-  ThreadHeap* heap = *link;
-  if (heap != nullptr) {
-    *link = heap->next_orphan;
-    registry.orphan_count.fetch_sub(1, std::memory_order_relaxed);
-  } else {
-    heap = make_heap();
-    if (heap == nullptr) return nullptr;
-  }
+  ThreadHeap* heap = take_orphan_of(brought);
+  if (heap == nullptr) heap = take_orphan();
+  if (heap == nullptr) heap = make_heap();
+  if (heap == nullptr) return nullptr;
   heap->thread = sys::thread_id();
   heap->state.store(HeapState::kAttached, std::memory_order_relaxed);
   return heap;

@@ -10,8 +10,10 @@
 namespace loam::heap {
 
 // A heap for the calling thread: an orphan with everything it still holds, else a new one. Null when out of memory,
-// or when a signal handler interrupted this very function.
-ThreadHeap* attach_heap();
+// or when a signal handler interrupted this very function. `brought` is a block that the thread is about to free, or
+// null: an orphan that the block came from goes first, since two heaps that live off each other's spans write the
+// same lines of states. Looks at no more than 64 orphans for it.
+ThreadHeap* attach_heap(const void* brought = nullptr);
 // The thread ends: everything collected is posted, the heap waits for the next thread. Of a heap in its slow path (the
 // thread left it out of a signal handler) nothing is ever used again, since its lists may be half changed.
 void orphan_heap(ThreadHeap& heap);

@@ -91,7 +91,7 @@ bool trim() {
 
 void release_slow(void* block, Symbol symbol) {
   if (block == nullptr) return;
-  ThreadHeap* heap = thread_heap();
+  ThreadHeap* heap = thread_heap(block);
   if (mode() == Mode::kStats) {
     counted_release(heap, block, symbol);
     return;

@@ -81,7 +81,7 @@ void* heap_resize(ThreadHeap* heap, const Found& found, size_t size) {
 }
 
 void* resize(void* block, size_t size, Symbol symbol) {
-  ThreadHeap* heap = thread_heap();
+  ThreadHeap* heap = thread_heap(block);
   if (mode() == Mode::kPassive) return passive_resize(block, size);
   const Found found = expect_block(block, report::Operation::kRealloc);
   if (mode() == Mode::kStats) return counted_resize(heap, block, found, size, symbol);

@@ -48,8 +48,8 @@ bool trim();
 // --- Threads (thread.cpp) ---
 
 // The calling thread's heap, attached now if need be; null for threads that are ending, in early signal handlers, or
-// when out of memory: callers then do without.
-heap::ThreadHeap* thread_heap();
+// when out of memory: callers then do without. `brought`: a block about to be freed, for attach_heap().
+heap::ThreadHeap* thread_heap(const void* brought = nullptr);
 
 // --- The next definition of a symbol (foreign.cpp) ---
 

@@ -38,10 +38,10 @@ void on_thread_end(void* round) {
   if (heap != nullptr && heap != kEnded) heap::orphan_heap(*heap);
 }
 
-ThreadHeap* attach() {
+ThreadHeap* attach(const void* brought) {
   start();
   if (mode() != Mode::kFast && mode() != Mode::kStats) return nullptr;
-  ThreadHeap* heap = heap::attach_heap();
+  ThreadHeap* heap = heap::attach_heap(brought);
   if (heap == nullptr) return nullptr;
   heap->shown = mode() == Mode::kFast ? heap : &heap::null_heap;
   own_heap = heap;
@@ -55,10 +55,10 @@ ThreadHeap* attach() {
 
 void prepare_threads() { have_key = pthread_key_create(&key, on_thread_end) == 0; }
 
-ThreadHeap* thread_heap() {
+ThreadHeap* thread_heap(const void* brought) {
   ThreadHeap* heap = own_heap;
   if (heap == nullptr) [[unlikely]]
-    return attach();
+    return attach(brought);
   return heap == kEnded ? nullptr : heap;
 }
 

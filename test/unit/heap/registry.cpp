@@ -30,6 +30,43 @@ TEST(Registry, AHeapWaitsForTheNextThread) {
   orphan_heap(*second);
 }
 
+TEST(Registry, AThreadGetsTheHeapThatItsBlockCameFrom) {
+  test::HeapUser user;
+  ThreadHeap* first = nullptr;
+  void* block = nullptr;
+  ThreadHeap* second = attach_heap();
+  std::thread([&] {
+    test::HeapUser other;
+    first = &other.heap();
+    block = other.allocate(100);
+  }).join();
+  ASSERT_EQ(first->state, HeapState::kOrphan);
+  orphan_heap(*second);
+  for (const bool last : {false, true}) {  // wherever it stands in the list
+    EXPECT_EQ(attach_heap(block), first);
+    EXPECT_EQ(attach_heap(block), second);  // the block's own is taken
+    orphan_heap(last ? *second : *first);
+    orphan_heap(last ? *first : *second);
+  }
+  EXPECT_TRUE(user.release(block));
+}
+
+TEST(Registry, ABlockThatNoOrphanHasChangesNothing) {
+  test::HeapUser user;
+  void* small = user.allocate(100);
+  void* large = user.allocate(1 << 20);
+  int local = 0;
+  for (const void* brought :
+       {static_cast<const void*>(small), static_cast<const void*>(large), static_cast<const void*>(&local)}) {
+    ThreadHeap* heap = attach_heap(brought);
+    EXPECT_NE(heap, nullptr);
+    EXPECT_NE(heap, &user.heap());
+    orphan_heap(*heap);
+  }
+  EXPECT_TRUE(user.release(small));
+  EXPECT_TRUE(user.release(large));
+}
+
 TEST(Registry, ListsEveryHeap) {
   test::HeapUser user;
   unsigned found = 0;
