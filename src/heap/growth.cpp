@@ -3,6 +3,7 @@
 #include "heap/large.hpp"
 #include "heap/refill.hpp"
 #include "heap/regions.hpp"
+#include "heap/small_span.hpp"
 
 namespace loam::heap {
 

@@ -1,4 +1,4 @@
-// The slow paths of small blocks on their owner's thread: filling a class's stack from its spans, new spans, and back.
+// The slow paths of small blocks: a block when the class's stack has none, room when it is full, and the heartbeat.
 // Locking: see thread_heap.hpp; none of these may run while the heap is busy.
 #pragma once
 
@@ -17,18 +17,8 @@ void* allocate_small(ThreadHeap& heap, unsigned class_index, bool* zero = nullpt
 // false, with nothing changed, if it is no live one. Requires: !is_busy(heap), and the span is one of small blocks.
 bool take(ThreadHeap& heap, Span& span, void* block);
 
-// Takes back a block that another thread freed. Requires: the caller has marked the heap busy.
-void take_back(ThreadHeap& heap, Span& span, uint64_t index);
-
 // The heap's frees up to the next heartbeat are used up. In a signal handler that interrupted the heap: nothing.
 void attend(ThreadHeap& heap);
-
-// What has become of a span whose budget is used up. Requires: the caller has marked the heap busy.
-void settle(ThreadHeap& heap, Span& span);
-
-// The span's only block became something else in place: the record goes back to its pool. Requires: the caller has marked
-// the heap busy; the block is live, the span the heap's.
-void forget_span(ThreadHeap& heap, Span& span);
 
 // Drain of what others freed, purge, and stacks that nobody uses. Requires: the caller has marked the heap busy.
 void heartbeat(ThreadHeap& heap);

@@ -1,7 +1,7 @@
 #include "heap/remote.hpp"
 
-#include "heap/refill.hpp"
 #include "heap/registry.hpp"
+#include "heap/stack.hpp"
 #include "sys/cpu.hpp"
 
 namespace loam::heap {

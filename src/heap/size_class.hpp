@@ -66,6 +66,9 @@ struct SizeClass {
   uint32_t entry;    // where the stack's null entry lies among the heap's entries
 };
 
+// Such blocks go home to their span's owner, or two threads would fight for a line of the cache ever after.
+constexpr bool shares_lines(size_t size) { return size < 64; }
+
 // About a page, so that a class in light use touches no more than it needs.
 constexpr unsigned fresh_blocks(size_t size) {
   constexpr size_t kBytes = 4096;
@@ -125,6 +128,13 @@ constexpr std::array<SizeClass, kClasses> make_size_classes() {
 inline constexpr std::array<SizeClass, kClasses> kSizeClasses = make_size_classes();
 
 static_assert(kSizeClasses[kOrdinaryClasses - 1].size == kMaxSmall);
+
+constexpr bool fresh_blocks_fit() {
+  for (const SizeClass& shape : kSizeClasses)
+    if (shape.fresh > shape.depth || shape.shallow > shape.depth) return false;
+  return true;
+}
+static_assert(fresh_blocks_fit());
 
 // Of all stacks of a heap together, a null entry below each.
 constexpr uint32_t kStackEntries = kSizeClasses[kClasses - 1].entry + kSizeClasses[kClasses - 1].depth + 1u;

@@ -50,25 +50,6 @@ TEST(Refill, FreedTwiceIsRefused) {
   EXPECT_EQ(verify(), nullptr);
 }
 
-TEST(Refill, EmptySpansGoBackButForAFew) {
-  test::HeapUser user;
-  std::vector<void*> blocks;
-  for (int i = 0; i < 200000; ++i) blocks.push_back(user.allocate(100));
-  Figures full;
-  measure(&full);
-  for (void* block : blocks) ASSERT_TRUE(user.release(block));
-  Figures empty;
-  measure(&empty);
-  EXPECT_EQ(empty.classes[class_of(100)].live_blocks, 0u);
-  // What a heap keeps, and the current span.
-  EXPECT_LE(empty.span_bytes, full.span_bytes - 200000 * 112 + (1 << 20));
-  trim(user.heap());
-  measure(&empty);
-  EXPECT_EQ(empty.classes[class_of(100)].spans, 0u);
-  EXPECT_EQ(verify(), nullptr);
-  EXPECT_NE(user.allocate(100), nullptr);
-}
-
 TEST(Refill, ASteadyPairReachesTheHeartbeat) {
   test::HeapUser user;
   const uint64_t before = user.heap().beats;
@@ -109,37 +90,6 @@ TEST(Refill, TellsWhichBlocksAreZero) {
   user.release(block);
 }
 
-TEST(Refill, TheBlockFreedLastIsTakenNext) {
-  test::HeapUser user;
-  std::vector<void*> blocks;
-  for (int i = 0; i < 20; ++i) blocks.push_back(user.allocate(80));
-  for (void* block : blocks) ASSERT_TRUE(user.release(block));
-  while (!blocks.empty()) {
-    ASSERT_EQ(user.allocate(80), blocks.back());
-    blocks.pop_back();
-  }
-}
-
-// Blocks that were handed out before are taken before any that never were, in whatever span they lie.
-TEST(Refill, ResidentBlocksAreTakenBeforeFreshOnes) {
-  constexpr size_t kSize = 980;
-  test::HeapUser user;
-  trim(user.heap());
-  std::set<void*> seen;
-  std::vector<void*> blocks;
-  const unsigned many = kSizeClasses[class_of(kSize)].blocks + 20u;  // into a second span
-  const Stack& stack = user.heap().stack(class_of(kSize));
-  while (blocks.size() < many || stack.top->block != nullptr) blocks.push_back(user.allocate(kSize));
-  seen.insert(blocks.begin(), blocks.end());
-  for (void* block : blocks) ASSERT_TRUE(user.release(block));
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    void* again = user.allocate(kSize);
-    ASSERT_EQ(seen.count(again), 1u) << i;
-    blocks[i] = again;
-  }
-  for (void* block : blocks) ASSERT_TRUE(user.release(block));
-}
-
 TEST(Refill, ABlockIsBorrowedFromALargerClassBeforeMemoryIsTouched) {
   constexpr size_t kSize = 20000;
   const unsigned index = class_of(kSize);
@@ -168,19 +118,6 @@ TEST(Refill, ABlockIsBorrowedFromALargerClassBeforeMemoryIsTouched) {
   EXPECT_GE(borrowed, 1u);
   EXPECT_LT(borrowed, 50u);
   trim(user.heap());
-  EXPECT_EQ(verify(), nullptr);
-}
-
-TEST(Refill, IdleStacksAreEmptied) {
-  test::HeapUser user;
-  const Stack& idle = user.heap().stack(class_of(928));
-  user.release(user.allocate(928));
-  ASSERT_NE(idle.top->block, nullptr);
-  for (unsigned i = 0; i < 2 * kClasses + 2; ++i) {
-    const BusyMark mark(user.heap());
-    heartbeat(user.heap());
-  }
-  EXPECT_EQ(idle.top->block, nullptr);
   EXPECT_EQ(verify(), nullptr);
 }
 
