@@ -63,6 +63,7 @@ void Marker::add_range(uint64_t start, uint64_t end) {
 // Blocks of spans that are not uniform, and all blocks while something of the heap is unreadable.
 void Marker::read_unusual(uint64_t address) {
   const BlockMap::Block block = map_.find(address);
+  if (block.span == nullptr) return;
   const uint64_t bytes = base::align_down(map_.bytes(*block.span, block.index), sizeof(uint64_t));
   if (readable_ == nullptr) return read_words(address, address + bytes);
   const auto visit = [](uint64_t start, uint64_t end, void* marker) {

@@ -28,7 +28,7 @@ void read_run(const sys::ResidentRun& run, void* argument) {
 // Of shared memory only what is in memory already: reading the rest would bring it there.
 void read_shared(Reader& reader) {
   constexpr uint64_t kAtOnce = 256;
-  unsigned char present[kAtOnce];
+  unsigned char present[kAtOnce]{};
   for (uint64_t at = base::align_down(reader.start, kPage); at < reader.end; at += kAtOnce * kPage) {
     const uint64_t end = at + kAtOnce * kPage < reader.end ? at + kAtOnce * kPage : reader.end;
     if (sys::failed(sys::raw_call(SYS_mincore, static_cast<long>(at), static_cast<long>(end - at),

@@ -170,7 +170,7 @@ void Stop::look_after(int signal, bool at_last) {
     if (!at_last && !deaf) continue;
     // It blocks the signal, or a debugger holds it, or it is in the middle of vfork: if it waits, its stack can be read.
     const uint64_t turns = sys::times_run(thread.name.entry);
-    sys::WaitingThread waiting;
+    sys::WaitingThread waiting{};
     const bool waits = turns != 0 && sys::read_waiting(thread.name.entry, &waiting);
     withdraw(thread, waits ? Fate::kWaiting : Fate::kSilent);
     if (thread.fate != Fate::kWaiting) continue;

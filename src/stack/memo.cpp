@@ -78,7 +78,7 @@ void Memo::forget() {
   std::memset(roots_, 0, sizeof roots_);
   counts_.nodes = counts_.segments = 0;
   generation_ = module_generation();
-  std::memset(oracles_, 0, sizeof oracles_);
+  for (Node*& oracle : oracles_) oracle = nullptr;
   full_ = !make_table(nodes_, kFirstBuckets) || !make_table(segments_, kFirstBuckets);
 }
 
@@ -88,7 +88,7 @@ bool Memo::make_table(Table& table, uint32_t size) {
   for (uint32_t i = 0; i * part < size; ++i) {
     made.parts[i] = static_cast<void**>(take(part * sizeof(void*)));
     if (made.parts[i] == nullptr) return false;
-    std::memset(made.parts[i], 0, part * sizeof(void*));
+    for (uint32_t k = 0; k < part; ++k) made.parts[i][k] = nullptr;
   }
   made.size = size;
   table = made;

@@ -158,6 +158,7 @@ const char* keep_path(const char* name) {
   auto* kept = static_cast<char*>(meta::arena.allocate(size + 1));
   if (kept == nullptr) return "";
   std::memcpy(kept, name, size);
+  kept[size] = '\0';
   return kept;
 }
 

@@ -4,6 +4,7 @@
 
 #include <ucontext.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "sys/sanitizer.hpp"
@@ -44,7 +45,7 @@ LOAM_UNWATCHED inline void read_registers(const ucontext_t& context, Registers* 
   registers->vector_count = 0;
   if (context.uc_mcontext.fpregs == nullptr) return;
   for (const auto& vector : context.uc_mcontext.fpregs->_xmm) {
-    for (int half = 0; half < 2; ++half) {
+    for (size_t half = 0; half < 2; ++half) {
       const uint64_t low = vector.element[2 * half];
       const uint64_t high = vector.element[2 * half + 1];
       registers->vectors[registers->vector_count++] = low | high << 32;

@@ -32,11 +32,11 @@ inline void remember_fault(const heap::Fault& fault) {
 
 // Opens the process's heap at the first call; later ones change nothing.
 inline void open_heap(sys::SourceKind source = sys::SourceKind::kMap, const char* path = "") {
-  static const bool opened = [&] {
+  static const bool kOpened = [&] {
     heap::fault_handler = remember_fault;
     return heap::regions.open(source, path, true);
   }();
-  if (!opened) {
+  if (!kOpened) {
     std::fprintf(stderr, "the heap cannot be opened\n");
     std::abort();
   }
