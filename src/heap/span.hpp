@@ -43,7 +43,7 @@ struct alignas(64) Span {
   char* start;  // of the first slice
   Span* next;   // in the owner's list, or in the pool of unused records
   Span* prev;
-  uint32_t* requested;  // per block: bytes asked for; only while a mode remembers them
+  void* notes;  // what a mode remembers of each block, in an array of its own; null in the fast mode
   std::atomic<uint64_t> large_bytes;
   std::atomic<uint64_t> large_requested;  // as `requested`, of a large block
   uint32_t slices;

@@ -20,6 +20,13 @@ enum class Key : std::uint8_t {
   kAdvice,
   kFollow,
   kLeaks,
+  kCheck,
+  kCheckTier,
+  kGuardFirst,
+  kGuardRate,
+  kQuarantine,
+  kFlip,
+  kKeepGoing,
   kFailNth,
   kFailFrom,
   kCount,
@@ -76,6 +83,21 @@ inline constexpr Option kOptions[] = {
     {Key::kLeaks, "leaks", Type::kPath, Audience::kTool, "DIRECTORY", nullptr, 0, 0,
      "Search for leaks when a process ends by exit, and leave what was found in DIRECTORY, which the tool "
      "reads."},
+    {Key::kCheck, "check", Type::kPath, Audience::kTool, "PATH", nullptr, 0, 0,
+     "Watch every block, and write what is found to the finding file PATH, which the tool makes and reads."},
+    {Key::kCheckTier, "check_tier", Type::kNumber, Audience::kTool, "0|1|2", "0", 0, 2,
+     "What check mode spends on each block: 0 for the default, 1 for thorough, 2 for full."},
+    {Key::kGuardFirst, "guard_first", Type::kNumber, Audience::kTool, "N", "4", 0, 1'000'000,
+     "So many blocks of each call site are put against a guard page, if the budget allows."},
+    {Key::kGuardRate, "guard_rate", Type::kNumber, Audience::kTool, "N", "1000", 0, kNoLimit,
+     "After the first of a call site one block in N is put against a guard page, if the budget allows; 0 for "
+     "none."},
+    {Key::kQuarantine, "quarantine", Type::kNumber, Audience::kTool, "MEBIBYTES", "24", 0, 65'536,
+     "How much freed memory is kept from being used again, so that uses after free are seen."},
+    {Key::kFlip, "flip", Type::kSwitch, Audience::kTool, "0|1", "0", 0, 1,
+     "Guard pages stand in front of blocks instead of behind them."},
+    {Key::kKeepGoing, "keep_going", Type::kSwitch, Audience::kTool, "0|1", "0", 0, 1,
+     "A double or invalid free is left undone and a bad access let through, and the program goes on."},
     {Key::kFailNth, "fail_nth", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
      "Let the N-th memory call to the kernel fail once with ENOMEM; 0 for none."},
     {Key::kFailFrom, "fail_from", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
@@ -108,11 +130,18 @@ struct Values {
   bool advice = true;
   bool follow = true;
   std::uint64_t purge_delay_ms = 500;
+  bool flip = false;
+  bool keep_going = false;
+  std::uint64_t check_tier = 0;
+  std::uint64_t guard_first = 4;
+  std::uint64_t guard_rate = 1000;
+  std::uint64_t quarantine = 24;
   std::uint64_t fail_nth = 0;
   std::uint64_t fail_from = 0;
   char source_path[kTextBytes] = {};
   char stats_path[kTextBytes] = {};
   char leaks_path[kTextBytes] = {};
+  char check_path[kTextBytes] = {};
   char deny[kTextBytes] = {};
 };
 

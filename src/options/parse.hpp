@@ -135,6 +135,20 @@ constexpr Error assign(const Option& rule, Text value, Values& out) {
       return read_switch(value, out.advice);
     case Key::kFollow:
       return read_switch(value, out.follow);
+    case Key::kCheck:
+      return copy_text(value, out.check_path);
+    case Key::kCheckTier:
+      return read_number(value, rule, out.check_tier);
+    case Key::kGuardFirst:
+      return read_number(value, rule, out.guard_first);
+    case Key::kGuardRate:
+      return read_number(value, rule, out.guard_rate);
+    case Key::kQuarantine:
+      return read_number(value, rule, out.quarantine);
+    case Key::kFlip:
+      return read_switch(value, out.flip);
+    case Key::kKeepGoing:
+      return read_switch(value, out.keep_going);
     case Key::kFailNth:
       return read_number(value, rule, out.fail_nth);
     case Key::kFailFrom:
@@ -268,6 +282,9 @@ constexpr bool defaults_agree() {
     const Values fresh;
     if (values.source != fresh.source || values.verbose != fresh.verbose || values.advice != fresh.advice ||
         values.follow != fresh.follow || values.purge_delay_ms != fresh.purge_delay_ms ||
+        values.check_tier != fresh.check_tier || values.guard_first != fresh.guard_first ||
+        values.guard_rate != fresh.guard_rate || values.quarantine != fresh.quarantine ||
+        values.flip != fresh.flip || values.keep_going != fresh.keep_going ||
         values.fail_nth != fresh.fail_nth || values.fail_from != fresh.fail_from) {
       return false;
     }

@@ -11,7 +11,9 @@
 
 namespace {
 
+using loam::called;
 using loam::format::Symbol;
+using loam::runtime::Origin;
 namespace runtime = loam::runtime;
 namespace heap = loam::heap;
 
@@ -24,7 +26,7 @@ void* or_enomem(void* block) {
 }
 
 __attribute__((noinline)) void* malloc_slow(size_t size) {
-  return or_enomem(runtime::allocate_slow(size, Symbol::kMalloc));
+  return or_enomem(runtime::allocate_slow(size, called(Symbol::kMalloc)));
 }
 
 // Above the direct classes.
@@ -34,7 +36,7 @@ __attribute__((noinline)) void* malloc_medium(size_t size) {
 }
 
 __attribute__((noinline)) void* calloc_slow(size_t size) {
-  return or_enomem(runtime::allocate_zeroed(size, Symbol::kCalloc));
+  return or_enomem(runtime::allocate_zeroed(size, called(Symbol::kCalloc)));
 }
 
 // The whole block: a later realloc in place may expose what the program did not ask for now. Short ones without a call.
@@ -52,19 +54,19 @@ inline void* clear(void* block, size_t bytes) {
   return block;
 }
 
-__attribute__((noinline)) void free_slow(void* block) { runtime::release_slow(block, Symbol::kFree); }
+__attribute__((noinline)) void free_slow(void* block) { runtime::release_slow(block, called(Symbol::kFree)); }
 
-void* memalign_checked(size_t alignment, size_t size, Symbol symbol) {
-  return or_enomem(runtime::allocate_aligned(alignment, size, symbol));
+void* memalign_checked(size_t alignment, size_t size, Origin origin) {
+  return or_enomem(runtime::allocate_aligned(alignment, size, origin));
 }
 
 // glibc takes any alignment here and rounds it up.
-void* memalign_rounded(size_t alignment, size_t size) {
+void* memalign_rounded(size_t alignment, size_t size, Origin origin) {
   if (alignment > size_t{1} << 62) {
     errno = EINVAL;
     return nullptr;
   }
-  return memalign_checked(std::bit_ceil(alignment), size, Symbol::kMemalign);
+  return memalign_checked(std::bit_ceil(alignment), size, origin);
 }
 
 }  // namespace
@@ -100,7 +102,7 @@ LOAM_EXPORT void* realloc(void* block, size_t size) {
     free(block);
     return nullptr;
   }
-  return or_enomem(runtime::resize(block, size, Symbol::kRealloc));
+  return or_enomem(runtime::resize(block, size, called(Symbol::kRealloc)));
 }
 
 LOAM_EXPORT void* reallocarray(void* block, size_t count, size_t size) {
@@ -118,25 +120,27 @@ LOAM_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
     errno = EINVAL;
     return nullptr;
   }
-  return memalign_checked(alignment, size, Symbol::kAlignedAlloc);
+  return memalign_checked(alignment, size, called(Symbol::kAlignedAlloc));
 }
 
 LOAM_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
   if (!loam::base::is_power_of_two(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
-  void* block = runtime::allocate_aligned(alignment, size, Symbol::kPosixMemalign);
+  void* block = runtime::allocate_aligned(alignment, size, called(Symbol::kPosixMemalign));
   if (block == nullptr) return ENOMEM;
   *result = block;
   return 0;
 }
 
-LOAM_EXPORT void* memalign(size_t alignment, size_t size) { return memalign_rounded(alignment, size); }
+LOAM_EXPORT void* memalign(size_t alignment, size_t size) {
+  return memalign_rounded(alignment, size, called(Symbol::kMemalign));
+}
 
-LOAM_EXPORT void* valloc(size_t size) { return memalign_checked(kPage, size, Symbol::kValloc); }
+LOAM_EXPORT void* valloc(size_t size) { return memalign_checked(kPage, size, called(Symbol::kValloc)); }
 
 LOAM_EXPORT void* pvalloc(size_t size) {
   if (size > PTRDIFF_MAX - kPage) return or_enomem(nullptr);
   const size_t bytes = loam::base::align_up(size == 0 ? 1 : size, kPage);
-  return memalign_checked(kPage, bytes, Symbol::kValloc);
+  return memalign_checked(kPage, bytes, called(Symbol::kValloc));
 }
 
 LOAM_EXPORT size_t malloc_usable_size(void* block) {
@@ -148,6 +152,8 @@ LOAM_EXPORT void* __libc_malloc(size_t size) { return malloc(size); }
 LOAM_EXPORT void __libc_free(void* block) { free(block); }
 LOAM_EXPORT void* __libc_calloc(size_t count, size_t size) { return calloc(count, size); }
 LOAM_EXPORT void* __libc_realloc(void* block, size_t size) { return realloc(block, size); }
-LOAM_EXPORT void* __libc_memalign(size_t alignment, size_t size) { return memalign_rounded(alignment, size); }
+LOAM_EXPORT void* __libc_memalign(size_t alignment, size_t size) {
+  return memalign_rounded(alignment, size, called(Symbol::kMemalign));
+}
 LOAM_EXPORT void* __libc_valloc(size_t size) { return valloc(size); }
 LOAM_EXPORT void* __libc_pvalloc(size_t size) { return pvalloc(size); }

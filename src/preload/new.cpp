@@ -11,7 +11,10 @@
 
 namespace {
 
+using loam::called;
 using loam::format::Symbol;
+using loam::runtime::Family;
+using loam::runtime::Origin;
 namespace runtime = loam::runtime;
 namespace heap = loam::heap;
 
@@ -22,10 +25,13 @@ void* next_new(const char* name, Arguments... arguments) {
   return next(arguments...);
 }
 
+// By the mangled name: _Znw, _Zna.
+constexpr Family family_of(const char* name) { return name[3] == 'a' ? Family::kNewArray : Family::kNew; }
+
 // One function for each form, so that its slow half is a tail call.
 template <const char* kName>
 __attribute__((noinline)) void* slow(size_t size) {
-  void* block = runtime::allocate_slow(size, Symbol::kNew);
+  void* block = runtime::allocate_slow(size, called(Symbol::kNew, family_of(kName)));
   return block != nullptr ? block : next_new(kName, size);
 }
 
@@ -37,7 +43,7 @@ __attribute__((noinline)) void* medium(size_t size) {
 
 template <const char* kName>
 __attribute__((noinline)) void* slow_nothrow(size_t size, const void* tag) {
-  void* block = runtime::allocate_slow(size, Symbol::kNew);
+  void* block = runtime::allocate_slow(size, called(Symbol::kNew, family_of(kName)));
   return block != nullptr ? block : next_new(kName, size, tag);
 }
 
@@ -65,26 +71,46 @@ size_t unwrapped(size_t size, size_t alignment) {
   return size <= PTRDIFF_MAX ? size : PTRDIFF_MAX & ~(alignment - 1);
 }
 
-void* aligned(size_t size, size_t alignment, const char* name) {
+void* aligned(size_t size, size_t alignment, const char* name, Origin origin) {
   const bool valid = loam::base::is_power_of_two(alignment);
-  void* block = valid ? runtime::allocate_aligned(alignment, size, Symbol::kNewAligned) : nullptr;
+  void* block = valid ? runtime::allocate_aligned(alignment, size, origin) : nullptr;
   return block != nullptr ? block : next_new(name, unwrapped(size, alignment), alignment);
 }
 
-void* aligned_nothrow(size_t size, size_t alignment, const void* tag, const char* name) {
+void* aligned_nothrow(size_t size, size_t alignment, const void* tag, const char* name, Origin origin) {
   const bool valid = loam::base::is_power_of_two(alignment);
-  void* block = valid ? runtime::allocate_aligned(alignment, size, Symbol::kNewAligned) : nullptr;
+  void* block = valid ? runtime::allocate_aligned(alignment, size, origin) : nullptr;
   return block != nullptr ? block : next_new(name, unwrapped(size, alignment), alignment, tag);
 }
 
-__attribute__((noinline)) void release_slow(void* block) { runtime::release_slow(block, Symbol::kDelete); }
+template <Family kFamily>
+__attribute__((noinline)) void release_slow(void* block) {
+  runtime::release_slow(block, called(Symbol::kDelete, kFamily));
+}
 
-inline void release(void* block) {
+template <Family kFamily>
+__attribute__((noinline)) void release_sized_slow(void* block, size_t size) {
+  runtime::release_sized(block, size, called(Symbol::kDelete, kFamily));
+}
+
+template <class Slow>
+inline void release_or(void* block, Slow slow) {
   const heap::Released result = heap::put_back(heap::fast_heap, block);
   if (result == heap::Released::kDone) [[likely]]
     return;
   if (result == heap::Released::kAttend) return runtime::attend_slow();
-  release_slow(block);
+  slow();
+}
+
+template <Family kFamily>
+inline void release(void* block) {
+  release_or(block, [block] { release_slow<kFamily>(block); });
+}
+
+// The size is looked at in check mode only: the span knows it, and programs pass wrong ones.
+template <Family kFamily>
+inline void release_sized(void* block, size_t size) {
+  release_or(block, [block, size] { release_sized_slow<kFamily>(block, size); });
 }
 
 }  // namespace
@@ -98,28 +124,37 @@ LOAM_EXPORT void* _ZnamRKSt9nothrow_t(size_t size, const void* tag) {
   return allocate_nothrow<kNewArrayNothrow>(size, tag);
 }
 LOAM_EXPORT void* _ZnwmSt11align_val_t(size_t size, size_t alignment) {
-  return aligned(size, alignment, "_ZnwmSt11align_val_t");
+  return aligned(size, alignment, "_ZnwmSt11align_val_t", called(Symbol::kNewAligned, Family::kNew));
 }
 LOAM_EXPORT void* _ZnamSt11align_val_t(size_t size, size_t alignment) {
-  return aligned(size, alignment, "_ZnamSt11align_val_t");
+  return aligned(size, alignment, "_ZnamSt11align_val_t", called(Symbol::kNewAligned, Family::kNewArray));
 }
 LOAM_EXPORT void* _ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void* tag) {
-  return aligned_nothrow(size, alignment, tag, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+  return aligned_nothrow(size, alignment, tag, "_ZnwmSt11align_val_tRKSt9nothrow_t",
+                         called(Symbol::kNewAligned, Family::kNew));
 }
 LOAM_EXPORT void* _ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void* tag) {
-  return aligned_nothrow(size, alignment, tag, "_ZnamSt11align_val_tRKSt9nothrow_t");
+  return aligned_nothrow(size, alignment, tag, "_ZnamSt11align_val_tRKSt9nothrow_t",
+                         called(Symbol::kNewAligned, Family::kNewArray));
 }
 
-// Sizes and alignments given to delete are not needed: the span knows, and programs pass wrong ones.
-LOAM_EXPORT void _ZdlPv(void* block) { release(block); }
-LOAM_EXPORT void _ZdaPv(void* block) { release(block); }
-LOAM_EXPORT void _ZdlPvm(void* block, size_t) { release(block); }
-LOAM_EXPORT void _ZdaPvm(void* block, size_t) { release(block); }
-LOAM_EXPORT void _ZdlPvRKSt9nothrow_t(void* block, const void*) { release(block); }
-LOAM_EXPORT void _ZdaPvRKSt9nothrow_t(void* block, const void*) { release(block); }
-LOAM_EXPORT void _ZdlPvSt11align_val_t(void* block, size_t) { release(block); }
-LOAM_EXPORT void _ZdaPvSt11align_val_t(void* block, size_t) { release(block); }
-LOAM_EXPORT void _ZdlPvmSt11align_val_t(void* block, size_t, size_t) { release(block); }
-LOAM_EXPORT void _ZdaPvmSt11align_val_t(void* block, size_t, size_t) { release(block); }
-LOAM_EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void* block, size_t, const void*) { release(block); }
-LOAM_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void* block, size_t, const void*) { release(block); }
+LOAM_EXPORT void _ZdlPv(void* block) { release<Family::kNew>(block); }
+LOAM_EXPORT void _ZdaPv(void* block) { release<Family::kNewArray>(block); }
+LOAM_EXPORT void _ZdlPvm(void* block, size_t size) { release_sized<Family::kNew>(block, size); }
+LOAM_EXPORT void _ZdaPvm(void* block, size_t size) { release_sized<Family::kNewArray>(block, size); }
+LOAM_EXPORT void _ZdlPvRKSt9nothrow_t(void* block, const void*) { release<Family::kNew>(block); }
+LOAM_EXPORT void _ZdaPvRKSt9nothrow_t(void* block, const void*) { release<Family::kNewArray>(block); }
+LOAM_EXPORT void _ZdlPvSt11align_val_t(void* block, size_t) { release<Family::kNew>(block); }
+LOAM_EXPORT void _ZdaPvSt11align_val_t(void* block, size_t) { release<Family::kNewArray>(block); }
+LOAM_EXPORT void _ZdlPvmSt11align_val_t(void* block, size_t size, size_t) {
+  release_sized<Family::kNew>(block, size);
+}
+LOAM_EXPORT void _ZdaPvmSt11align_val_t(void* block, size_t size, size_t) {
+  release_sized<Family::kNewArray>(block, size);
+}
+LOAM_EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void* block, size_t, const void*) {
+  release<Family::kNew>(block);
+}
+LOAM_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void* block, size_t, const void*) {
+  release<Family::kNewArray>(block);
+}

@@ -3,6 +3,7 @@
 #include "heap/fast_path.hpp"
 #include "heap/large.hpp"
 #include "heap/refill.hpp"
+#include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
 #include "runtime/runtime.hpp"
@@ -47,11 +48,13 @@ void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
   return heap::allocate_large(size, alignment < meta::kSlice ? meta::kSlice : alignment);
 }
 
-void* allocate_slow(size_t size, Symbol symbol) {
+void* allocate_slow(size_t size, Origin origin) {
   ThreadHeap* heap = thread_heap();
   switch (mode()) {
     case Mode::kStats:
-      return counted_allocate(heap, size, symbol);
+      return counted_allocate(heap, size, origin.symbol);
+    case Mode::kCheck:
+      return checked_allocate(heap, size, 1, origin, false);
     case Mode::kPassive:
       return passive_allocate(size);
     case Mode::kFast:
@@ -61,11 +64,13 @@ void* allocate_slow(size_t size, Symbol symbol) {
   return heap_allocate(heap, size);
 }
 
-void* allocate_zeroed(size_t size, Symbol symbol) {
+void* allocate_zeroed(size_t size, Origin origin) {
   ThreadHeap* heap = thread_heap();
   switch (mode()) {
     case Mode::kStats:
-      return counted_allocate_zeroed(heap, size, symbol);
+      return counted_allocate_zeroed(heap, size, origin.symbol);
+    case Mode::kCheck:
+      return checked_allocate(heap, size, 1, origin, true);
     case Mode::kPassive:
       return passive_allocate_zeroed(size);
     case Mode::kFast:
@@ -75,11 +80,13 @@ void* allocate_zeroed(size_t size, Symbol symbol) {
   return heap_allocate_zeroed(heap, size);
 }
 
-void* allocate_aligned(size_t alignment, size_t size, Symbol symbol) {
+void* allocate_aligned(size_t alignment, size_t size, Origin origin) {
   ThreadHeap* heap = thread_heap();
   switch (mode()) {
     case Mode::kStats:
-      return counted_allocate_aligned(heap, alignment, size, symbol);
+      return counted_allocate_aligned(heap, alignment, size, origin.symbol);
+    case Mode::kCheck:
+      return checked_allocate(heap, size, alignment, origin, false);
     case Mode::kPassive:
       return passive_allocate_aligned(alignment, size);
     case Mode::kFast:

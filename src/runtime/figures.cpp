@@ -151,9 +151,9 @@ void write_kernel_calls(CounterSlot& slot) {
 format::KernelCall kind_of(sys::Call call) {
   using format::KernelCall;
   static constexpr KernelCall kKinds[sys::kCallKinds] = {
-      KernelCall::kMmap,           KernelCall::kMunmap,     KernelCall::kMremap,
-      KernelCall::kAdviseDontneed, KernelCall::kAdviseHuge, KernelCall::kMprotect,
-      KernelCall::kBreakUp,        KernelCall::kBreakDown,  KernelCall::kFtruncate};
+      KernelCall::kMmap,       KernelCall::kMunmap,     KernelCall::kMremap,  KernelCall::kAdviseDontneed,
+      KernelCall::kAdviseHuge, KernelCall::kMprotect,   KernelCall::kBreakUp, KernelCall::kBreakDown,
+      KernelCall::kFtruncate,  KernelCall::kAdviseGuard};
   return kKinds[static_cast<size_t>(call)];
 }
 

@@ -16,7 +16,6 @@ namespace loam::runtime {
 
 namespace {
 
-// Returns null where the pointer may be another malloc's, else what it points to.
 const char* refuse(const void* pointer) {
   if (meta::arena.owns(pointer)) return "metadata";
   const sys::MappingInfo mapping = sys::find_mapping(pointer);
@@ -43,6 +42,8 @@ Function* next(const char* name) {
 }
 
 }  // namespace
+
+const char* foreign_place(const void* pointer) { return refuse(pointer); }
 
 void* next_symbol(const char* name) { return dlsym(RTLD_NEXT, name); }
 

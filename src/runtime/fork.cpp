@@ -1,9 +1,11 @@
 #include "runtime/fork.hpp"
 
+#include "check/check.hpp"
 #include "heap/outside.hpp"
 #include "heap/regions.hpp"
 #include "heap/registry.hpp"
 #include "meta/arena.hpp"
+#include "runtime/checking.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/statistics.hpp"
 #include "sys/kernel.hpp"
@@ -12,11 +14,13 @@ namespace loam::runtime {
 
 namespace {
 
-constexpr unsigned kLocks = 4;
+constexpr unsigned kHeapLocks = 4;
+constexpr unsigned kLocks = check::kLocks + kHeapLocks;
 
 // In rank order.
 sys::Lock* lock_at(unsigned index) {
-  switch (index) {
+  if (index < check::kLocks) return &check::lock_at(index);
+  switch (index - check::kLocks) {
     case 0:
       return &heap::registry_lock();
     case 1:
@@ -50,6 +54,7 @@ void in_child() {
   if (mine != nullptr) mine->thread = sys::thread_id();
   heap::orphan_others(mine);
   if (mode() == Mode::kStats) restart_statistics();
+  if (mode() == Mode::kCheck) restart_checking();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "heap/regions.hpp"
 #include "heap/registry.hpp"
 #include "heap/remote.hpp"
+#include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
 #include "runtime/runtime.hpp"
@@ -89,18 +90,26 @@ bool trim() {
   return sys::call_count(sys::Call::kPurge).calls + sys::call_count(sys::Call::kBreakDown).calls != before;
 }
 
-void release_slow(void* block, Symbol symbol) {
+void release_slow(void* block, Origin origin) {
   if (block == nullptr) return;
   ThreadHeap* heap = thread_heap(block);
-  if (mode() == Mode::kStats) {
-    counted_release(heap, block, symbol);
-    return;
-  }
-  if (mode() == Mode::kPassive) {
-    passive_release(block);
-    return;
+  switch (mode()) {
+    case Mode::kStats:
+      return counted_release(heap, block, origin.symbol);
+    case Mode::kCheck:
+      return checked_release(heap, {block, origin.family, false, 0, origin.caller});
+    case Mode::kPassive:
+      return passive_release(block);
+    case Mode::kFast:
+    case Mode::kUnstarted:
+      break;
   }
   if (heap_release(heap, block) == Freed::kForeign) release_foreign(block);
+}
+
+void release_sized(void* block, size_t size, Origin origin) {
+  if (block == nullptr || mode() != Mode::kCheck) return release_slow(block, origin);
+  checked_release(thread_heap(), {block, origin.family, true, size, origin.caller});
 }
 
 }  // namespace loam::runtime

@@ -8,6 +8,7 @@
 #include "heap/large.hpp"
 #include "heap/outside.hpp"
 #include "heap/size_class.hpp"
+#include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
 #include "runtime/runtime.hpp"
@@ -80,17 +81,19 @@ void* heap_resize(ThreadHeap* heap, const Found& found, size_t size) {
   return moved == nullptr && size <= found.size ? found.block : moved;
 }
 
-void* resize(void* block, size_t size, Symbol symbol) {
+void* resize(void* block, size_t size, Origin origin) {
   ThreadHeap* heap = thread_heap(block);
   if (mode() == Mode::kPassive) return passive_resize(block, size);
+  if (mode() == Mode::kCheck) return checked_resize(heap, block, size, origin);
   const Found found = expect_block(block, report::Operation::kRealloc);
-  if (mode() == Mode::kStats) return counted_resize(heap, block, found, size, symbol);
+  if (mode() == Mode::kStats) return counted_resize(heap, block, found, size, origin.symbol);
   if (found.where == heap::Where::kNowhere) return resize_foreign(block, size);
   return heap_resize(heap, found, size);
 }
 
 size_t usable_size(void* block) {
   if (mode() == Mode::kPassive) return passive_usable_size(block);
+  if (mode() == Mode::kCheck) return checked_usable_size(block);
   const Found found = expect_block(block, report::Operation::kUsableSize);
   return found.where == heap::Where::kNowhere ? usable_size_foreign(block) : found.size;
 }

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "check/record.hpp"
 #include "format/counters.hpp"
 #include "heap/thread_heap.hpp"
 
 namespace loam::runtime {
 
+using check::Family;
 using format::Symbol;
 
 // How calls are served.
@@ -19,6 +21,7 @@ enum class Mode : uint8_t {
   kUnstarted,
   kFast,
   kStats,    // every call passes through the slow path and is counted
+  kCheck,    // every block is watched
   kPassive,  // the next malloc serves: denied executables, or no memory at start
 };
 
@@ -27,20 +30,29 @@ Mode mode();
 // Reads the options and opens the heap, once; any thread, any time. Called by the first slow path at the latest.
 void start();
 
+// Who calls: what a mode wants to know of it.
+struct Origin {
+  Symbol symbol;
+  Family family;
+  const void* caller;  // return address of the exported function
+};
+
 // --- The slow halves (allocate.cpp, release.cpp, resize.cpp). None touches errno. ---
 
 // Returns a block of at least `size` bytes (0 is taken for 1), or null when out of memory.
-void* allocate_slow(size_t size, Symbol symbol);
+void* allocate_slow(size_t size, Origin origin);
 // The same, all bytes zero.
-void* allocate_zeroed(size_t size, Symbol symbol);
+void* allocate_zeroed(size_t size, Origin origin);
 // Requires: `alignment` is a power of two.
-void* allocate_aligned(size_t alignment, size_t size, Symbol symbol);
+void* allocate_aligned(size_t alignment, size_t size, Origin origin);
 // Frees a block that put_back() refused, or null; ends the process when it is no block.
-void release_slow(void* block, Symbol symbol);
+void release_slow(void* block, Origin origin);
+// The same for a sized delete.
+void release_sized(void* block, size_t size, Origin origin);
 // put_back() said kAttend.
 void attend_slow();
 // realloc() with size > 0 and a non-null block. Null when out of memory, the block is then as it was.
-void* resize(void* block, size_t size, Symbol symbol);
+void* resize(void* block, size_t size, Origin origin);
 size_t usable_size(void* block);
 // What malloc_trim does: gives back every page that can be given. Returns whether any was.
 bool trim();
@@ -54,6 +66,8 @@ heap::ThreadHeap* thread_heap(const void* brought = nullptr);
 // --- The next definition of a symbol (foreign.cpp) ---
 
 // A pointer that is not ours. Passes it on to the next free if it can be another malloc's, else ends the process.
+// What such a pointer points to; null where it may be another malloc's.
+const char* foreign_place(const void* pointer);
 void release_foreign(void* block);
 void* resize_foreign(void* block, size_t size);
 size_t usable_size_foreign(void* block);

@@ -8,6 +8,7 @@
 #include "heap/regions.hpp"
 #include "options/parse.hpp"
 #include "report/messages.hpp"
+#include "runtime/checking.hpp"
 #include "runtime/control.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/leaks_at_exit.hpp"
@@ -118,6 +119,10 @@ Mode open_all() {
   prepare_threads();
   prepare_fork();
   prepare_control();
+  if (values.check_path[0] != '\0' && open_checking(values)) {
+    if (values.verbose) report::started(choices(false));
+    return Mode::kCheck;
+  }
   const bool counted = values.stats_path[0] != '\0' && open_statistics(values);
   if (values.verbose) report::started(choices(counted));
   return counted ? Mode::kStats : Mode::kFast;
@@ -146,6 +151,7 @@ __attribute__((constructor(101))) static void start_early() { start(); }
 // After the program's own handlers of exit.
 __attribute__((destructor(101))) static void finish() {
   finish_statistics();
+  finish_checking();
   if (values.leaks_path[0] != '\0' && mode() != Mode::kPassive)
     search_leaks_at_exit(values.leaks_path, reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
 }

@@ -58,9 +58,8 @@ void begin_slot(format::Birth birth) {
 }
 
 uint32_t* requested_of(Span& span) {
-  if (span.requested != nullptr) return span.requested;
-  span.requested = static_cast<uint32_t*>(meta::arena.allocate(size_t{span.blocks} * sizeof(uint32_t)));
-  return span.requested;
+  if (span.notes == nullptr) span.notes = meta::arena.allocate(size_t{span.blocks} * sizeof(uint32_t));
+  return static_cast<uint32_t*>(span.notes);
 }
 
 // Remembers, or with `take` tells, what was asked for. Blocks outside the window are counted as asked for in full.
@@ -78,7 +77,7 @@ size_t recall(const Found& found) {
   if (found.span == nullptr) return found.size;
   if (found.span->kind == heap::SpanKind::kLarge)
     return found.span->large_requested.load(std::memory_order_relaxed);
-  const uint32_t* requested = found.span->requested;
+  const auto* requested = static_cast<const uint32_t*>(found.span->notes);
   return requested == nullptr ? found.size : requested[heap::block_index(*found.span, found.block).index];
 }
 

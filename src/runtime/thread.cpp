@@ -40,7 +40,7 @@ void on_thread_end(void* round) {
 
 ThreadHeap* attach(const void* brought) {
   start();
-  if (mode() != Mode::kFast && mode() != Mode::kStats) return nullptr;
+  if (mode() == Mode::kUnstarted || mode() == Mode::kPassive) return nullptr;
   ThreadHeap* heap = heap::attach_heap(brought);
   if (heap == nullptr) return nullptr;
   heap->shown = mode() == Mode::kFast ? heap : &heap::null_heap;

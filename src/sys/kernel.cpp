@@ -95,9 +95,9 @@ Mapping mapped_at(void* at, size_t bytes, long result) {
 }  // namespace
 
 const char* call_name(Call call) {
-  static constexpr const char* kNames[kCallKinds] = {"mmap",          "munmap",       "mremap",
-                                                     "madvise-purge", "madvise-huge", "mprotect",
-                                                     "brk-up",        "brk-down",     "file-growth"};
+  static constexpr const char* kNames[kCallKinds] = {"mmap",         "munmap",   "mremap", "madvise-purge",
+                                                     "madvise-huge", "mprotect", "brk-up", "brk-down",
+                                                     "file-growth",  "guard"};
   return kNames[static_cast<size_t>(call)];
 }
 
@@ -125,6 +125,12 @@ void* map(size_t bytes, bool reserve_only) {
   const int protection = reserve_only ? PROT_NONE : PROT_READ | PROT_WRITE;
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (reserve_only ? MAP_NORESERVE : 0);
   const long result = counted(Call::kMap, bytes, SYS_mmap, 0, word(bytes), protection, flags, -1, 0);
+  return failed(result) ? nullptr : reinterpret_cast<void*>(result);
+}
+
+void* map_unreserved(size_t bytes) {
+  const long result = counted(Call::kMap, bytes, SYS_mmap, 0, word(bytes), PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return failed(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
@@ -156,6 +162,36 @@ bool purge(void* address, size_t bytes) {
 bool advise_huge(void* address, size_t bytes, bool on) {
   return !failed(counted(Call::kAdvise, bytes, SYS_madvise, word(address), word(bytes),
                          on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
+}
+
+namespace {
+
+// Of Linux 6.13; the headers of this libc are older.
+constexpr long kGuardInstall = 102;
+constexpr long kGuardRemove = 103;
+constexpr long kInvalid = -22;  // EINVAL
+
+constinit std::atomic<bool> heavy_guards{false};
+
+}  // namespace
+
+bool has_light_guards() { return !heavy_guards.load(std::memory_order_relaxed); }
+
+bool guard(void* address, size_t bytes) {
+  if (has_light_guards()) {
+    const long result = counted(Call::kGuard, bytes, SYS_madvise, word(address), word(bytes), kGuardInstall);
+    if (result != kInvalid) return !failed(result);
+    heavy_guards.store(true, std::memory_order_relaxed);
+  }
+  return purge(address, bytes) &&
+         !failed(counted(Call::kGuard, bytes, SYS_mprotect, word(address), word(bytes), PROT_NONE));
+}
+
+bool unguard(void* address, size_t bytes) {
+  if (has_light_guards())
+    return !failed(counted(Call::kGuard, bytes, SYS_madvise, word(address), word(bytes), kGuardRemove));
+  return !failed(
+      counted(Call::kGuard, bytes, SYS_mprotect, word(address), word(bytes), PROT_READ | PROT_WRITE));
 }
 
 char* current_break() { return static_cast<char*>(sbrk(0)); }

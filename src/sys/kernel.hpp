@@ -18,8 +18,9 @@ enum class Call : uint8_t {
   kBreakUp,
   kBreakDown,
   kResize,  // growing the file of the file source
+  kGuard,   // making pages inaccessible, and accessible again
 };
-constexpr size_t kCallKinds = 9;
+constexpr size_t kCallKinds = 10;
 
 struct CallCount {
   uint64_t calls;
@@ -46,6 +47,8 @@ struct Mapping {
 // Maps private anonymous memory wherever the kernel likes; with `reserve_only` inaccessible and free of charge until
 // make_writable. Returns null on failure.
 void* map(size_t bytes, bool reserve_only = false);
+// Maps private anonymous memory, writable but not accounted for until touched. Returns null on failure.
+void* map_unreserved(size_t bytes);
 // Maps private anonymous memory at exactly `at`, or not at all.
 Mapping map_at(void* at, size_t bytes);
 // Maps `bytes` of an open file privately at exactly `at`, or not at all.
@@ -57,6 +60,13 @@ bool make_writable(void* address, size_t bytes);
 // The pages read as zero afterwards and cost nothing until touched.
 bool purge(void* address, size_t bytes);
 bool advise_huge(void* address, size_t bytes, bool on);
+
+// Pages that fault at any access, and whose content is gone. Costs no mapping where the kernel has MADV_GUARD_INSTALL (Linux
+// 6.13), else the protection is changed, which splits the mapping. Requires: private anonymous memory.
+bool guard(void* address, size_t bytes);
+// The pages read as zero afterwards.
+bool unguard(void* address, size_t bytes);
+bool has_light_guards();
 
 // The program break, shared with whoever else calls sbrk(). move_break succeeds only if the break was at `from`.
 char* current_break();

@@ -8,7 +8,7 @@
 
 namespace loam::sys {
 
-enum class LockRank : uint8_t { kRegistry = 1, kGrowth = 2, kOutside = 3, kMetadata = 4 };
+enum class LockRank : uint8_t { kQuarantine = 1, kWindow, kRegistry, kGrowth, kOutside, kMetadata };
 
 class Lock {
  public:

@@ -118,6 +118,26 @@ uint64_t count_mappings() {
   return count;
 }
 
+bool find_file(const void* address, uint64_t* offset, char* path, size_t size) {
+  Lines lines("/proc/self/maps");
+  char text[640];
+  const auto wanted = reinterpret_cast<uint64_t>(address);
+  while (lines.next(text, sizeof text)) {
+    const char* at = text;
+    const uint64_t start = read_hex(at);
+    const uint64_t end = read_hex(++at);
+    if (wanted < start || wanted >= end) continue;
+    at += sizeof(" rwxp ") - 1;
+    *offset = read_hex(at) + (wanted - start);
+    while (*at != '\0' && *at != '/') ++at;
+    size_t length = 0;
+    for (; at[length] != '\0' && length + 1 < size; ++length) path[length] = at[length];
+    path[length] = '\0';
+    return length > 0;
+  }
+  return false;
+}
+
 size_t read_file(const char* path, char* buffer, size_t size) {
   const long descriptor = raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDONLY | O_CLOEXEC);
   size_t filled = 0;

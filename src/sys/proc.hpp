@@ -27,6 +27,9 @@ MappingInfo find_mapping(const void* address);
 
 uint64_t count_mappings();
 
+// The file mapped at the address, and the offset in it. Returns false if there is none. A few hundred microseconds.
+bool find_file(const void* address, uint64_t* offset, char* path, size_t size);
+
 // Reads up to size - 1 bytes of a file and ends them with a zero. Returns how many, 0 on failure.
 size_t read_file(const char* path, char* buffer, size_t size);
 

@@ -1,0 +1,100 @@
+#include <cstring>
+
+#include "check/state.hpp"
+#include "heap/large.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::check {
+
+namespace {
+
+constexpr uint32_t kSequenceStep = 64;
+constexpr uint64_t kRearmNs = 30'000'000'000;
+// Chosen blocks: so many at any rate, and one in so many of all. Each costs about 4.5 us (docs/decisions/0005-check.md).
+constexpr uint64_t kGuardsAtStart = 2048;
+constexpr uint64_t kGuardsPart = 512;
+
+uint32_t next_sequence(ThreadPart* part) {
+  if (part == nullptr) return 0;
+  if (part->next_sequence == part->end_sequence) {
+    part->next_sequence = state.sequence.fetch_add(kSequenceStep, std::memory_order_relaxed);
+    part->end_sequence = part->next_sequence + kSequenceStep;
+    const uint64_t now = sys::coarse_ns();
+    uint64_t due = state.next_rearm_ns.load(std::memory_order_relaxed);
+    if (now > due && state.next_rearm_ns.compare_exchange_strong(due, now + kRearmNs) && due != 0)
+      state.sites.rearm();
+  }
+  return part->next_sequence++;
+}
+
+void describe_birth(Record& record, heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted,
+                    StackId stack) {
+  record.family = wanted.family;
+  record.thread = thread_of(heap);
+  record.allocated_at = stack;
+  record.sequence = next_sequence(part);
+  record.freed_at = 0;
+  record.freed_by = 0;
+}
+
+bool is_within_budget() {
+  if (state.guarded.live_bytes() > state.guard_budget_bytes) return false;
+  if (state.settings.tier == Tier::kFull) return true;
+  const uint64_t blocks = state.sequence.load(std::memory_order_relaxed);
+  return state.guarded_blocks.load(std::memory_order_relaxed) < kGuardsAtStart + blocks / kGuardsPart;
+}
+
+bool is_chosen(ThreadPart* part, StackId stack) {
+  if (part == nullptr) return false;
+  if (state.settings.tier == Tier::kFull) return is_within_budget();
+  return state.sites.wants(stack) && is_within_budget();
+}
+
+void* allocate_guarded(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted, StackId stack) {
+  GuardedRecord* guarded = state.guarded.take(wanted.size, wanted.alignment_log);
+  if (guarded == nullptr) return nullptr;
+  describe_birth(guarded->record, heap, part, wanted, stack);
+  state.guarded_blocks.fetch_add(1, std::memory_order_relaxed);
+  return guarded->user;
+}
+
+void* allocate_in_page(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted, StackId stack) {
+  char* user = nullptr;
+  Record* record = state.pages.take(part->pages, wanted.size, wanted.alignment_log, &user);
+  if (record == nullptr) return nullptr;
+  describe_birth(*record, heap, part, wanted, stack);
+  record->state.store(BlockState::kLive, std::memory_order_release);
+  return user;
+}
+
+void* allocate_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted, StackId stack) {
+  bool zero = false;
+  const Home home = take_memory(heap, wanted.size, wanted.alignment_log, &zero);
+  if (home.record == nullptr) return nullptr;
+  describe_birth(*home.record, heap, part, wanted, stack);
+  write_canaries(home, state.secret);
+  char* user = user_of(home);
+  if (wanted.zeroed && !zero) memset(user, 0, wanted.size);
+  home.record->state.store(BlockState::kLive, std::memory_order_release);
+  return user;
+}
+
+}  // namespace
+
+void* allocate(heap::ThreadHeap* heap, const Wanted& wanted) {
+  if (wanted.size > PTRDIFF_MAX) return nullptr;
+  const StackId stack = state.hooks.capture(wanted.caller);
+  ThreadPart* part = enter(heap);
+  if (part != nullptr) ++part->blocks;
+  // What is too large for the page tier gets pages of its own instead.
+  const size_t most = state.settings.tier == Tier::kDefault ? heap::kMaxSmall : Pages::kMostBytes;
+  const bool large = memory_for(wanted.size) > most;
+  void* block = nullptr;
+  if (large || is_chosen(part, stack)) block = allocate_guarded(heap, part, wanted, stack);
+  if (block == nullptr && part != nullptr) block = allocate_in_page(heap, part, wanted, stack);
+  if (block == nullptr) block = allocate_cheap(heap, part, wanted, stack);
+  leave(part);
+  return block;
+}
+
+}  // namespace loam::check

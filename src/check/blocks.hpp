@@ -1,0 +1,52 @@
+// Blocks of the cheap tier: those in the heap's own spans, and the few that got a mapping of their own because neither a span
+// nor the guarded window had room. Where a block's record is, and what its canaries say.
+// Invariant: `notes` of a span points to one Record a block, made by the first allocation from it, for ever.
+// Locking: none.
+#pragma once
+
+#include "check/finding.hpp"
+#include "check/layout.hpp"
+#include "heap/span.hpp"
+#include "heap/thread_heap.hpp"
+
+namespace loam::check {
+
+struct Home {
+  Record* record;    // null: no block
+  heap::Span* span;  // null: a mapping of its own, whose first bytes the record is
+  char* memory;
+  size_t capacity;
+};
+
+// The block whose memory the word points into. Its record may never have been used, or be of another life.
+Home find_home(const void* word);
+
+// Whether the record tells of the block that this memory is now, or was last.
+inline bool is_known(const Home& home) {
+  return home.record != nullptr && home.record->state.load(std::memory_order_acquire) != BlockState::kNone &&
+         home.record->place == place_of(home.memory);
+}
+
+char* user_of(const Home& home);
+size_t size_of(const Home& home);
+BlockInfo info_of(const Home& home);
+
+// Memory for a block with canaries, record found or made, nothing written but the size. record null: out of memory.
+Home take_memory(heap::ThreadHeap* heap, size_t size, unsigned alignment_log, bool* zero);
+// Back to the heap.
+void give_memory(heap::ThreadHeap* heap, const Home& home);
+
+void write_canaries(const Home& home, uint64_t secret);
+
+// What the canaries behind a block and in front of it say. `finding` gets kind, address, offset, extent and whose block it
+// is: damage that reaches to the next block but does not begin where this one ends was done from there. Mends what it
+// reports, so that it is reported once. Returns whether there is damage; call again until there is none.
+bool check_canaries(const Home& home, uint64_t secret, Finding* finding);
+
+// Whether there is damage; only reads.
+bool is_damaged(const Home& home, uint64_t secret);
+
+// Fills in all that a finding says of a block.
+void describe(const BlockInfo& block, Finding* finding);
+
+}  // namespace loam::check

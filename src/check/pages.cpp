@@ -1,0 +1,221 @@
+#include "check/pages.hpp"
+
+#include "sys/kernel.hpp"
+
+namespace loam::check {
+
+namespace {
+
+constexpr uint64_t kLeastWindow = uint64_t{16} << 20;
+// When all chunks hold live blocks: looking for one at each allocation would cost more than the tier.
+constexpr uint32_t kWaits = 4096;
+constexpr uint64_t kPlainPoison = 0xf5a5'a5a5'a5a5'a5a5u;
+
+}  // namespace
+
+bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring) {
+  retiring_ = retiring;
+  for (uint64_t bytes = most_bytes; bytes >= kLeastWindow; bytes /= 2) {
+    const uint64_t records = bytes / kUnit * sizeof(Record);
+    const uint64_t pages = bytes / kPage * sizeof(Page);
+    start_ = static_cast<char*>(sys::map_unreserved(bytes));
+    records_ = static_cast<Record*>(sys::map_unreserved(records));
+    pages_ = static_cast<Page*>(sys::map_unreserved(pages));
+    if (start_ != nullptr && records_ != nullptr && pages_ != nullptr) {
+      sys::advise_huge(start_, bytes, false);
+      sys::advise_huge(records_, records, false);
+      bytes_ = bytes;
+      secret_ = secret;
+      // Without a limit on addresses only: it is reserved, never used.
+      if (sys::address_space_limit() == ~uint64_t{0})
+        poison_ = reinterpret_cast<uint64_t>(sys::map(bytes / kUnit * kStride, true));
+      return true;
+    }
+    if (start_ != nullptr) sys::unmap(start_, bytes);
+    if (records_ != nullptr) sys::unmap(records_, records);
+    if (pages_ != nullptr) sys::unmap(pages_, pages);
+  }
+  return false;
+}
+
+bool Pages::is_spent(uint64_t chunk) const {
+  const Page* page = &pages_[chunk * (kChunk / kPage)];
+  for (uint64_t i = 0; i < kChunk / kPage; ++i) {
+    if (!page[i].retired.load(std::memory_order_acquire)) return false;
+  }
+  return true;
+}
+
+bool Pages::next_chunk(PagePart& part) {
+  if (lock_.held_by_me()) return false;
+  sys::LockGuard guard(lock_);
+  const uint64_t chunks = bytes_ / kChunk;
+  uint64_t chunk = next_chunk_;
+  if (used_chunks_ < chunks) {
+    chunk = used_chunks_++;
+  } else {
+    // So many are looked at before the tier gives up for now.
+    constexpr uint64_t kLooks = 16;
+    uint64_t looks = 0;
+    while (looks < kLooks && !is_spent(chunk)) {
+      chunk = chunk + 1 < chunks ? chunk + 1 : 0;
+      ++looks;
+    }
+    next_chunk_ = chunk + 1 < chunks ? chunk + 1 : 0;
+    if (looks == kLooks) return false;
+    const uint64_t units = kChunk / kUnit;
+    sys::purge(&records_[chunk * units], units * sizeof(Record));
+    if (!sys::unguard(start_ + chunk * kChunk, kChunk)) return false;
+  }
+  char* first = start_ + chunk * kChunk;
+  for (uint64_t i = 0; i < kChunk / kPage; ++i) {
+    page_of(first + i * kPage).live.store(1, std::memory_order_relaxed);
+    page_of(first + i * kPage).retired.store(false, std::memory_order_relaxed);
+  }
+  part = {first, first + kPage, first + kChunk, 0};
+  return true;
+}
+
+Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** user) {
+  const size_t alignment = size_t{1} << alignment_log;
+  const size_t bytes = memory_for(size);
+  if (bytes_ == 0 || bytes == 0 || bytes > kMostBytes || alignment > kMostBytes) return nullptr;
+  const uint64_t step = alignment < kUnit ? kUnit : alignment;
+  for (;;) {
+    if (part.next == nullptr) {
+      if (part.waits > 0) {
+        --part.waits;
+        return nullptr;
+      }
+      if (!next_chunk(part)) {
+        part.waits = kWaits;
+        return nullptr;
+      }
+    }
+    auto* at = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(part.next), step));
+    if (at + bytes <= part.page_end) {
+      part.next = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(at + bytes), kUnit));
+      Record& record = records_[offset_of(at) / kUnit];
+      record.size = static_cast<uint32_t>(size);
+      record.alignment_log = static_cast<uint8_t>(alignment_log);
+      record.place = place_of(at);
+      page_of(at).live.fetch_add(1, std::memory_order_relaxed);
+      const BlockInfo info = {&record, at, size, at, static_cast<size_t>(part.next - at)};
+      write_canary(tail(info), canary_word(secret_, at));
+      *user = at;
+      return &record;
+    }
+    char* done = part.page_end - kPage;
+    part.next = part.page_end < part.chunk_end ? part.page_end : nullptr;
+    part.page_end += kPage;
+    release_page(done);
+  }
+}
+
+BlockInfo Pages::info_of(uint64_t unit) const {
+  Record& record = records_[unit];
+  char* user = start_ + unit * kUnit;
+  return {&record, user, record.size, user, base::align_up(record.size + kWord, kUnit)};
+}
+
+BlockInfo Pages::find(const void* address) const {
+  const uint64_t offset = offset_of(address);
+  if (offset >= bytes_) return {};
+  const uint64_t first = offset / kPage * (kPage / kUnit);
+  for (uint64_t unit = offset / kUnit + 1; unit-- > first;) {
+    if (records_[unit].state.load(std::memory_order_acquire) == BlockState::kNone) continue;
+    const BlockInfo info = info_of(unit);
+    return static_cast<const char*>(address) < info.memory + info.capacity ? info : BlockInfo{};
+  }
+  return {};
+}
+
+Extent Pages::tail(const BlockInfo& block) const {
+  return {block.user + block.size, block.capacity - block.size};
+}
+
+void Pages::release_page(char* page) {
+  Page& record = page_of(page);
+  if (record.live.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const uint64_t first = offset_of(page) / kUnit;
+  for (uint64_t unit = first; unit < first + kPage / kUnit; ++unit) {
+    if (records_[unit].state.load(std::memory_order_relaxed) != BlockState::kFreed) continue;
+    const BlockInfo block = info_of(unit);
+    retiring_(block, poison_word(block));
+  }
+  sys::guard(page, kPage);
+  retired_.fetch_add(1, std::memory_order_relaxed);
+  record.retired.store(true, std::memory_order_release);
+}
+
+void Pages::give(const BlockInfo& block) {
+  release_page(start_ + base::align_down(offset_of(block.user), kPage));
+}
+
+bool Pages::check_canaries(const BlockInfo& block, Finding* finding) const {
+  const uint64_t word = canary_word(secret_, block.user);
+  const char* last = nullptr;
+  const char* first = find_damage(tail(block), word, &last);
+  if (first == nullptr) [[likely]]
+    return false;
+  finding->kind = Kind::kOverflow;
+  finding->evidence = Evidence::kCanary;
+  finding->access = Access::kWrite;
+  finding->address = reinterpret_cast<uint64_t>(first);
+  finding->extent = static_cast<uint64_t>(last - first) + 1;
+  // The next block begins right behind: what does not begin at this one's end was done from there.
+  const BlockInfo next = find(block.user + block.capacity);
+  const bool from_next = last == block.user + block.capacity - 1 && first != block.user + block.size;
+  if (from_next && next.record != nullptr && next.user == block.user + block.capacity) {
+    finding->kind = Kind::kUnderflow;
+    describe(next, finding);
+  } else {
+    describe(block, finding);
+  }
+  write_canary(tail(block), word);
+  return true;
+}
+
+bool Pages::is_retired(const void* address) const {
+  return covers(address) && page_of(address).retired.load(std::memory_order_acquire);
+}
+
+bool Pages::open_page(const void* address) {
+  return covers(address) && sys::unguard(start_ + base::align_down(offset_of(address), kPage), kPage);
+}
+
+uint64_t Pages::poison_word(const BlockInfo& block) const {
+  if (poison_ == 0) return kPlainPoison;
+  return poison_ + offset_of(block.user) / kUnit * kStride + kStride / 2;
+}
+
+BlockInfo Pages::find_poisoned(uint64_t address, int64_t* displacement) const {
+  const uint64_t offset = address - poison_;
+  if (poison_ == 0 || offset >= bytes_ / kUnit * kStride) return {};
+  const BlockInfo info = find(start_ + offset / kStride * kUnit);
+  if (info.record == nullptr || info.record->state.load(std::memory_order_acquire) != BlockState::kFreed)
+    return {};
+  *displacement = static_cast<int64_t>(address - poison_word(info));
+  return info;
+}
+
+// Keeps the page from being retired. Returns false if it is, or is about to be.
+bool Pages::hold(Page& page) {
+  uint32_t live = page.live.load(std::memory_order_acquire);
+  while (live != 0 && !page.live.compare_exchange_weak(live, live + 1, std::memory_order_acq_rel)) {
+  }
+  return live != 0;
+}
+
+void Pages::for_each(void (*visit)(const BlockInfo& block, void* argument), void* argument) {
+  for (uint64_t at = 0; at < used_chunks_ * kChunk; at += kPage) {
+    if (!hold(pages_[at / kPage])) continue;
+    for (uint64_t unit = at / kUnit; unit < (at + kPage) / kUnit; ++unit) {
+      if (records_[unit].state.load(std::memory_order_acquire) != BlockState::kNone)
+        visit(info_of(unit), argument);
+    }
+    release_page(start_ + at);
+  }
+}
+
+}  // namespace loam::check

@@ -1,0 +1,93 @@
+// The page tier: small blocks laid one behind the other into fresh pages that only their thread fills. When all blocks of a page
+// have been freed the page is retired: it faults from then on, so that any later access is a use after free with an exact owner.
+// Addresses are not used again until the whole window has been gone through, a chunk at a time.
+//
+// Invariants: a block lies within one page and starts on a unit; its record has the unit's number. `live` of a page counts
+// its live blocks, and one more while a thread still fills it; who takes it to zero retires the page. A chunk whose pages
+// are all retired may be filled again.
+// Locking: a thread fills its own chunk; the lock is for the next one.
+#pragma once
+
+#include <atomic>
+
+#include "check/blocks.hpp"
+#include "sys/lock.hpp"
+
+namespace loam::check {
+
+// The chunk that a thread fills.
+struct PagePart {
+  char* next;  // null: none
+  char* page_end;
+  char* chunk_end;
+  uint32_t waits;  // blocks that are served elsewhere before a chunk is looked for again
+};
+
+class Pages {
+ public:
+  static constexpr size_t kPage = 4096;
+  static constexpr size_t kUnit = 64;
+  static constexpr size_t kChunk = size_t{256} << 10;
+  static constexpr size_t kMostBytes =
+      kPage / 2;  // of a block with its canary; larger ones have pages of their own
+
+  // Called with each freed block of a page that is about to be retired, and the word that it was filled with.
+  using Visitor = void (*)(const BlockInfo& block, uint64_t word);
+  bool open(uint64_t most_bytes, uint64_t secret, Visitor retiring);
+
+  // Null if there is no room, or the block is too large for it. The bytes are zero.
+  Record* take(PagePart& part, size_t size, unsigned alignment_log, char** user);
+  // Requires: the caller has taken the block from its user, and poisoned it.
+  void give(const BlockInfo& block);
+
+  bool covers(const void* address) const { return offset_of(address) < bytes_; }
+  // The block whose memory the address lies in, whether its page is retired or not.
+  BlockInfo find(const void* address) const;
+  bool check_canaries(const BlockInfo& block, Finding* finding) const;
+  bool is_retired(const void* address) const;
+  bool open_page(const void* address);
+
+  // What a freed block is filled with: an address in a reserved region, a stretch for each unit.
+  uint64_t poison_word(const BlockInfo& block) const;
+  // The block that an address in that region speaks of.
+  BlockInfo find_poisoned(uint64_t address, int64_t* displacement) const;
+
+  // Visits all that lie in pages not retired, which stay so meanwhile.
+  void for_each(void (*visit)(const BlockInfo& block, void* argument), void* argument);
+
+  uint64_t retired_pages() const { return retired_.load(std::memory_order_relaxed); }
+  uint64_t window_bytes() const { return bytes_; }
+  sys::Lock& lock() { return lock_; }
+
+ private:
+  struct Page {
+    std::atomic<uint32_t> live;
+    std::atomic<bool> retired;
+  };
+  static constexpr uint64_t kStride = 4096;
+
+  uint64_t offset_of(const void* address) const {
+    return static_cast<uint64_t>(static_cast<const char*>(address) - start_);
+  }
+  Page& page_of(const void* address) const { return pages_[offset_of(address) / kPage]; }
+  BlockInfo info_of(uint64_t unit) const;
+  bool next_chunk(PagePart& part);
+  bool is_spent(uint64_t chunk) const;
+  static bool hold(Page& page);
+  void release_page(char* page);
+  Extent tail(const BlockInfo& block) const;
+
+  char* start_ = nullptr;
+  uint64_t bytes_ = 0;
+  Record* records_ = nullptr;  // one a unit
+  Page* pages_ = nullptr;
+  uint64_t poison_ = 0;  // start of the region; 0: none
+  uint64_t secret_ = 0;
+  Visitor retiring_ = nullptr;
+  uint64_t next_chunk_ = 0;
+  uint64_t used_chunks_ = 0;
+  std::atomic<uint64_t> retired_{0};
+  sys::Lock lock_{sys::LockRank::kWindow};
+};
+
+}  // namespace loam::check

@@ -1,0 +1,106 @@
+#include "check/quarantine.hpp"
+
+#include "sys/kernel.hpp"
+
+namespace loam::check {
+
+namespace {
+
+char* const kClosed = reinterpret_cast<char*>(1);
+
+// How far ahead of the visitor lines are asked for.
+constexpr uint64_t kAhead = 12;
+
+// Bytes that a thread keeps to itself before it tells the sum: a shared counter at every free would be fought for.
+constexpr uint64_t kUntold = uint64_t{64} << 10;
+
+}  // namespace
+
+bool Quarantine::open(uint64_t most_bytes) {
+  ring_ = static_cast<Slot*>(sys::map(kSlots * sizeof(Slot)));
+  most_bytes_ = most_bytes;
+  return ring_ != nullptr;
+}
+
+uint64_t Quarantine::blocks() const {
+  return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
+}
+
+bool Quarantine::is_over() const {
+  return bytes_.load(std::memory_order_relaxed) > most_bytes_ || blocks() > kSlots - kSlots / 8;
+}
+
+uint64_t Quarantine::reserve(QuarantinePart& part) {
+  if (part.next == part.end) {
+    if (blocks() + 2 * kBatch > kSlots) return kNoSlot;
+    const uint64_t first = head_.fetch_add(kBatch, std::memory_order_relaxed);
+    for (uint64_t i = 0; i < kBatch; ++i)
+      ring_[(first + i) % kSlots].store(nullptr, std::memory_order_relaxed);
+    part.next = first;
+    part.end = first + kBatch;
+  }
+  return part.next++ % kSlots;
+}
+
+bool Quarantine::put(QuarantinePart& part, uint64_t slot, char* memory, size_t bytes) {
+  char* nothing = nullptr;
+  if (!ring_[slot].compare_exchange_strong(nothing, memory, std::memory_order_release)) {
+    part.next = part.end;
+    return false;
+  }
+  part.untold_bytes += bytes;
+  if (part.untold_bytes >= kUntold || part.next == part.end) {
+    bytes_.fetch_add(part.untold_bytes, std::memory_order_relaxed);
+    part.untold_bytes = 0;
+  }
+  return true;
+}
+
+uint64_t Quarantine::take_batch(uint64_t (&slots)[kBatch], char* (&blocks)[kBatch]) {
+  uint64_t tail = tail_.load(std::memory_order_relaxed);
+  uint64_t count = 0;
+  while (count < kBatch && tail != head_.load(std::memory_order_relaxed)) {
+    char* block = ring_[tail % kSlots].exchange(kClosed, std::memory_order_acquire);
+    if (block != nullptr && block != kClosed) {
+      slots[count] = tail % kSlots;
+      blocks[count++] = block;
+    }
+    ++tail;
+  }
+  tail_.store(tail, std::memory_order_relaxed);
+  return count;
+}
+
+void Quarantine::take_excess(Visitor prepare, Visitor visit, void* argument) {
+  if (!is_over() || lock_.held_by_me() || !lock_.try_lock()) return;
+  // Two batches at most for each one that comes in: nobody pays for all at once.
+  for (int i = 0; i < 2 && is_over(); ++i) {
+    uint64_t slots[kBatch];
+    char* blocks[kBatch];
+    const uint64_t count = take_batch(slots, blocks);
+    // All touched first: the blocks have long left the cache, and so their lines come at once instead of in turn.
+    for (uint64_t b = 0; b < count; ++b) prepare(slots[b], blocks[b], argument);
+    for (uint64_t b = 0; b < count; ++b) visit(slots[b], blocks[b], argument);
+    if (count == 0) break;
+  }
+  lock_.unlock();
+}
+
+void Quarantine::for_each(Visitor prepare, Visitor visit, void* argument) {
+  if (lock_.held_by_me()) return;
+  sys::LockGuard guard(lock_);
+  const uint64_t head = head_.load(std::memory_order_acquire);
+  for (uint64_t i = tail_.load(std::memory_order_relaxed); i < head; ++i) {
+    char* block = at((i + kAhead) % kSlots);
+    if (block != nullptr) prepare((i + kAhead) % kSlots, block, argument);
+    block = at(i % kSlots);
+    if (block != nullptr) visit(i % kSlots, block, argument);
+  }
+}
+
+char* Quarantine::at(uint64_t slot) const {
+  char* block = ring_ == nullptr ? nullptr : ring_[slot % kSlots].load(std::memory_order_acquire);
+  return block == kClosed ? nullptr : block;
+}
+
+}  // namespace loam::check

@@ -1,0 +1,134 @@
+#include "check/guarded.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "sys/kernel.hpp"
+
+namespace loam::check {
+namespace {
+
+constexpr uint64_t kWindow = uint64_t{64} << 20;
+
+void free_block(Guarded& guarded, GuardedRecord& record) {
+  record.record.state.store(BlockState::kFreed);
+  guarded.give(record);
+}
+
+TEST(Guarded, EndIsAgainstTheGuard) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, false, 1));
+  for (const size_t size : {size_t{1}, size_t{8}, size_t{16}, size_t{100}, size_t{4096}, size_t{70000}}) {
+    GuardedRecord* record = guarded.take(size, 4);
+    ASSERT_NE(record, nullptr);
+    EXPECT_EQ(record->size, size);
+    memset(record->user, 1, size);
+    const auto end = reinterpret_cast<uint64_t>(record->user) + size;
+    EXPECT_LT(base::align_up(end, Guarded::kPage) - end, 16u) << size;
+    if (size >= 16) {
+      EXPECT_EQ(reinterpret_cast<uint64_t>(record->user) % 16, 0u);
+    }
+    const uint64_t guard = base::align_up(end, Guarded::kPage);
+    EXPECT_DEATH(*reinterpret_cast<volatile char*>(guard) = 1, "") << size;
+    EXPECT_EQ(guarded.find(reinterpret_cast<const void*>(guard)), record);
+    EXPECT_EQ(guarded.find(record->user), record);
+  }
+}
+
+TEST(Guarded, FlipStandsBehindTheGuard) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, true, 1));
+  guarded.take(10, 4);
+  GuardedRecord* record = guarded.take(100, 4);
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(reinterpret_cast<uint64_t>(record->user) % Guarded::kPage, 0u);
+  EXPECT_DEATH(*static_cast<volatile char*>(record->user - 1) = 1, "");
+}
+
+TEST(Guarded, FreedPagesFaultAndKeepTheirRecord) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, false, 1));
+  GuardedRecord* record = guarded.take(5000, 4);
+  char* user = record->user;
+  record->record.allocated_at = 77;
+  free_block(guarded, *record);
+  EXPECT_DEATH(*static_cast<volatile char*>(user) = 1, "");
+  EXPECT_DEATH(*static_cast<volatile char*>(user + 4999) = 1, "");
+  ASSERT_EQ(guarded.find(user), record);
+  EXPECT_EQ(guarded.find(user)->record.allocated_at, 77u);
+  EXPECT_EQ(guarded.live_bytes(), 0u);
+}
+
+TEST(Guarded, LargeAlignment) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, false, 1));
+  for (unsigned log = 4; log < 22; ++log) {
+    GuardedRecord* record = guarded.take(3000, log);
+    ASSERT_NE(record, nullptr) << log;
+    EXPECT_EQ(reinterpret_cast<uint64_t>(record->user) % (uint64_t{1} << log), 0u);
+    memset(record->user, 1, 3000);
+    Finding finding{};
+    EXPECT_FALSE(guarded.check_canaries(*record, &finding));
+  }
+}
+
+TEST(Guarded, AddressesAreUsedAgainOnlyAfterAllOthers) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, false, 1));
+  const uint64_t runs = kWindow / Guarded::kPage / 2;
+  GuardedRecord* first = guarded.take(100, 4);
+  char* const user = first->user;
+  free_block(guarded, *first);
+  GuardedRecord* kept = guarded.take(100, 4);
+  for (uint64_t i = 2; i < runs; ++i) {
+    GuardedRecord* record = guarded.take(100, 4);
+    ASSERT_NE(record, nullptr);
+    ASSERT_NE(record->user, user);
+    free_block(guarded, *record);
+  }
+  GuardedRecord* again = guarded.take(100, 4);
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(again->user, user);
+  EXPECT_EQ(*user, 0);
+  // Longer ones take several old runs together, around what lives.
+  for (int i = 0; i < 100; ++i) {
+    GuardedRecord* record = guarded.take(50000, 4);
+    ASSERT_NE(record, nullptr);
+    ASSERT_TRUE(record->user + 50000 <= kept->user || record->user > kept->user);
+    memset(record->user, 1, 50000);
+    free_block(guarded, *record);
+  }
+}
+
+TEST(Guarded, FullWindowGivesNothing) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, false, 1));
+  std::vector<GuardedRecord*> records;
+  while (GuardedRecord* record = guarded.take(200000, 4)) records.push_back(record);
+  EXPECT_GT(records.size(), kWindow / 250000);
+  EXPECT_EQ(guarded.take(~size_t{0} >> 1, 4), nullptr);
+  free_block(guarded, *records[3]);
+  EXPECT_NE(guarded.take(200000, 4), nullptr);
+}
+
+TEST(Guarded, DamageOnEitherSide) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, false, 1));
+  GuardedRecord* record = guarded.take(100, 4);
+  Finding finding{};
+  EXPECT_FALSE(guarded.check_canaries(*record, &finding));
+  record->user[101] = 1;
+  ASSERT_TRUE(guarded.check_canaries(*record, &finding));
+  EXPECT_EQ(finding.kind, Kind::kOverflow);
+  EXPECT_EQ(finding.offset, 101);
+  EXPECT_FALSE(guarded.check_canaries(*record, &finding));
+  record->user[-1] = 1;
+  ASSERT_TRUE(guarded.check_canaries(*record, &finding));
+  EXPECT_EQ(finding.kind, Kind::kUnderflow);
+  EXPECT_EQ(finding.offset, -1);
+}
+
+}  // namespace
+}  // namespace loam::check
