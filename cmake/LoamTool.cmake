@@ -6,6 +6,8 @@ if(tool_sources)
   find_package(fmt REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(Threads REQUIRED)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(libdw REQUIRED IMPORTED_TARGET libdw)
 
   add_executable(loam ${tool_sources})
   target_compile_definitions(loam PRIVATE LOAM_VERSION="${PROJECT_VERSION}")
@@ -14,7 +16,7 @@ if(tool_sources)
     set_target_properties(loam PROPERTIES LOAM_DEBUG_LEVEL 1)
   endif()
   target_link_libraries(loam PRIVATE
-    loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads
+    loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads PkgConfig::libdw
     ${CMAKE_DL_LIBS})
   if(LOAM_PRELOAD)
     add_dependencies(loam loam_shared)

@@ -108,9 +108,11 @@ int run(int argc, char** argv) {
       "125 loam cannot serve the program, 126 program not executable, 127 program not found.\n\n"
       "Examples:\n"
       "  loam run --stats -- python3 script.py\n"
+      "  loam check -- ./service\n"
       "  loam stats 4711\n"
       "  loam doctor");
   register_run(app);
+  register_check(app);
   register_stats(app);
   register_leaks(app);
   register_doctor(app);

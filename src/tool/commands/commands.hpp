@@ -13,6 +13,7 @@
 namespace loam::tool {
 
 void register_run(CLI::App& app);
+void register_check(CLI::App& app);
 void register_stats(CLI::App& app);
 void register_leaks(CLI::App& app);
 void register_doctor(CLI::App& app);

@@ -1,35 +1,28 @@
-// The counter file of one run: made before the program starts, read after it, removed by the destructor.
-//
-// It needs a name as long as the run lasts, because programs that are executed later open it anew. A tool that was
-// killed leaves its file behind; the next one removes it (only files of this user whose tool is gone).
+// The counter file of one run: made before the program starts, read after it.
+// Owns the file (shared_file.hpp). Locking: none, its fields are atomics.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "format/counters.hpp"
+#include "tool/model/shared_file.hpp"
 
 namespace loam::tool {
 
 class CounterFile {
  public:
-  // Makes the file in /dev/shm, else in $TMPDIR or /tmp. Throws Failure when none can be written.
+  // Throws Failure when none can be made.
   explicit CounterFile(bool follow);
-  ~CounterFile();
-  CounterFile(const CounterFile&) = delete;
-  CounterFile& operator=(const CounterFile&) = delete;
 
-  const std::string& path() const { return path_; }
-  format::CounterHeader& header() const { return *static_cast<format::CounterHeader*>(base_); }
+  const std::string& path() const { return file_.path(); }
+  format::CounterHeader& header() const { return *static_cast<format::CounterHeader*>(file_.base()); }
   const format::CounterSlot& slot(std::uint64_t index) const;
   std::uint64_t slots() const;    // claimed, and within the capacity
   std::uint64_t dropped() const;  // processes that found no slot left
 
  private:
-  bool create_in(const std::string& folder);
-
-  std::string path_;
-  void* base_ = nullptr;
+  SharedFile file_;
 };
 
 }  // namespace loam::tool

@@ -1,0 +1,11 @@
+// A reference into a vector that has grown since.
+#include <cstdio>
+#include <vector>
+
+int main() {
+  std::vector<int> numbers = {1, 2, 3};
+  const int& first = numbers.front();
+  for (int i = 0; i < 100; ++i) numbers.push_back(i);
+  std::printf("first is %d\n", first);
+  return 0;
+}

@@ -1,0 +1,17 @@
+/* Room for the letters, none for the zero behind them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char* copy_of(const char* text) {
+  char* copy = malloc(strlen(text));
+  strcpy(copy, text);
+  return copy;
+}
+
+int main(void) {
+  char* copy = copy_of("twenty-four letters here");
+  puts(copy);
+  free(copy);
+  return 0;
+}

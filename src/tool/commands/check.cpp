@@ -1,0 +1,138 @@
+// `loam check`: runs a program with every block watched, and says what it did wrong with them.
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "tool/commands/commands.hpp"
+#include "tool/commands/runtime_flags.hpp"
+#include "tool/model/check_report.hpp"
+#include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
+#include "tool/model/launch.hpp"
+#include "tool/model/program.hpp"
+#include "tool/render/check.hpp"
+
+namespace loam::tool {
+namespace {
+
+struct CheckOptions {
+  std::string format = "text";
+  std::string output;
+  std::string suppressions;
+  std::string library;
+  std::string quarantine;
+  std::string guard_first;
+  std::string guard_rate;
+  int exit_code = kExitFindings;
+  bool thorough = false;
+  bool full = false;
+  bool flip = false;
+  bool keep_going = false;
+};
+
+std::string preload(const std::string& library) {
+  const char* before = environment("LD_PRELOAD");
+  return before == nullptr || before[0] == '\0' ? library : library + ":" + before;
+}
+
+std::string settings_for(const CheckOptions& options, const std::string& path) {
+  std::string settings = RuntimeFlags().settings();
+  append_setting(settings, options::Key::kCheck, path);
+  append_setting(settings, options::Key::kCheckTier, options.full ? "2" : options.thorough ? "1" : "0");
+  if (options.flip) append_setting(settings, options::Key::kFlip, "1");
+  if (options.keep_going) append_setting(settings, options::Key::kKeepGoing, "1");
+  if (!options.quarantine.empty()) append_setting(settings, options::Key::kQuarantine, options.quarantine);
+  if (!options.guard_first.empty()) append_setting(settings, options::Key::kGuardFirst, options.guard_first);
+  if (!options.guard_rate.empty()) append_setting(settings, options::Key::kGuardRate, options.guard_rate);
+  return settings;
+}
+
+std::string rendered(const CheckReport& report, const CheckOptions& options) {
+  if (options.format == "json") return check_json(report);
+  if (options.format == "sarif") return check_sarif(report);
+  if (options.format == "junit") return check_junit(report);
+  return check_text(report, options.output.empty() ? Palette::for_file(stderr) : Palette(false));
+}
+
+void check(const CheckOptions& options) {
+  const std::vector<std::string>& arguments = program_arguments();
+  if (arguments.empty()) throw Failure(kExitUsage, "check: no program given; see 'loam check --help'");
+  if (options.thorough && options.full)
+    throw Failure(kExitUsage, "check: --thorough and --full exclude each other");
+  Suppressions suppressions;
+  if (!options.suppressions.empty()) suppressions.add_file(options.suppressions);
+  const Program program = resolve_program(arguments.front());
+  const std::string library = find_library(options.library);
+  for (const std::string& warning : program.warnings) fmt::print(stderr, "loam: warning: {}\n", warning);
+  // A report that cannot be written must not cost the whole run of the program: find out before.
+  if (!options.output.empty()) write_output(options.output, stderr, "");
+
+  const FindingFile file;
+  Launch launch;
+  launch.path = program.path;
+  launch.arguments = arguments;
+  launch.environment = {{"LD_PRELOAD", preload(library)},
+                        {"LOAM_OPTIONS", settings_for(options, file.path())}};
+  const Ended ended = run_program(launch);
+  const CheckReport report = make_check_report(arguments, ended, file, suppressions);
+  write_output(options.output, stderr, rendered(report, options));
+  set_exit_status(report.findings.empty() ? pass_status_on(ended.wait_status) : options.exit_code);
+}
+
+void add_options(CLI::App& command, CheckOptions& options) {
+  command.add_flag("--thorough", options.thorough, "More guard pages: several times slower, finds more");
+  command.add_flag("--full", options.full, "Every block behind a guard page, as far as memory reaches");
+  command.add_flag("--flip", options.flip, "Guard pages in front of blocks instead of behind them");
+  command.add_flag("--keep-going", options.keep_going,
+                   "Do not stop at a wrong free or a bad access: leave it undone, or let it through");
+  command.add_option("--exit-code", options.exit_code, "Exit status when there are findings")
+      ->check(CLI::Range(0, 255))
+      ->capture_default_str();
+  command
+      .add_option("--suppressions", options.suppressions,
+                  "What not to report: valgrind's format, LSan's, or lines KIND:PATTERN")
+      ->type_name("FILE");
+  command
+      .add_option("--quarantine", options.quarantine, "MiB of freed memory kept from being used again (24)")
+      ->type_name("MIB");
+  command
+      .add_option("--guard-first", options.guard_first,
+                  "Blocks of each call site put behind a guard page (4)")
+      ->type_name("N");
+  command.add_option("--guard-rate", options.guard_rate, "After those, one block in N (1000)")
+      ->type_name("N");
+  command.add_option("--format", options.format, "text (for people), or json, sarif, junit (for machines)")
+      ->check(CLI::IsMember({"text", "json", "sarif", "junit"}))
+      ->type_name("text|json|sarif|junit");
+  command.add_option("--output", options.output, "Write to FILE instead of standard error")
+      ->type_name("FILE");
+  command
+      .add_option("--library", options.library, "Preload this libloam.so instead of the one beside the tool")
+      ->type_name("FILE");
+}
+
+}  // namespace
+
+void register_check(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("check", "Run a program and find what it does wrong with its memory");
+  auto options = std::make_shared<CheckOptions>();
+  command->prefix_command();
+  add_options(*command, *options);
+  command->footer(
+      "Finds double, invalid and mismatched frees, writes and reads outside of blocks and after their free, "
+      "in a\n"
+      "program that was not rebuilt. Children and the programs they execute are watched too.\n\n"
+      "Exit status: 99 (--exit-code) with findings, else that of the program. 2 wrong usage, 125 loam "
+      "cannot\n"
+      "serve the program, 126 program not executable, 127 program not found.\n\n"
+      "Examples:\n"
+      "  loam check -- ./service --once\n"
+      "  loam check --full --format sarif --output findings.sarif -- ./tests");
+  command->callback([options] { check(*options); });
+}
+
+}  // namespace loam::tool

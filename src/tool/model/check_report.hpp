@@ -1,0 +1,72 @@
+// What `loam check` found: the records of the finding file, with functions and lines for their addresses, grouped, without
+// what the user has suppressed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "format/findings.hpp"
+#include "tool/model/launch.hpp"
+#include "tool/model/shared_file.hpp"
+#include "tool/model/suppressions.hpp"
+#include "tool/model/symbols.hpp"
+
+namespace loam::tool {
+
+// Made before the program starts.
+class FindingFile {
+ public:
+  FindingFile();
+  const std::string& path() const { return file_.path(); }
+  const format::FindingFile& content() const {
+    return *static_cast<const format::FindingFile*>(file_.base());
+  }
+
+ private:
+  SharedFile file_;
+};
+
+struct CheckStack {
+  const char* role;  // access, allocation, free
+  std::uint32_t thread = 0;
+  std::vector<SourceFrame> frames;
+};
+
+struct CheckFinding {
+  const char* kind;
+  std::string message;  // one sentence
+  std::string advice;   // what to do next
+  std::uint32_t pid = 0;
+  std::uint64_t address = 0;
+  std::uint64_t block = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t times = 1;
+  std::vector<CheckStack> stacks;
+};
+
+struct CheckSummary {
+  std::uint64_t processes = 0;
+  std::uint64_t without_record = 0;
+  std::uint64_t unfinished = 0;  // ended by a signal, _exit or exec: freed blocks were not looked at again
+  std::uint64_t blocks = 0;
+  std::uint64_t guarded = 0;
+  std::uint64_t unwatched = 0;
+  std::uint64_t lost_findings = 0;
+  std::uint64_t suppressed = 0;
+  bool has_poison = true;
+  bool has_window = true;
+  bool has_light_guards = true;
+};
+
+struct CheckReport {
+  std::vector<std::string> program;
+  Ended ended;
+  std::vector<CheckFinding> findings;
+  CheckSummary summary;
+};
+
+CheckReport make_check_report(const std::vector<std::string>& program, const Ended& ended,
+                              const FindingFile& file, const Suppressions& suppressions);
+
+}  // namespace loam::tool

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+
+#include "tool/render/check.hpp"
+#include "tool/render/json.hpp"
+
+namespace loam::tool {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json text_or_null(const std::string& text) {
+  return text.empty() ? ordered_json(nullptr) : ordered_json(text);
+}
+
+ordered_json frame_json(const SourceFrame& frame) {
+  return {{"function", text_or_null(frame.function)},
+          {"file", text_or_null(frame.file)},
+          {"line", frame.line > 0 ? ordered_json(frame.line) : ordered_json(nullptr)},
+          {"module", text_or_null(frame.module)},
+          {"address", fmt::format("{:#x}", frame.address)},
+          {"offset", fmt::format("{:#x}", frame.offset)},
+          {"inlined", frame.inlined}};
+}
+
+ordered_json finding_json(const CheckFinding& finding) {
+  ordered_json out = {{"kind", finding.kind},
+                      {"message", finding.message},
+                      {"address", fmt::format("{:#x}", finding.address)},
+                      {"bytes", finding.bytes},
+                      {"blocks", finding.block == 0 ? 0 : 1},
+                      {"times", finding.times},
+                      {"pid", finding.pid},
+                      {"stacks", ordered_json::array()}};
+  for (const CheckStack& stack : finding.stacks) {
+    ordered_json frames = ordered_json::array();
+    for (const SourceFrame& frame : stack.frames) frames.push_back(frame_json(frame));
+    out["stacks"].push_back({{"role", stack.role}, {"thread", stack.thread}, {"frames", frames}});
+  }
+  return out;
+}
+
+// The frame that a reader wants first: the innermost one with a source line.
+const SourceFrame* best_frame(const CheckStack& stack) {
+  for (const SourceFrame& frame : stack.frames) {
+    if (!frame.file.empty() && frame.line > 0) return &frame;
+  }
+  return nullptr;
+}
+
+ordered_json location_json(const SourceFrame& frame, const std::string& message) {
+  const std::string uri =
+      std::filesystem::path(frame.file).is_absolute() ? "file://" + frame.file : frame.file;
+  ordered_json out = {
+      {"physicalLocation", {{"artifactLocation", {{"uri", uri}}}, {"region", {{"startLine", frame.line}}}}}};
+  if (!message.empty()) out["message"] = {{"text", message}};
+  if (!frame.function.empty()) out["logicalLocations"] = {{{"fullyQualifiedName", frame.function}}};
+  return out;
+}
+
+ordered_json result_json(const CheckFinding& finding) {
+  ordered_json result = {{"ruleId", finding.kind},
+                         {"level", "error"},
+                         {"message", {{"text", finding.message}}},
+                         {"locations", ordered_json::array()},
+                         {"relatedLocations", ordered_json::array()}};
+  for (const CheckStack& stack : finding.stacks) {
+    const SourceFrame* frame = best_frame(stack);
+    if (frame == nullptr) continue;
+    if (result["locations"].empty()) result["locations"].push_back(location_json(*frame, ""));
+    result["relatedLocations"].push_back(location_json(*frame, stack.role));
+  }
+  return result;
+}
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? ' ' : c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string check_json(const CheckReport& report) {
+  const int status = report.ended.wait_status;
+  const CheckSummary& sum = report.summary;
+  ordered_json out;
+  out["schema"] = "loam-check/1";
+  out["program"] = report.program;
+  out["pid"] = report.ended.pid;
+  out["status"] = WIFEXITED(status) ? ordered_json{{"exit", WEXITSTATUS(status)}}
+                                    : ordered_json{{"signal", WTERMSIG(status)}};
+  out["findings"] = ordered_json::array();
+  for (const CheckFinding& finding : report.findings) out["findings"].push_back(finding_json(finding));
+  out["summary"] = {{"findings", report.findings.size()},
+                    {"suppressed", sum.suppressed},
+                    {"lost_findings", sum.lost_findings},
+                    {"processes", sum.processes},
+                    {"without_record", sum.without_record},
+                    {"unfinished", sum.unfinished},
+                    {"blocks", sum.blocks},
+                    {"guarded", sum.guarded},
+                    {"unwatched", sum.unwatched},
+                    {"poison", sum.has_poison},
+                    {"guard_pages", sum.has_window}};
+  return json_text(out);
+}
+
+std::string check_sarif(const CheckReport& report) {
+  static constexpr const char* kRules[] = {"double-free", "invalid-free", "mismatched-free",
+                                           "overflow",    "underflow",    "use-after-free"};
+  ordered_json rules = ordered_json::array();
+  for (const char* rule : kRules) rules.push_back({{"id", rule}, {"shortDescription", {{"text", rule}}}});
+  ordered_json results = ordered_json::array();
+  for (const CheckFinding& finding : report.findings) results.push_back(result_json(finding));
+  ordered_json out;
+  out["$schema"] = "https://json.schemastore.org/sarif-2.1.0.json";
+  out["version"] = "2.1.0";
+  out["runs"] = {{{"tool", {{"driver", {{"name", "loam"}, {"version", LOAM_VERSION}, {"rules", rules}}}}},
+                  {"results", results}}};
+  return json_text(out);
+}
+
+std::string check_junit(const CheckReport& report) {
+  const std::size_t failures = report.findings.size();
+  std::string name;
+  for (const std::string& word : report.program) name += (name.empty() ? "" : " ") + word;
+  std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+  out += fmt::format("<testsuite name=\"loam check\" tests=\"{}\" failures=\"{}\">\n",
+                     failures == 0 ? 1 : failures, failures);
+  if (failures == 0) out += fmt::format("  <testcase name=\"{}\"/>\n", escaped(name));
+  for (const CheckFinding& finding : report.findings) {
+    out += fmt::format("  <testcase name=\"{}\" classname=\"{}\">\n    <failure type=\"{}\" message=\"{}\">",
+                       escaped(name), finding.kind, finding.kind, escaped(finding.message));
+    for (const CheckStack& stack : finding.stacks) {
+      out += std::string(stack.role) + "\n";
+      for (const SourceFrame& frame : stack.frames) out += "  " + escaped(frame_text(frame)) + "\n";
+    }
+    out += "</failure>\n  </testcase>\n";
+  }
+  return out + "</testsuite>\n";
+}
+
+}  // namespace loam::tool

@@ -1,0 +1,120 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tool/model/files.hpp"
+#include "tool/render/check.hpp"
+
+namespace loam::tool {
+namespace {
+
+constexpr std::size_t kFramesShown = 16;
+
+std::string status_text(int status) {
+  if (WIFEXITED(status)) return fmt::format("exit status {}", WEXITSTATUS(status));
+  return fmt::format("killed by signal {} ({})", WTERMSIG(status), signal_text(WTERMSIG(status)));
+}
+
+// The line itself, when the source is still where it was compiled.
+std::string source_line(const SourceFrame& frame) {
+  if (frame.file.empty() || frame.line <= 0) return {};
+  std::ifstream file(frame.file);
+  std::string line;
+  for (int i = 0; i < frame.line && std::getline(file, line); ++i) {
+  }
+  return file ? std::string(trim(line)) : std::string();
+}
+
+const char* role_text(const std::string& role, const CheckFinding& finding) {
+  if (role == "allocation") return "allocated";
+  if (role == "free") return finding.kind == std::string("double-free") ? "freed first" : "freed";
+  const std::string kind = finding.kind;
+  if (kind.ends_with("free") && kind != "use-after-free") return "freed";
+  return finding.stacks.front().role == role && kind != "use-after-free" &&
+                 finding.message.ends_with("seen later")
+             ? "seen"
+             : "accessed";
+}
+
+std::string stack_text(const CheckStack& stack, const CheckFinding& finding, const Palette& palette) {
+  std::string out = fmt::format("  {} by thread {}\n", role_text(stack.role, finding), stack.thread);
+  std::size_t shown = 0;
+  bool quoted = false;
+  for (const SourceFrame& frame : stack.frames) {
+    if (shown++ == kFramesShown) {
+      out += fmt::format("      and {} more\n", stack.frames.size() - kFramesShown);
+      break;
+    }
+    out += fmt::format("    {} {}{}\n", shown == 1 ? "at" : "by", frame_text(frame),
+                       frame.inlined ? " (inlined)" : "");
+    const std::string line = quoted ? std::string() : source_line(frame);
+    if (!line.empty()) {
+      out += "         " + palette.paint(Style::kDim, "| " + line) + "\n";
+      quoted = true;
+    }
+  }
+  return out;
+}
+
+std::string finding_text(const CheckFinding& finding, std::size_t number, const Palette& palette) {
+  std::string out =
+      palette.paint(Style::kBad, fmt::format("{}. {}", number, finding.kind)) + ": " + finding.message + "\n";
+  for (const CheckStack& stack : finding.stacks) out += stack_text(stack, finding, palette);
+  if (finding.times > 1) out += fmt::format("  met {} times\n", with_thousands(finding.times));
+  return out + "  " + finding.advice + "\n\n";
+}
+
+std::string watched_text(const CheckSummary& sum) {
+  std::string out = fmt::format("  watched: {} block{} in {} process{}, {} of them behind a guard page\n",
+                                with_thousands(sum.blocks), sum.blocks == 1 ? "" : "s", sum.processes,
+                                sum.processes == 1 ? "" : "es", with_thousands(sum.guarded));
+  if (sum.unwatched != 0)
+    out += fmt::format("  {} freed blocks were used again at once: writes to them were out of reach\n",
+                       with_thousands(sum.unwatched));
+  if (sum.unfinished != 0)
+    out += fmt::format("  {} process{} ended without exit(): what lay damaged then was not looked at\n",
+                       sum.unfinished, sum.unfinished == 1 ? "" : "es");
+  if (!sum.has_poison)
+    out += "  no address space for poison: following a pointer out of a freed block was out of reach\n";
+  if (!sum.has_window)
+    out += "  no address space for guard pages: reads outside of blocks were out of reach\n";
+  if (sum.without_record != 0)
+    out += fmt::format("  {} processes were not watched: the finding file was full\n", sum.without_record);
+  if (sum.lost_findings != 0)
+    out += fmt::format("  {} more findings did not fit into the finding file\n", sum.lost_findings);
+  if (sum.suppressed != 0) out += fmt::format("  {} suppressed\n", sum.suppressed);
+  return out;
+}
+
+}  // namespace
+
+std::string frame_text(const SourceFrame& frame) {
+  const std::string module = std::filesystem::path(frame.module).filename().string();
+  if (!frame.file.empty()) {
+    return fmt::format("{} ({}:{})", frame.function.empty() ? "??" : frame.function,
+                       std::filesystem::path(frame.file).filename().string(), frame.line);
+  }
+  if (module.empty()) return fmt::format("{:#x}", frame.address);
+  return frame.function.empty() ? fmt::format("{}+{:#x}", module, frame.offset)
+                                : fmt::format("{} ({}+{:#x})", frame.function, module, frame.offset);
+}
+
+std::string check_text(const CheckReport& report, const Palette& palette) {
+  std::string out =
+      palette.paint(Style::kBold, fmt::format("loam check: {}", fmt::join(report.program, " "))) + "\n";
+  if (report.summary.processes == 0) {
+    return out + palette.paint(Style::kWarn, "no process was watched") +
+           ": loam did not start in the program (LD_PRELOAD was removed, or the program is on the deny "
+           "list)\n";
+  }
+  out += "  " + status_text(report.ended.wait_status) + "\n" + watched_text(report.summary) + "\n";
+  std::size_t number = 0;
+  for (const CheckFinding& finding : report.findings) out += finding_text(finding, ++number, palette);
+  if (report.findings.empty()) return out + palette.paint(Style::kGood, "no findings") + "\n";
+  return out + palette.paint(Style::kBad, fmt::format("{} finding{}", number, number == 1 ? "" : "s")) + "\n";
+}
+
+}  // namespace loam::tool

@@ -1,0 +1,10 @@
+/* expect: double-free */
+#include "tiny.h"
+
+int main(int count, char** words) {
+  const int defect = has_defect(count, words);
+  char* block = calloc(7, 9);      /* @allocation */
+  free(block);                     /* @free */
+  if (defect) free(hidden(block)); /* @access */
+  return 0;
+}

@@ -1,0 +1,10 @@
+/* expect: overflow */
+#include "tiny.h"
+
+int main(int count, char** words) {
+  const int defect = has_defect(count, words);
+  char* block = malloc(13);                     /* @allocation */
+  if (defect) ((char*)hidden(block))[13] = 'x'; /* @access? */
+  free(block);
+  return 0;
+}

@@ -1,0 +1,11 @@
+/* expect: overflow */
+#include "tiny.h"
+
+static char* block;
+
+int main(int count, char** words) {
+  const int defect = has_defect(count, words);
+  block = malloc(50); /* @allocation */
+  if (defect) ((char*)hidden(block))[50] = 'x';
+  return 0;
+}

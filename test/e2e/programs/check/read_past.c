@@ -1,0 +1,10 @@
+/* expect: overflow */
+#include "tiny.h"
+
+int main(int count, char** words) {
+  const int defect = has_defect(count, words);
+  char* block = malloc(64);                               /* @allocation */
+  if (defect) sink = ((volatile char*)hidden(block))[64]; /* @access */
+  free(block);
+  return 0;
+}

@@ -1,0 +1,10 @@
+/* expect: underflow */
+#include "tiny.h"
+
+int main(int count, char** words) {
+  const int defect = has_defect(count, words);
+  char* block = malloc(3000);                   /* @allocation */
+  if (defect) ((char*)hidden(block))[-1] = 'x'; /* @access? */
+  free(block);
+  return 0;
+}
