@@ -7,7 +7,7 @@ if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   list(REMOVE_ITEM LOAM_CORE_FLOORS stack)
 endif()
 set(LOAM_TOOL_FLOORS base sys format options policy)
-set(LOAM_TOP_FLOORS runtime preload)
+set(LOAM_TOP_FLOORS runtime preload interpose)
 
 function(loam_add_floor floor)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${floor}/*.cpp ${CMAKE_SOURCE_DIR}/src/${floor}/*.S)

@@ -11,7 +11,9 @@ set(LOAM_PRELOAD ON)
 set(rarely_used policy stack scan check record)
 set(always_used ${LOAM_CORE_FLOORS})
 list(REMOVE_ITEM always_used ${rarely_used})
-loam_floor_objects(runtime_objects ${always_used} ${LOAM_TOP_FLOORS} ${rarely_used})
+set(top ${LOAM_TOP_FLOORS})
+list(REMOVE_ITEM top interpose)
+loam_floor_objects(runtime_objects ${always_used} ${top} ${rarely_used})
 set(version_script ${CMAKE_SOURCE_DIR}/src/preload/libloam.map)
 
 # No start files and no default libraries: nothing of the C++ library can slip in, and the .init_array holds the
@@ -25,6 +27,16 @@ target_link_options(loam_shared PRIVATE
   -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,--no-undefined -Wl,--build-id=sha1
   -Wl,--version-script=${version_script})
 target_link_libraries(loam_shared PRIVATE c gcc)
+
+# Stands beside it in check mode, in front of functions of the C library.
+set(check_script ${CMAKE_SOURCE_DIR}/src/interpose/libloam-check.map)
+add_library(loam_check_shared SHARED $<TARGET_OBJECTS:loam_floor_interpose>)
+set_target_properties(loam_check_shared PROPERTIES
+  OUTPUT_NAME loam-check LINKER_LANGUAGE CXX LINK_DEPENDS ${check_script})
+target_link_options(loam_check_shared PRIVATE
+  -nostartfiles -nodefaultlibs
+  -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,--build-id=sha1 -Wl,--version-script=${check_script})
+target_link_libraries(loam_check_shared PRIVATE c gcc)
 
 add_library(loam_static STATIC ${runtime_objects})
 set_target_properties(loam_static PROPERTIES OUTPUT_NAME loam LINKER_LANGUAGE CXX)

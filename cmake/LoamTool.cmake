@@ -19,7 +19,7 @@ if(tool_sources)
     loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads PkgConfig::libdw
     ${CMAKE_DL_LIBS})
   if(LOAM_PRELOAD)
-    add_dependencies(loam loam_shared)
+    add_dependencies(loam loam_shared loam_check_shared)
   endif()
   # No test of a sanitizer build runs the tool, which would be half of the time to build.
   if(LOAM_SANITIZE)

@@ -83,7 +83,7 @@ void* allocate_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wan
 
 void* allocate(heap::ThreadHeap* heap, const Wanted& wanted) {
   if (wanted.size > PTRDIFF_MAX) return nullptr;
-  const StackId stack = state.hooks.capture(wanted.caller);
+  const StackId stack = wanted.stack;
   ThreadPart* part = enter(heap);
   if (part != nullptr) ++part->blocks;
   // What is too large for the page tier gets pages of its own instead.

@@ -45,15 +45,28 @@ bool open(const Settings& settings, const Hooks& hooks) {
   return true;
 }
 
-ThreadPart* enter(heap::ThreadHeap* heap) {
+namespace {
+
+ThreadPart* part_of(heap::ThreadHeap* heap) {
   if (heap == nullptr) return nullptr;
   auto* part = static_cast<ThreadPart*>(heap->mode_state);
   if (part == nullptr) [[unlikely]] {
     part = static_cast<ThreadPart*>(meta::arena.allocate(sizeof(ThreadPart)));
-    if (part == nullptr) return nullptr;
     heap->mode_state = part;
   }
-  if (part->busy) return nullptr;
+  return part;
+}
+
+}  // namespace
+
+stack::Memo** memo_of(heap::ThreadHeap* heap) {
+  ThreadPart* part = part_of(heap);
+  return part == nullptr ? nullptr : &part->memo;
+}
+
+ThreadPart* enter(heap::ThreadHeap* heap) {
+  ThreadPart* part = part_of(heap);
+  if (part == nullptr || part->busy) return nullptr;
   part->busy = true;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   return part;
@@ -156,11 +169,17 @@ Figures figures() {
   return figures;
 }
 
+void change_thread(heap::ThreadHeap* heap) {
+  auto* part = static_cast<ThreadPart*>(heap->mode_state);
+  if (part != nullptr && part->memo != nullptr) part->memo->change_hands();
+}
+
 void forget_threads(const heap::ThreadHeap* mine) {
   for (heap::ThreadHeap* heap = heap::first_heap(); heap != nullptr; heap = heap->next_heap) {
     auto* part = static_cast<ThreadPart*>(heap->mode_state);
     if (heap == mine || part == nullptr) continue;
     part->busy = false;
+    part->memo = nullptr;
     part->quarantine = {};
     part->pages = {};
   }

@@ -10,6 +10,7 @@
 
 #include "check/finding.hpp"
 #include "heap/thread_heap.hpp"
+#include "stack/memo.hpp"
 
 namespace loam::check {
 
@@ -33,7 +34,7 @@ struct Wanted {
   unsigned alignment_log;  // 4 where none was asked for
   Family family;
   bool zeroed;
-  const void* caller;
+  StackId stack;  // who asks
 };
 
 // Null when out of memory.
@@ -44,7 +45,7 @@ struct Returned {
   Family family;
   bool sized;
   size_t size;
-  const void* caller;
+  StackId stack;  // who gives it back
 };
 
 // kStop: the call was wrong, has been reported, and the program is not to go on.
@@ -87,6 +88,14 @@ struct Figures {
   uint64_t window_bytes;  // of the guarded window
 };
 Figures figures();
+
+// Asks for what a free of the block will read, which has often left the cache: worth it some time before.
+void touch(const void* block);
+
+// The thread's own; null for a thread without a heap. What is kept there is the caller's to make.
+stack::Memo** memo_of(heap::ThreadHeap* heap);
+// Another thread has the heap now, with a stack of its own.
+void change_thread(heap::ThreadHeap* heap);
 
 // In the child of a fork: the other threads' parts are nobody's now, and may have been in the middle of a change.
 void forget_threads(const heap::ThreadHeap* mine);

@@ -45,13 +45,12 @@ struct Finding {
   StackId here;  // the call or the access; 0 when the access itself was not seen
   StackId allocated_at;
   StackId freed_at;
-  const char* place;     // what an invalid pointer points to, else null
-  uint64_t instruction;  // that faulted, else 0
+  const char* place;  // what an invalid pointer points to, else null
+  bool exact;         // the innermost address of `here` is the instruction itself, no return address
 };
 
 // What the floor above gives this one. Called with no lock held.
 struct Hooks {
-  StackId (*capture)(const void* caller);
   void (*report)(const Finding& finding);
 };
 

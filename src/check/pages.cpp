@@ -23,7 +23,7 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring) {
     pages_ = static_cast<Page*>(sys::map_unreserved(pages));
     if (start_ != nullptr && records_ != nullptr && pages_ != nullptr) {
       sys::advise_huge(start_, bytes, false);
-      sys::advise_huge(records_, records, false);
+      sys::advise_huge(records_, records, true);
       bytes_ = bytes;
       secret_ = secret;
       // Without a limit on addresses only: it is reserved, never used.

@@ -188,8 +188,18 @@ bool locate(const void* pointer, Place& place) {
 
 }  // namespace
 
+void touch(const void* block) {
+  if (state.pages.covers(block)) return state.pages.touch(block);
+  const heap::Span* span = heap::page_map.find(block);
+  if (span == nullptr || span->notes == nullptr) return;
+  const uint64_t index = heap::block_index(*span, block).index;
+  __builtin_prefetch(static_cast<const Record*>(span->notes) + index, 1);
+  __builtin_prefetch(block, 1);
+  __builtin_prefetch(static_cast<const char*>(block) + span->block_size - kWord, 1);
+}
+
 Outcome release(heap::ThreadHeap* heap, const Returned& returned) {
-  const StackId here = state.hooks.capture(returned.caller);
+  const StackId here = returned.stack;
   Place place;
   if (!locate(returned.block, place)) return Outcome::kForeign;
   const BlockInfo& info = place.info;
@@ -210,7 +220,7 @@ Outcome release(heap::ThreadHeap* heap, const Returned& returned) {
 }
 
 Outcome report_foreign(const Returned& returned, const char* place) {
-  Finding finding = call_finding(Kind::kInvalidFree, returned, state.hooks.capture(returned.caller));
+  Finding finding = call_finding(Kind::kInvalidFree, returned, returned.stack);
   finding.place = place;
   report(finding);
   return after_wrong_call();
@@ -222,7 +232,7 @@ Resized resize(heap::ThreadHeap* heap, const Returned& returned, size_t size) {
                     info.record->state.load(std::memory_order_acquire) == BlockState::kLive;
   // What is wrong is told, or passed on, by the way of a free.
   if (!live) return {release(heap, returned), nullptr};
-  void* fresh = allocate(heap, {size, 4, Family::kMalloc, false, returned.caller});
+  void* fresh = allocate(heap, {size, 4, Family::kMalloc, false, returned.stack});
   if (fresh == nullptr) return {Outcome::kDone, nullptr};
   memcpy(fresh, returned.block, size < info.size ? size : info.size);
   return {release(heap, returned), fresh};

@@ -13,7 +13,8 @@ namespace loam::check {
 
 // Lies in the metadata arena and stays with the thread's heap. Written by its thread only.
 struct ThreadPart {
-  bool busy;  // the thread is in this mode's code: a signal handler keeps out
+  bool busy;          // the thread is in this mode's code: a signal handler keeps out
+  stack::Memo* memo;  // knows by itself when a signal handler interrupts it
   QuarantinePart quarantine;
   PagePart pages;
   uint32_t next_sequence;

@@ -14,11 +14,11 @@
 namespace loam::format {
 
 inline constexpr std::uint64_t kFindingMagic = 0x6b63'6568'636d'616fU;  // "oamcheck" in memory
-inline constexpr std::uint64_t kFindingVersion = 1;
+inline constexpr std::uint64_t kFindingVersion = 2;
 inline constexpr std::size_t kMaxFindings = 2048;
 inline constexpr std::size_t kMaxModules = 1024;
 inline constexpr std::size_t kMaxProcesses = 512;
-inline constexpr std::size_t kMaxFrames = 48;
+inline constexpr std::size_t kMaxFrames = 64;
 inline constexpr std::size_t kPathBytes = 496;
 
 enum class FindingKind : std::uint32_t {
@@ -40,17 +40,20 @@ inline constexpr std::size_t kStackRoles = 3;
 
 inline constexpr std::uint32_t kNoModule = 0xffff'ffffU;
 
-struct FrameRecord {
+struct FindingFrame {
   std::uint64_t address;
-  std::uint64_t file_offset;  // in the module's file
-  std::uint32_t module;       // kNoModule: the address lies in none
-  std::uint32_t reserved;
+  std::uint64_t offset;   // by the headers of the module's file
+  std::uint32_t module;   // kNoModule: the address lies in none
+  std::uint32_t guessed;  // found by frame pointers only
 };
 
-struct StackRecord {
+// Return addresses, innermost first.
+struct FindingStack {
   std::uint32_t thread;
   std::uint32_t frames;
-  FrameRecord frame[kMaxFrames];
+  std::uint32_t depth;  // of the stack, of which `frames` are kept
+  std::uint32_t exact;  // the innermost is the instruction itself
+  FindingFrame frame[kMaxFrames];
 };
 
 struct FindingRecord {
@@ -70,12 +73,13 @@ struct FindingRecord {
   std::int64_t offset;
   std::int64_t extent;
   char place[24];
-  StackRecord stacks[kStackRoles];
+  FindingStack stacks[kStackRoles];
 };
 
-struct ModuleRecord {
+struct FindingModule {
   std::atomic<std::uint32_t> ready;
-  std::uint32_t reserved;
+  std::uint32_t build_id_bytes;
+  std::uint8_t build_id[32];
   char path[kPathBytes];
 };
 
@@ -104,7 +108,7 @@ struct FindingFile {
   std::atomic<std::uint64_t> modules;
   std::atomic<std::uint64_t> findings;
   ProcessRecord process[kMaxProcesses];
-  ModuleRecord module[kMaxModules];
+  FindingModule module[kMaxModules];
   FindingRecord finding[kMaxFindings];
 
   bool fits() const {

@@ -8,11 +8,11 @@
 
 namespace loam {
 
-// Requires: stands in the exported function itself, or in one that it ends by calling: the caller's address is that of the
-// function in which this is written.
+// Requires: stands in the exported function itself, or in one that it ends by calling: the caller's frames are those above
+// the function in which this is written.
 __attribute__((always_inline)) inline runtime::Origin called(
     runtime::Symbol symbol, runtime::Family family = runtime::Family::kMalloc) {
-  return {symbol, family, __builtin_return_address(0)};
+  return {symbol, family, __builtin_dwarf_cfa()};
 }
 
 }  // namespace loam

@@ -1,7 +1,8 @@
 #include "runtime/checking.hpp"
 
 #include "report/messages.hpp"
-#include "runtime/callers.hpp"
+#include "runtime/call_stacks.hpp"
+#include "stack/stack.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::runtime {
@@ -29,6 +30,12 @@ void stop_if(check::Outcome outcome) {
   if (outcome == check::Outcome::kStop) sys::abort_process();
 }
 
+void finish_release(heap::ThreadHeap* heap, const check::Returned& returned) {
+  check::Outcome outcome = check::release(heap, returned);
+  if (outcome == check::Outcome::kForeign) outcome = pass_on(returned);
+  stop_if(outcome);
+}
+
 }  // namespace
 
 bool open_checking(const options::Values& values) {
@@ -43,10 +50,11 @@ bool open_checking(const options::Values& values) {
                                     page_window(static_cast<check::Tier>(values.check_tier)),
                                     values.guard_first,
                                     values.guard_rate};
-  if (!check::open(settings, {caller_id, write_finding})) {
+  if (!check::open(settings, {write_finding})) {
     report::complaint("there is no memory for check mode, this process is not watched");
     return false;
   }
+  stack::prepare();
   begin_findings();
   prepare_faults(values.keep_going);
   watched = true;
@@ -67,17 +75,25 @@ void finish_checking() {
 void* checked_allocate(heap::ThreadHeap* heap, size_t size, size_t alignment, Origin origin, bool zeroed) {
   constexpr unsigned kLeast = 4;
   const unsigned log = base::lowest_bit(alignment);
-  return check::allocate(heap, {size, log < kLeast ? kLeast : log, origin.family, zeroed, origin.caller});
+  const check::StackId stack = stack_above(check::memo_of(heap), origin.frame);
+  return check::allocate(heap, {size, log < kLeast ? kLeast : log, origin.family, zeroed, stack});
 }
 
-void checked_release(heap::ThreadHeap* heap, const check::Returned& returned) {
-  check::Outcome outcome = check::release(heap, returned);
-  if (outcome == check::Outcome::kForeign) outcome = pass_on(returned);
-  stop_if(outcome);
+void checked_release(heap::ThreadHeap* heap, void* block, Origin origin) {
+  check::touch(block);
+  const check::StackId stack = stack_above(check::memo_of(heap), origin.frame);
+  finish_release(heap, {block, origin.family, false, 0, stack});
+}
+
+void checked_release_sized(heap::ThreadHeap* heap, void* block, size_t size, Origin origin) {
+  check::touch(block);
+  const check::StackId stack = stack_above(check::memo_of(heap), origin.frame);
+  finish_release(heap, {block, origin.family, true, size, stack});
 }
 
 void* checked_resize(heap::ThreadHeap* heap, void* block, size_t size, Origin origin) {
-  const check::Returned returned = {block, origin.family, false, 0, origin.caller};
+  const check::StackId stack = stack_above(check::memo_of(heap), origin.frame);
+  const check::Returned returned = {block, origin.family, false, 0, stack};
   const check::Resized resized = check::resize(heap, returned, size);
   if (resized.outcome == check::Outcome::kForeign) {
     const char* place = foreign_place(block);

@@ -16,7 +16,8 @@ void restart_checking();
 void finish_checking();
 
 void* checked_allocate(heap::ThreadHeap* heap, size_t size, size_t alignment, Origin origin, bool zeroed);
-void checked_release(heap::ThreadHeap* heap, const check::Returned& returned);
+void checked_release(heap::ThreadHeap* heap, void* block, Origin origin);
+void checked_release_sized(heap::ThreadHeap* heap, void* block, size_t size, Origin origin);
 void* checked_resize(heap::ThreadHeap* heap, void* block, size_t size, Origin origin);
 size_t checked_usable_size(void* block);
 

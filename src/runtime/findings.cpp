@@ -1,15 +1,15 @@
-// Writing what was found into the file that the tool shares. Addresses are turned into places in files here, while the
-// modules are still where they were; all else is the tool's work.
+// Writing what was found into the file that the tool shares. Stacks are turned into places in modules here, which are remembered
+// when they are unloaded; all else is the tool's work.
 #include "format/findings.hpp"
 
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
-#include "runtime/callers.hpp"
 #include "runtime/checking.hpp"
+#include "stack/modules.hpp"
+#include "stack/stack.hpp"
 #include "sys/kernel.hpp"
-#include "sys/proc.hpp"
 #include "sys/syscall.hpp"
 
 namespace loam::runtime {
@@ -26,49 +26,68 @@ struct State {
 
 constinit State state;
 
-uint32_t module_index(const char* path) {
+bool same_bytes(const void* a, const void* b, size_t size) { return __builtin_memcmp(a, b, size) == 0; }
+
+bool is_module(const format::FindingModule& known, const stack::Module& module) {
+  if (known.ready.load(std::memory_order_acquire) == 0 || known.build_id_bytes != module.build_id_size ||
+      !same_bytes(known.build_id, module.build_id, module.build_id_size))
+    return false;
+  size_t at = 0;
+  while (known.path[at] != '\0' && known.path[at] == module.path[at]) ++at;
+  return known.path[at] == module.path[at];
+}
+
+uint32_t module_index(const stack::Module& module) {
   FindingFile& file = *state.file;
   const uint64_t claimed = file.modules.load(std::memory_order_acquire);
   const uint64_t count = claimed < format::kMaxModules ? claimed : format::kMaxModules;
   for (uint32_t i = 0; i < count; ++i) {
-    const char* known = file.module[i].path;
-    size_t at = 0;
-    while (known[at] != '\0' && known[at] == path[at]) ++at;
-    if (file.module[i].ready.load(std::memory_order_acquire) != 0 && known[at] == path[at]) return i;
+    if (is_module(file.module[i], module)) return i;
   }
-  format::ModuleRecord* record = format::claim_record(file.modules, file.module);
+  format::FindingModule* record = format::claim_record(file.modules, file.module);
   if (record == nullptr) return format::kNoModule;
-  format::copy_text(record->path, path);
+  record->build_id_bytes = module.build_id_size;
+  __builtin_memcpy(record->build_id, module.build_id, module.build_id_size);
+  format::copy_text(record->path, module.path == nullptr ? "" : module.path);
   record->ready.store(1, std::memory_order_release);
   return static_cast<uint32_t>(record - file.module);
 }
 
-void fill_frame(format::FrameRecord& frame, uint64_t address) {
-  frame.address = address;
-  frame.module = format::kNoModule;
-  char path[format::kPathBytes];
-  uint64_t offset = 0;
-  if (!sys::find_file(reinterpret_cast<const void*>(address), &offset, path, sizeof path)) return;
-  frame.file_offset = offset;
-  frame.module = module_index(path);
+void fill_frame(format::FindingFrame& to, stack::Frame frame) {
+  to.address = frame.pc();
+  to.guessed = frame.guessed() ? 1 : 0;
+  to.module = format::kNoModule;
+  const stack::Module* module = stack::module_of(frame.module());
+  if (module == nullptr) return;
+  to.offset = frame.pc() - module->bias;
+  to.module = module_index(*module);
 }
 
-void fill_stack(format::StackRecord& stack, uint32_t thread, check::StackId id, uint64_t instruction) {
-  uint64_t addresses[format::kMaxFrames];
-  unsigned count = 0;
-  // The instruction that faulted is no return address: one more, so that the tool can take one off all.
-  if (instruction != 0) addresses[count++] = instruction + 1;
-  count += resolve_stack(id, addresses + count, format::kMaxFrames - count);
-  stack.thread = thread;
-  stack.frames = count;
-  for (unsigned i = 0; i < count; ++i) fill_frame(stack.frame[i], addresses[i]);
+void fill_stack(format::FindingStack& to, uint32_t thread, check::StackId id, bool exact) {
+  stack::Frame frames[format::kMaxFrames];
+  const stack::Resolved resolved = stack::resolve(id, frames, format::kMaxFrames);
+  to.thread = thread;
+  to.frames = resolved.count;
+  to.depth = resolved.depth;
+  to.exact = exact ? 1 : 0;
+  for (uint32_t i = 0; i < resolved.count; ++i) fill_frame(to.frame[i], frames[i]);
+}
+
+// What counts as the same stack: the same calls next to malloc or free. Else one defect in a function that is called from many
+// places would be as many findings.
+uint64_t inner_key(check::StackId id) {
+  constexpr uint32_t kInner = 4;
+  stack::Frame frames[kInner];
+  const stack::Resolved resolved = stack::resolve(id, frames, kInner);
+  uint64_t key = resolved.count;
+  for (uint32_t i = 0; i < resolved.count; ++i) key = (key ^ frames[i].word()) * 0x9e3779b97f4a7c15u;
+  return key;
 }
 
 uint64_t key_of(const check::Finding& finding) {
   uint64_t key = static_cast<uint64_t>(finding.kind) * 31 + static_cast<uint64_t>(finding.evidence);
-  for (const uint64_t part : {uint64_t{finding.here}, uint64_t{finding.allocated_at},
-                              uint64_t{finding.freed_at}, finding.instruction})
-    key = (key ^ part) * 0x100000001b3u;
+  for (const check::StackId part : {finding.here, finding.allocated_at, finding.freed_at})
+    key = (key ^ inner_key(part)) * 0x100000001b3u;
   return key;
 }
 
@@ -136,9 +155,9 @@ void write_finding(const check::Finding& finding) {
   record->offset = finding.offset;
   record->extent = static_cast<int64_t>(finding.extent);
   format::copy_text(record->place, finding.place == nullptr ? "" : finding.place);
-  fill_stack(record->stacks[0], finding.thread, finding.here, finding.instruction);
-  fill_stack(record->stacks[1], finding.allocated_by, finding.allocated_at, 0);
-  fill_stack(record->stacks[2], finding.freed_by, finding.freed_at, 0);
+  fill_stack(record->stacks[0], finding.thread, finding.here, finding.exact);
+  fill_stack(record->stacks[1], finding.allocated_by, finding.allocated_at, false);
+  fill_stack(record->stacks[2], finding.freed_by, finding.freed_at, false);
   record->ready.store(1, std::memory_order_release);
 }
 

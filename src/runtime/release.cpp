@@ -97,7 +97,7 @@ void release_slow(void* block, Origin origin) {
     case Mode::kStats:
       return counted_release(heap, block, origin.symbol);
     case Mode::kCheck:
-      return checked_release(heap, {block, origin.family, false, 0, origin.caller});
+      return checked_release(heap, block, origin);
     case Mode::kPassive:
       return passive_release(block);
     case Mode::kFast:
@@ -109,7 +109,7 @@ void release_slow(void* block, Origin origin) {
 
 void release_sized(void* block, size_t size, Origin origin) {
   if (block == nullptr || mode() != Mode::kCheck) return release_slow(block, origin);
-  checked_release(thread_heap(), {block, origin.family, true, size, origin.caller});
+  checked_release_sized(thread_heap(), block, size, origin);
 }
 
 }  // namespace loam::runtime

@@ -34,7 +34,7 @@ void start();
 struct Origin {
   Symbol symbol;
   Family family;
-  const void* caller;  // return address of the exported function
+  const void* frame;  // CFA of the exported function: the caller's frames lie above
 };
 
 // --- The slow halves (allocate.cpp, release.cpp, resize.cpp). None touches errno. ---

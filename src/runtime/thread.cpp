@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "check/check.hpp"
 #include "heap/fast_path.hpp"
 #include "heap/registry.hpp"
 #include "runtime/runtime.hpp"
@@ -43,6 +44,7 @@ ThreadHeap* attach(const void* brought) {
   if (mode() == Mode::kUnstarted || mode() == Mode::kPassive) return nullptr;
   ThreadHeap* heap = heap::attach_heap(brought);
   if (heap == nullptr) return nullptr;
+  if (mode() == Mode::kCheck) check::change_thread(heap);
   heap->shown = mode() == Mode::kFast ? heap : &heap::null_heap;
   own_heap = heap;
   heap::fast_heap = heap->shown;

@@ -4,6 +4,7 @@
 
 #include <CLI/App.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "tool/commands/commands.hpp"
@@ -33,9 +34,13 @@ struct CheckOptions {
   bool keep_going = false;
 };
 
+// With the one that stands beside it.
 std::string preload(const std::string& library) {
+  const std::filesystem::path beside = std::filesystem::path(library).parent_path() / "libloam-check.so";
+  std::error_code error;
+  const std::string both = std::filesystem::exists(beside, error) ? beside.string() + ":" + library : library;
   const char* before = environment("LD_PRELOAD");
-  return before == nullptr || before[0] == '\0' ? library : library + ":" + before;
+  return before == nullptr || before[0] == '\0' ? both : both + ":" + before;
 }
 
 std::string settings_for(const CheckOptions& options, const std::string& path) {

@@ -152,22 +152,38 @@ std::string advice_of(const FindingRecord& record) {
              : "Whoever still holds the pointer must not use it after the free below.";
 }
 
-CheckStack stack_of(const format::StackRecord& record, const char* role, const format::FindingFile& file,
+SourceModule module_of(const format::FindingModule& record) {
+  return {record.path,
+          {record.build_id,
+           record.build_id + std::min<std::size_t>(record.build_id_bytes, sizeof record.build_id)}};
+}
+
+// The runtime's own frames on the way to the finding are nobody's business.
+bool is_ours(const SourceFrame& frame) {
+  const std::string name = frame.module.substr(frame.module.rfind('/') + 1);
+  return name.starts_with("libloam.so") || name.starts_with("libloam-check.so");
+}
+
+CheckStack stack_of(const format::FindingStack& record, const char* role, const format::FindingFile& file,
                     Symbols& symbols) {
   CheckStack stack;
   stack.role = role;
   stack.thread = record.thread;
   const std::uint32_t count = std::min<std::uint32_t>(record.frames, format::kMaxFrames);
+  stack.left_out = record.depth > count ? record.depth - count : 0;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const format::FrameRecord& frame = record.frame[i];
+    const format::FindingFrame& frame = record.frame[i];
     if (frame.module >= format::kMaxModules || file.module[frame.module].ready.load() == 0) {
       SourceFrame unknown;
       unknown.address = frame.address;
       stack.frames.push_back(unknown);
       continue;
     }
-    for (SourceFrame& found : symbols.find(file.module[frame.module].path, frame.file_offset, frame.address))
-      stack.frames.push_back(std::move(found));
+    const bool exact = i == 0 && record.exact != 0;
+    const SourceModule module = module_of(file.module[frame.module]);
+    for (SourceFrame& found : symbols.find(module, frame.offset, frame.address, exact)) {
+      if (!stack.frames.empty() || !is_ours(found)) stack.frames.push_back(std::move(found));
+    }
   }
   return stack;
 }

@@ -31,6 +31,7 @@ struct CheckStack {
   const char* role;  // access, allocation, free
   std::uint32_t thread = 0;
   std::vector<SourceFrame> frames;
+  std::uint32_t left_out = 0;  // outer frames that were not kept
 };
 
 struct CheckFinding {

@@ -70,12 +70,13 @@ struct Symbols::Module {
   Dwfl* session = nullptr;
   Dwfl_Module* module = nullptr;
 
-  explicit Module(const std::string& path) {
+  explicit Module(const SourceModule& wanted) {
     session = dwfl_begin(&kCallbacks);
     if (session == nullptr) return;
     dwfl_report_begin(session);
-    module = dwfl_report_offline(session, path.c_str(), path.c_str(), -1);
+    module = dwfl_report_offline(session, wanted.path.c_str(), wanted.path.c_str(), -1);
     dwfl_report_end(session, nullptr, nullptr);
+    if (!is_the_one(wanted.build_id)) module = nullptr;
   }
   ~Module() {
     if (session != nullptr) dwfl_end(session);
@@ -83,39 +84,41 @@ struct Symbols::Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  // The address in libdwfl's own layout of the file, or 0.
-  Dwarf_Addr address_of(std::uint64_t file_offset) const {
+  // Not when the file has been built anew since the program started: its lines would be wrong ones.
+  bool is_the_one(const std::vector<std::uint8_t>& wanted) const {
+    if (module == nullptr || wanted.empty()) return module != nullptr;
     GElf_Addr bias = 0;
-    Elf* elf = module == nullptr ? nullptr : dwfl_module_getelf(module, &bias);
-    std::size_t count = 0;
-    if (elf == nullptr || elf_getphdrnum(elf, &count) != 0) return 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      GElf_Phdr header;
-      if (gelf_getphdr(elf, static_cast<int>(i), &header) == nullptr || header.p_type != PT_LOAD) continue;
-      if (file_offset >= header.p_offset && file_offset - header.p_offset < header.p_filesz)
-        return bias + header.p_vaddr + (file_offset - header.p_offset);
-    }
-    return 0;
+    if (dwfl_module_getelf(module, &bias) == nullptr) return false;
+    const unsigned char* bits = nullptr;
+    GElf_Addr where = 0;
+    const int size = dwfl_module_build_id(module, &bits, &where);
+    return size <= 0 || std::vector<std::uint8_t>(bits, bits + size) == wanted;
+  }
+
+  // The address in libdwfl's own layout of the file, or 0.
+  Dwarf_Addr address_of(std::uint64_t offset) const {
+    GElf_Addr bias = 0;
+    return module == nullptr || dwfl_module_getelf(module, &bias) == nullptr ? 0 : bias + offset;
   }
 };
 
 Symbols::Symbols() = default;
 Symbols::~Symbols() = default;
 
-Symbols::Module& Symbols::open(const std::string& path) {
-  auto& module = modules_[path];
-  if (!module) module = std::make_unique<Module>(path);
+Symbols::Module& Symbols::open(const SourceModule& wanted) {
+  auto& module = modules_[{wanted.path, wanted.build_id}];
+  if (!module) module = std::make_unique<Module>(wanted);
   return *module;
 }
 
-std::vector<SourceFrame> Symbols::find(const std::string& path, std::uint64_t file_offset,
-                                       std::uint64_t address) {
+std::vector<SourceFrame> Symbols::find(const SourceModule& wanted, std::uint64_t offset,
+                                       std::uint64_t address, bool exact) {
   SourceFrame frame;
-  frame.module = path;
+  frame.module = wanted.path;
   frame.address = address;
-  frame.offset = file_offset;
-  const Module& module = open(path);
-  const Dwarf_Addr at = module.address_of(file_offset - 1);
+  frame.offset = offset;
+  const Module& module = open(wanted);
+  const Dwarf_Addr at = module.address_of(exact ? offset : offset - 1);
   if (at == 0) return {frame};
   const std::string symbol = demangled(dwfl_module_addrname(module.module, at));
   if (Dwfl_Line* line = dwfl_module_getsrc(module.module, at)) {

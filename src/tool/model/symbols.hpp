@@ -1,4 +1,5 @@
-// From a place in a file to functions and source lines, by the file's own debug information (libdwfl), or by its symbols, or
+// From a place in a module to functions and source lines, by its debug information (libdwfl: its own, a separate file, or a server's where
+// DEBUGINFOD_URLS names one), or by its symbols, or
 // at least to the file and the offset. Owns the opened modules. Not for sharing between threads.
 #pragma once
 
@@ -6,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace loam::tool {
@@ -16,8 +18,13 @@ struct SourceFrame {
   int line = 0;
   std::string module;
   std::uint64_t address = 0;  // in the process
-  std::uint64_t offset = 0;   // in the module's file
+  std::uint64_t offset = 0;   // by the headers of the module's file
   bool inlined = false;       // into the next frame
+};
+
+struct SourceModule {
+  std::string path;
+  std::vector<std::uint8_t> build_id;  // empty if it has none
 };
 
 class Symbols {
@@ -27,15 +34,16 @@ class Symbols {
   Symbols(const Symbols&) = delete;
   Symbols& operator=(const Symbols&) = delete;
 
-  // The frames at a return address, the innermost inlined one first; always at least one. `file_offset` is that of
-  // the return address; the call before it is what is looked up.
-  std::vector<SourceFrame> find(const std::string& path, std::uint64_t file_offset, std::uint64_t address);
+  // The frames at an address, the innermost inlined one first; always at least one. `offset` is the address by the file's own
+  // headers. Of a return address, which is all that are not `exact`, the call before it is looked up.
+  std::vector<SourceFrame> find(const SourceModule& module, std::uint64_t offset, std::uint64_t address,
+                                bool exact = false);
 
  private:
   struct Module;
-  Module& open(const std::string& path);
+  Module& open(const SourceModule& module);
 
-  std::map<std::string, std::unique_ptr<Module>> modules_;
+  std::map<std::pair<std::string, std::vector<std::uint8_t>>, std::unique_ptr<Module>> modules_;
 };
 
 }  // namespace loam::tool

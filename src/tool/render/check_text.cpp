@@ -45,7 +45,7 @@ std::string stack_text(const CheckStack& stack, const CheckFinding& finding, con
   bool quoted = false;
   for (const SourceFrame& frame : stack.frames) {
     if (shown++ == kFramesShown) {
-      out += fmt::format("      and {} more\n", stack.frames.size() - kFramesShown);
+      out += fmt::format("      and {} more\n", stack.frames.size() - kFramesShown + stack.left_out);
       break;
     }
     out += fmt::format("    {} {}{}\n", shown == 1 ? "at" : "by", frame_text(frame),

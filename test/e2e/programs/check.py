@@ -3,8 +3,8 @@
 
 check.py [--only TEXT] [--flags "-O0 ..."] [--compilers gcc,clang] [--options "--full"]
 With the defect exactly one finding is wanted, of the kind that the first line of the source names; each of its stacks that has
-a mark (@access, @allocation, @free) in the source must name a line with that mark. Without it there must be none, and the
-exit status 0. The programs are built here, once for each compiler and set of flags, into a folder that goes again.
+a mark (@access, @allocation, @free) in the source must name a line with that mark, in a frame of the function that the line
+stands in. Without it there must be none, and the exit status 0. A source with a part under PLUGIN is built as a library too. The programs are built here, once for each compiler and set of flags, into a folder that goes again.
 Exit status: 0 all as wanted, 1 not.
 """
 import argparse
@@ -38,12 +38,24 @@ def expectation(source):
     return kind, {role: found for role, found in marks.items() if found}
 
 
+def function_at(source, number):
+    """The name of the function that the line stands in: of the last definition before it, None where none is seen."""
+    for line in reversed(source.read_text().splitlines()[:number]):
+        head = re.match(r"\s*(?:[\w:*&<>]+[\s*&]+)*(~?\w+)\([^;]*\)[^;{]*\{", line)
+        if head and head.group(1) not in ("if", "for", "while", "switch", "catch"):
+            return head.group(1)
+    return None
+
+
 def stack_faults(source, finding, marks):
     for role, lines in marks.items():
         stacks = [stack for stack in finding["stacks"] if stack["role"] == role]
-        named = [(os.path.basename(frame["file"] or ""), frame["line"]) for stack in stacks for frame in stack["frames"]]
-        if not any(file == source.name and line in lines for file, line in named):
-            yield f"the stack of the {role} names {named}, not line {lines}"
+        named = [(os.path.basename(frame["file"] or ""), frame["line"], frame["function"] or "")
+                 for stack in stacks for frame in stack["frames"]]
+        wanted = {line: function_at(source, line) for line in lines}
+        if not any(file == source.name and line in wanted and (wanted[line] or "") in function
+                   for file, line, function in named):
+            yield f"the stack of the {role} names {named}, not line and function {wanted}"
 
 
 def judge(source, status, report, defect):
@@ -74,6 +86,9 @@ def run_one(source, program, defect, options):
 def build(source, compiler, flags, folder):
     driver = {"gcc": ("gcc", "g++"), "clang": ("clang-19", "clang++-19")}[compiler][source.suffix == ".cpp"]
     program = pathlib.Path(folder) / source.stem
+    if "PLUGIN" in source.read_text():
+        subprocess.run([driver, *COMMON, *flags, "-DPLUGIN", "-shared", "-fPIC", str(source), "-o", f"{program}.so"],
+                       check=True)
     subprocess.run([driver, *COMMON, *flags, str(source), "-o", str(program)], check=True)
     return program
 
@@ -91,11 +106,14 @@ class Judge:
     def proves_itself():
         source = HERE / "check/double_free.c"
         _, marks = expectation(source)
-        frame = {"file": str(source), "line": marks["allocation"][0]}
-        good = {"kind": "double-free", "stacks": [{"role": role, "frames": [{"file": str(source), "line": lines[0]}]}
+        frame = {"file": str(source), "line": marks["allocation"][0], "function": "main"}
+        good = {"kind": "double-free", "stacks": [{"role": role, "frames": [{**frame, "line": lines[0]}]}
                                                   for role, lines in marks.items()]}
         bad = {"kind": "double-free", "stacks": [{"role": "free", "frames": [frame]}]}
+        elsewhere = {"kind": "double-free", "stacks": [{**stack, "frames": [{**stack["frames"][0], "function": "other"}]}
+                                                       for stack in good["stacks"]]}
         samples = [judge(source, 0, {"findings": []}, True), judge(source, 99, {"findings": [bad]}, True),
+                   judge(source, 99, {"findings": [elsewhere]}, True),
                    judge(source, 99, {"findings": [good, good]}, True), judge(source, 99, {"findings": [good]}, False)]
         assert len(marks) == 3 and all(samples) and not judge(source, 99, {"findings": [good]}, True)
         assert not judge(source, 0, {"findings": []}, False)

@@ -14,7 +14,6 @@ namespace {
 std::vector<Finding> found;
 StackId next_stack = 1;
 
-StackId capture(const void*) { return next_stack; }
 void remember(const Finding& finding) { found.push_back(finding); }
 
 // A thread in check mode: its visible heap is the empty one. The mode is opened once for the process, without guards by
@@ -24,17 +23,16 @@ class Check : public ::testing::Test {
   void SetUp() override {
     heap::fast_heap = &heap::null_heap;
     user_.heap().shown = &heap::null_heap;
-    static const bool opened =
-        open({Tier::kDefault, false, true, uint64_t{1} << 20, 0, 0, 0}, {capture, remember});
+    static const bool opened = open({Tier::kDefault, false, true, uint64_t{1} << 20, 0, 0, 0}, {remember});
     ASSERT_TRUE(opened);
     found.clear();
   }
 
   char* take(size_t size, unsigned log = 4, Family family = Family::kMalloc, bool zeroed = false) {
-    return static_cast<char*>(allocate(&user_.heap(), {size, log, family, zeroed, nullptr}));
+    return static_cast<char*>(allocate(&user_.heap(), {size, log, family, zeroed, next_stack}));
   }
   Outcome give(void* block, Family family = Family::kMalloc) {
-    return release(&user_.heap(), {block, family, false, 0, nullptr});
+    return release(&user_.heap(), {block, family, false, 0, next_stack});
   }
   // Enough frees that what was in the quarantine has left it.
   void flush() {
@@ -212,13 +210,13 @@ TEST_F(Check, LargeBlocksStandAgainstGuards) {
 TEST_F(Check, ReallocMovesAndKeepsTheBytes) {
   char* block = take(30);
   memcpy(block, "abcdefgh", 8);
-  const Resized resized = resize(&user_.heap(), {block, Family::kMalloc, false, 0, nullptr}, 5);
+  const Resized resized = resize(&user_.heap(), {block, Family::kMalloc, false, 0, next_stack}, 5);
   ASSERT_NE(resized.block, nullptr);
   EXPECT_NE(resized.block, block);
   EXPECT_EQ(memcmp(resized.block, "abcde", 5), 0);
   EXPECT_EQ(usable_size(resized.block), 5u);
   EXPECT_EQ(usable_size(block), 0u);
-  resize(&user_.heap(), {block, Family::kMalloc, false, 0, nullptr}, 5);
+  resize(&user_.heap(), {block, Family::kMalloc, false, 0, next_stack}, 5);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].kind, Kind::kDoubleFree);
   give(resized.block);

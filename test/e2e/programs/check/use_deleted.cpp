@@ -7,7 +7,7 @@ struct Shape {
   virtual ~Shape() = default;
   virtual int area() const = 0;
 };
-struct Square : Shape {  // @free: its destructor calls delete
+struct Square : Shape {
   int area() const override { return 4; }
 };
 

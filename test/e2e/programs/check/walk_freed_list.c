@@ -16,9 +16,9 @@ int main(int count, char** words) {
     list = node;
   }
   for (struct node* node = list; node != NULL;) {
-    struct node* next = node->next;                            /* @access */
-    free(node);                                                /* @free */
-    node = defect ? ((struct node*)hidden(node))->next : next; /* @access */
+    struct node* next = node->next; /* @access: the pointer was read from a freed node */
+    free(node);                     /* @free */
+    node = defect ? ((struct node*)hidden(node))->next : next;
   }
   return 0;
 }
