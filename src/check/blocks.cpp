@@ -51,7 +51,7 @@ Home home_in(Span& span, const void* word) {
 Home home_outside(const void* word) {
   heap::OutsideBlock outside;
   if (heap::outside_bytes() == 0 || !heap::find_outside(word, &outside)) return {};
-  return {reinterpret_cast<Record*>(outside.block), nullptr, outside.block, outside.bytes};
+  return home_of(outside);
 }
 
 void set_size(const Home& home, size_t size) {

@@ -6,6 +6,7 @@
 
 #include "check/finding.hpp"
 #include "check/layout.hpp"
+#include "heap/outside.hpp"
 #include "heap/span.hpp"
 #include "heap/thread_heap.hpp"
 
@@ -20,6 +21,11 @@ struct Home {
 
 // The block whose memory the word points into. Its record may never have been used, or be of another life.
 Home find_home(const void* word);
+
+// Of a block with a mapping of its own.
+inline Home home_of(const heap::OutsideBlock& outside) {
+  return {reinterpret_cast<Record*>(outside.block), nullptr, outside.block, outside.bytes};
+}
 
 // Whether the record tells of the block that this memory is now, or was last.
 inline bool is_known(const Home& home) {

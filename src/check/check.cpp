@@ -175,9 +175,13 @@ void change_thread(heap::ThreadHeap* heap) {
 }
 
 void forget_threads(const heap::ThreadHeap* mine) {
+  state.is_child = true;
+  state.forked_at = state.sequence.load(std::memory_order_relaxed);
   for (heap::ThreadHeap* heap = heap::first_heap(); heap != nullptr; heap = heap->next_heap) {
     auto* part = static_cast<ThreadPart*>(heap->mode_state);
-    if (heap == mine || part == nullptr) continue;
+    if (part == nullptr) continue;
+    part->next_sequence = part->end_sequence;
+    if (heap == mine) continue;
     part->busy = false;
     part->memo = nullptr;
     part->quarantine = {};

@@ -214,4 +214,9 @@ void Guarded::for_each_live(void (*visit)(GuardedRecord& record, void* argument)
   }
 }
 
+void Guarded::survey(void (*visit)(const BlockInfo& block, void* argument), void* argument) const {
+  for (uint64_t page = 0; page < high_ && records_[page].pages != 0; page += records_[page].pages)
+    visit(info_of(records_[page]), argument);
+}
+
 }  // namespace loam::check

@@ -48,6 +48,13 @@ class Guarded {
 
   uint64_t live_bytes() const { return live_pages_.load(std::memory_order_relaxed) * kPage; }
   uint64_t window_bytes() const { return pages_ * kPage; }
+  // Visits all runs, while nothing changes.
+  void survey(void (*visit)(const BlockInfo& block, void* argument), void* argument) const;
+  const void* start() const { return start_; }
+  const void* records() const { return records_; }
+  uint64_t record_bytes() const { return pages_ * sizeof(GuardedRecord); }
+  const void* table() const { return first_of_; }
+  uint64_t table_bytes() const { return pages_ * sizeof(uint32_t); }
   sys::Lock& lock() { return lock_; }
 
   static constexpr size_t kPage = 4096;

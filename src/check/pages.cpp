@@ -218,4 +218,11 @@ void Pages::for_each(void (*visit)(const BlockInfo& block, void* argument), void
   }
 }
 
+void Pages::survey(void (*visit)(const BlockInfo& block, void* argument), void* argument) const {
+  for (uint64_t unit = 0; unit < used_chunks_ * kChunk / kUnit; ++unit) {
+    if (records_[unit].state.load(std::memory_order_acquire) != BlockState::kNone)
+      visit(info_of(unit), argument);
+  }
+}
+
 }  // namespace loam::check

@@ -63,6 +63,13 @@ class Pages {
 
   uint64_t retired_pages() const { return retired_.load(std::memory_order_relaxed); }
   uint64_t window_bytes() const { return bytes_; }
+  // Visits all blocks that were ever taken, while nothing changes.
+  void survey(void (*visit)(const BlockInfo& block, void* argument), void* argument) const;
+  const void* start() const { return start_; }
+  const void* records() const { return records_; }
+  uint64_t record_bytes() const { return bytes_ / kUnit * sizeof(Record); }
+  const void* table() const { return pages_; }
+  uint64_t table_bytes() const { return bytes_ / kPage * sizeof(Page); }
   sys::Lock& lock() { return lock_; }
 
  private:

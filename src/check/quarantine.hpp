@@ -49,6 +49,7 @@ class Quarantine {
 
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   uint64_t blocks() const;
+  const void* ring() const { return ring_; }
   sys::Lock& lock() { return lock_; }
 
  private:

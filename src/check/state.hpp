@@ -31,6 +31,8 @@ struct State {
   uint64_t guard_budget_bytes;  // of live guarded blocks that were chosen
   std::atomic<uint64_t> guarded_blocks;
   std::atomic<uint32_t> sequence;
+  bool is_child;       // of a fork
+  uint32_t forked_at;  // the first sequence number that is this process's own
   std::atomic<uint64_t> next_rearm_ns;
   Poison poison;
   Quarantine quarantine;

@@ -60,13 +60,16 @@ enum class LeakKind : std::uint32_t { kDefinite, kIndirect, kDeadSlot, kDeadSlot
 
 inline constexpr unsigned kLeakWords = 4;
 
+// In place of a stack: allocated by the process that this one was forked from, which is the one to lose it.
+inline constexpr std::uint32_t kInherited = 0xffff'ffffU;
+
 struct LeakRecord {
   std::uint64_t address;
   std::uint64_t bytes;
   std::uint64_t resident;  // bytes of it in memory
   std::uint64_t span;      // address of the span it lies in
   LeakKind kind;
-  std::uint32_t stack;              // id of the stack that allocated it, 0 unknown
+  std::uint32_t stack;              // id of the stack that allocated it, 0 unknown; kInherited
   std::uint32_t owner;              // index of the record that it hangs on, its own for a head
   std::uint32_t parent;             // index of the record that points to it, its own for a head
   std::uint64_t words[kLeakWords];  // its first bytes; words that do not fit are 0

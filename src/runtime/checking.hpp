@@ -3,8 +3,10 @@
 #pragma once
 
 #include "check/check.hpp"
+#include "check/survey.hpp"
 #include "options/options.hpp"
 #include "runtime/runtime.hpp"
+#include "scan/heap_view.hpp"
 
 namespace loam::runtime {
 
@@ -28,6 +30,12 @@ bool open_findings(const char* path);
 void begin_findings();
 void write_finding(const check::Finding& finding);
 void write_watched(bool finished);
+// Where the file is mapped.
+check::Piece findings_memory();
+
+// --- The search for leaks (checked_view.cpp) ---
+
+scan::HeapView view_of_checked_heap();
 
 // --- Bad accesses (faults.cpp) ---
 

@@ -120,6 +120,11 @@ bool open_findings(const char* path) {
   return false;
 }
 
+check::Piece findings_memory() {
+  const auto start = reinterpret_cast<uint64_t>(state.file);
+  return {start, start == 0 ? 0 : start + sizeof(FindingFile)};
+}
+
 void begin_findings() {
   state.process = format::claim_record(state.file->processes, state.file->process);
   static constinit format::ProcessRecord unseen{};  // written to when the file is full, read by nobody

@@ -8,6 +8,7 @@
 #include "heap/regions.hpp"
 #include "heap/registry.hpp"
 #include "meta/arena.hpp"
+#include "runtime/checking.hpp"
 #include "runtime/heap_view.hpp"
 #include "scan/huge_repair.hpp"
 #include "scan/leaks.hpp"
@@ -35,10 +36,13 @@ bool enter_search() {
   return seen != mine && searching.compare_exchange_strong(seen, mine, std::memory_order_acquire);
 }
 
-constexpr unsigned kLocks = 4;
+constexpr unsigned kHeapLocks = 4;
+constexpr unsigned kLocks = check::kLocks + kHeapLocks;
 
+// In rank order.
 sys::Lock& lock_at(unsigned index) {
-  switch (index) {
+  if (index < check::kLocks) return check::lock_at(index);
+  switch (index - check::kLocks) {
     case 0:
       return heap::registry_lock();
     case 1:
@@ -236,7 +240,7 @@ bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& st
              const scan::Snapshot& snapshot) {
   if (search.ending_thread != 0) stop.end_thread(search.ending_thread, search.ending_stack);
   Analysis analysis;
-  analysis.heap = view_of_heap();
+  analysis.heap = mode() == Mode::kCheck ? view_of_checked_heap() : view_of_heap();
   scan::Roots roots;
   for (unsigned i = 0; i < search.own_count; ++i) roots.leave_out(search.own[i].start, search.own[i].end);
   for (unsigned i = 0; i < stop_memory.pieces(); ++i)

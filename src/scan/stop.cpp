@@ -290,7 +290,7 @@ void Stop::end_thread(uint32_t id, uint64_t stack) {
     if (threads_[i].name.id != id) continue;
     threads_[i].registers.count = 0;
     threads_[i].registers.vector_count = 0;
-    threads_[i].registers.stack = stack;
+    threads_[i].registers.stack = stack + sys::kRedZone;  // it stands at a call: nothing below is in use
   }
 }
 

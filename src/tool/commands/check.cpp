@@ -1,18 +1,23 @@
 // `loam check`: runs a program with every block watched, and says what it did wrong with them.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 
 #include "tool/commands/commands.hpp"
 #include "tool/commands/runtime_flags.hpp"
+#include "tool/model/check_leaks.hpp"
 #include "tool/model/check_report.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
 #include "tool/model/launch.hpp"
+#include "tool/model/leaks_folder.hpp"
 #include "tool/model/program.hpp"
 #include "tool/render/check.hpp"
 
@@ -27,6 +32,7 @@ struct CheckOptions {
   std::string quarantine;
   std::string guard_first;
   std::string guard_rate;
+  std::string leaks = "definite";
   int exit_code = kExitFindings;
   bool thorough = false;
   bool full = false;
@@ -43,10 +49,11 @@ std::string preload(const std::string& library) {
   return before == nullptr || before[0] == '\0' ? both : both + ":" + before;
 }
 
-std::string settings_for(const CheckOptions& options, const std::string& path) {
+std::string settings_for(const CheckOptions& options, const std::string& path, const std::string& leaks) {
   std::string settings = RuntimeFlags().settings();
   append_setting(settings, options::Key::kCheck, path);
   append_setting(settings, options::Key::kCheckTier, options.full ? "2" : options.thorough ? "1" : "0");
+  if (options.leaks != "no") append_setting(settings, options::Key::kLeaks, leaks);
   if (options.flip) append_setting(settings, options::Key::kFlip, "1");
   if (options.keep_going) append_setting(settings, options::Key::kKeepGoing, "1");
   if (!options.quarantine.empty()) append_setting(settings, options::Key::kQuarantine, options.quarantine);
@@ -76,15 +83,30 @@ void check(const CheckOptions& options) {
   if (!options.output.empty()) write_output(options.output, stderr, "");
 
   const FindingFile file;
+  const LeaksFolder folder;
   Launch launch;
   launch.path = program.path;
   launch.arguments = arguments;
   launch.environment = {{"LD_PRELOAD", preload(library)},
-                        {"LOAM_OPTIONS", settings_for(options, file.path())}};
+                        {"LOAM_OPTIONS", settings_for(options, file.path(), folder.path())}};
   const Ended ended = run_program(launch);
-  const CheckReport report = make_check_report(arguments, ended, file, suppressions);
+  Symbols symbols;
+  CheckReport report = make_check_report(arguments, ended, file, suppressions, symbols);
+  const LeakWish wish = options.leaks == "no"    ? LeakWish::kNo
+                        : options.leaks == "all" ? LeakWish::kAll
+                                                 : LeakWish::kDefinite;
+  add_leaks(report, folder.path(), wish, suppressions, symbols);
   write_output(options.output, stderr, rendered(report, options));
   set_exit_status(report.findings.empty() ? pass_status_on(ended.wait_status) : options.exit_code);
+}
+
+// Without a name of its own, which help would print behind the option's.
+CLI::Validator one_of(std::vector<std::string> words) {
+  return {[words = std::move(words)](const std::string& word) {
+            const bool known = std::find(words.begin(), words.end(), word) != words.end();
+            return known ? std::string() : fmt::format("{}, not '{}'", fmt::join(words, ", "), word);
+          },
+          ""};
 }
 
 void add_options(CLI::App& command, CheckOptions& options) {
@@ -93,6 +115,13 @@ void add_options(CLI::App& command, CheckOptions& options) {
   command.add_flag("--flip", options.flip, "Guard pages in front of blocks instead of behind them");
   command.add_flag("--keep-going", options.keep_going,
                    "Do not stop at a wrong free or a bad access: leave it undone, or let it through");
+  command
+      .add_option("--leaks", options.leaks,
+                  "Leaks when a process ends: those that nothing points to, or also those that only a "
+                  "dead-looking place holds")
+      ->check(one_of({"no", "definite", "all"}))
+      ->type_name("no|definite|all")
+      ->capture_default_str();
   command.add_option("--exit-code", options.exit_code, "Exit status when there are findings")
       ->check(CLI::Range(0, 255))
       ->capture_default_str();
@@ -110,7 +139,7 @@ void add_options(CLI::App& command, CheckOptions& options) {
   command.add_option("--guard-rate", options.guard_rate, "After those, one block in N (1000)")
       ->type_name("N");
   command.add_option("--format", options.format, "text (for people), or json, sarif, junit (for machines)")
-      ->check(CLI::IsMember({"text", "json", "sarif", "junit"}))
+      ->check(one_of({"text", "json", "sarif", "junit"}))
       ->type_name("text|json|sarif|junit");
   command.add_option("--output", options.output, "Write to FILE instead of standard error")
       ->type_name("FILE");
@@ -129,8 +158,8 @@ void register_check(CLI::App& app) {
   add_options(*command, *options);
   command->footer(
       "Finds double, invalid and mismatched frees, writes and reads outside of blocks and after their free, "
-      "in a\n"
-      "program that was not rebuilt. Children and the programs they execute are watched too.\n\n"
+      "and\n"
+      "leaks, in a program that was not rebuilt. Children and the programs they execute are watched too.\n\n"
       "Exit status: 99 (--exit-code) with findings, else that of the program. 2 wrong usage, 125 loam "
       "cannot\n"
       "serve the program, 126 program not executable, 127 program not found.\n\n"

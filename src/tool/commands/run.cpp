@@ -19,6 +19,7 @@
 #include "tool/model/files.hpp"
 #include "tool/model/launch.hpp"
 #include "tool/model/leak_report.hpp"
+#include "tool/model/leaks_folder.hpp"
 #include "tool/model/program.hpp"
 #include "tool/model/run_report.hpp"
 #include "tool/render/json.hpp"
@@ -55,27 +56,6 @@ void check(const RunOptions& options) {
     throw Failure(kExitUsage, "run: --stats=FILE and --output FILE both name the file of the report");
   }
 }
-
-// A folder for what processes leave when they end, removed with everything in it.
-class LeaksFolder {
- public:
-  LeaksFolder() {
-    char name[] = "/tmp/loam-leaks-XXXXXX";
-    if (mkdtemp(name) == nullptr)
-      throw Failure(kExitFailure, fmt::format("cannot make {}: {}", name, error_text(errno)));
-    path_ = name;
-  }
-  ~LeaksFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  LeaksFolder(const LeaksFolder&) = delete;
-  LeaksFolder& operator=(const LeaksFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 void report_leaks(const RunOptions& options, const LeaksFolder& folder) {
   std::vector<std::string> failed;

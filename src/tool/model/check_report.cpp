@@ -198,6 +198,7 @@ CheckFinding finding_of(const FindingRecord& record, const format::FindingFile& 
   finding.address = record.address;
   finding.block = record.block;
   finding.bytes = record.size;
+  finding.blocks = record.block == 0 ? 0 : 1;
   finding.times = 1 + record.repeats.load();
   for (std::size_t role = 0; role < format::kStackRoles; ++role) {
     CheckStack stack = stack_of(record.stacks[role], kRoles[role], file, symbols);
@@ -240,13 +241,12 @@ FindingFile::FindingFile() : file_("findings", sizeof(format::FindingFile)) {
 }
 
 CheckReport make_check_report(const std::vector<std::string>& program, const Ended& ended,
-                              const FindingFile& file, const Suppressions& suppressions) {
+                              const FindingFile& file, const Suppressions& suppressions, Symbols& symbols) {
   CheckReport report;
   report.program = program;
   report.ended = ended;
   const format::FindingFile& content = file.content();
   add_processes(report.summary, content);
-  Symbols symbols;
   const std::uint64_t count = std::min<std::uint64_t>(content.findings.load(), format::kMaxFindings);
   for (std::uint64_t i = 0; i < count; ++i) {
     const FindingRecord& record = content.finding[i];

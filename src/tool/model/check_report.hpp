@@ -43,6 +43,12 @@ struct CheckFinding {
   std::uint64_t block = 0;
   std::uint64_t bytes = 0;
   std::uint64_t times = 1;
+  // Of leaks only, where bytes and blocks are those of all of the group.
+  std::string leak_class;
+  std::uint64_t blocks = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t indirect_bytes = 0;  // that hang on them
+  std::uint64_t indirect_blocks = 0;
   std::vector<CheckStack> stacks;
 };
 
@@ -55,6 +61,11 @@ struct CheckSummary {
   std::uint64_t unwatched = 0;
   std::uint64_t lost_findings = 0;
   std::uint64_t suppressed = 0;
+  bool leaks_searched = false;
+  std::uint64_t reachable_bytes = 0;
+  std::uint64_t reachable_blocks = 0;
+  std::uint64_t uncertain_blocks = 0;  // that a register of a waiting thread may hold
+  std::vector<std::string> leak_failures;
   bool has_poison = true;
   bool has_window = true;
   bool has_light_guards = true;
@@ -68,6 +79,6 @@ struct CheckReport {
 };
 
 CheckReport make_check_report(const std::vector<std::string>& program, const Ended& ended,
-                              const FindingFile& file, const Suppressions& suppressions);
+                              const FindingFile& file, const Suppressions& suppressions, Symbols& symbols);
 
 }  // namespace loam::tool

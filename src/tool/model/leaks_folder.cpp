@@ -1,4 +1,7 @@
+#include "tool/model/leaks_folder.hpp"
+
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -9,6 +12,18 @@
 #include "tool/model/leak_report.hpp"
 
 namespace loam::tool {
+
+LeaksFolder::LeaksFolder() {
+  char name[] = "/tmp/loam-leaks-XXXXXX";
+  if (mkdtemp(name) == nullptr)
+    throw Failure(kExitFailure, fmt::format("cannot make {}: {}", name, error_text(errno)));
+  path_ = name;
+}
+
+LeaksFolder::~LeaksFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
 
 std::vector<LeakReport> read_leaks_folder(const std::string& folder, std::vector<std::string>& failed) {
   constexpr char kPrefix[] = "leaks.";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
@@ -30,7 +31,9 @@ std::string kind_of(std::string_view word) {
 }
 
 bool matches_frame(const std::string& pattern, const SourceFrame& frame) {
-  if (pattern.starts_with("fun:")) return matches_pattern(pattern.substr(4), frame.function);
+  if (pattern.starts_with("fun:"))
+    return matches_pattern(pattern.substr(4), frame.function) ||
+           matches_pattern(pattern.substr(4), frame.linkage);
   if (pattern.starts_with("obj:")) return matches_pattern(pattern.substr(4), frame.module);
   if (pattern.starts_with("src:"))
     return matches_pattern("*" + pattern.substr(4), fmt::format("{}:{}", frame.file, frame.line));
@@ -50,6 +53,17 @@ bool matches_chain(const std::vector<std::string>& patterns, std::size_t p,
   }
   return f < frames.size() && matches_frame(patterns[p], frames[f]) &&
          matches_chain(patterns, p + 1, frames, f + 1);
+}
+
+// valgrind's stacks begin with the function that allocated, which is none of ours.
+bool is_allocator(const std::string& pattern) {
+  static const std::set<std::string, std::less<>> kNames = {
+      "malloc", "calloc", "realloc", "memalign", "aligned_alloc", "posix_memalign", "valloc", "free"};
+  if (!pattern.starts_with("fun:")) return false;
+  const std::string name = pattern.substr(4);
+  return kNames.count(name) != 0 || name.starts_with("_Znw") || name.starts_with("_Zna") ||
+         name.starts_with("_Zdl") || name.starts_with("_Zda") || name.starts_with("operator new") ||
+         name.starts_with("operator delete") || name == "*alloc";
 }
 
 }  // namespace
@@ -96,6 +110,8 @@ void Suppressions::add_text(std::string_view text, const std::string& name) {
       block = Rule{};
       in_block = 1;
     } else if (line == "}") {
+      if (!block.patterns.empty() && is_allocator(block.patterns.front()))
+        block.patterns.erase(block.patterns.begin());
       if (block.kind != "?" && !block.patterns.empty()) rules_.push_back(block);
       in_block = 0;
     } else if (in_block == 1) {

@@ -23,14 +23,17 @@ const Dwfl_Callbacks kCallbacks = {dwfl_build_id_find_elf, dwfl_standard_find_de
                                    dwfl_offline_section_address, &debuginfo_path};
 
 // The name of a function's entry, which for an inlined one stands where it was declared.
-std::string name_of(Dwarf_Die* die) {
+void set_name(Dwarf_Die* die, SourceFrame& frame) {
   Dwarf_Attribute attribute;
   for (const unsigned name : {unsigned{DW_AT_linkage_name}, unsigned{DW_AT_MIPS_linkage_name}}) {
-    if (dwarf_attr_integrate(die, name, &attribute) != nullptr)
-      return demangled(dwarf_formstring(&attribute));
+    if (dwarf_attr_integrate(die, name, &attribute) == nullptr) continue;
+    const char* linkage = dwarf_formstring(&attribute);
+    frame.function = demangled(linkage);
+    frame.linkage = linkage == nullptr ? "" : linkage;
+    return;
   }
   const char* plain = dwarf_diename(die);
-  return plain == nullptr ? std::string() : plain;
+  frame.function = frame.linkage = plain == nullptr ? "" : plain;
 }
 
 bool is_function(Dwarf_Die* die) {
@@ -69,6 +72,7 @@ void call_site(Dwarf_Die* die, SourceFrame& frame) {
 struct Symbols::Module {
   Dwfl* session = nullptr;
   Dwfl_Module* module = nullptr;
+  std::map<Dwarf_Addr, std::vector<SourceFrame>> found;  // what was looked up before
 
   explicit Module(const SourceModule& wanted) {
     session = dwfl_begin(&kCallbacks);
@@ -111,32 +115,43 @@ Symbols::Module& Symbols::open(const SourceModule& wanted) {
   return *module;
 }
 
-std::vector<SourceFrame> Symbols::find(const SourceModule& wanted, std::uint64_t offset,
-                                       std::uint64_t address, bool exact) {
-  SourceFrame frame;
-  frame.module = wanted.path;
-  frame.address = address;
-  frame.offset = offset;
-  const Module& module = open(wanted);
-  const Dwarf_Addr at = module.address_of(exact ? offset : offset - 1);
-  if (at == 0) return {frame};
-  const std::string symbol = demangled(dwfl_module_addrname(module.module, at));
-  if (Dwfl_Line* line = dwfl_module_getsrc(module.module, at)) {
-    const char* file = dwfl_lineinfo(line, nullptr, &frame.line, nullptr, nullptr, nullptr);
-    frame.file = whole_path(file, dwfl_line_comp_dir(line));
+namespace {
+
+// The compilation unit of an address. Not every compiler writes the table by which libdwfl looks units up.
+Dwarf_Die* unit_at(Dwfl_Module* module, Dwarf_Addr at, Dwarf_Addr& bias) {
+  if (Dwarf_Die* unit = dwfl_module_addrdie(module, at, &bias)) return unit;
+  Dwarf_Die* unit = nullptr;
+  while ((unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr) {
+    if (dwarf_haspc(unit, at - bias) > 0) return unit;
   }
+  return nullptr;
+}
+
+void set_line(Dwarf_Die* unit, Dwarf_Addr address, SourceFrame& frame) {
+  // Compilers say line 0 of what belongs to no line in particular: then the one before is meant.
+  constexpr Dwarf_Addr kFarBack = 48;
+  Dwarf_Line* line = dwarf_getsrc_die(unit, address);
+  for (Dwarf_Addr back = 1; back < kFarBack && line != nullptr; ++back) {
+    if (dwarf_lineno(line, &frame.line) != 0 || frame.line != 0) break;
+    line = dwarf_getsrc_die(unit, address - back);
+  }
+  if (line == nullptr) return;
+  Dwarf_Attribute folder;
+  frame.file = whole_path(dwarf_linesrc(line, nullptr, nullptr),
+                          dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &folder)));
+}
+
+// The functions at the address, the innermost inlined one first.
+std::vector<SourceFrame> functions_at(Dwarf_Die* unit, Dwarf_Addr address, SourceFrame frame) {
   std::vector<SourceFrame> frames;
-  Dwarf_Addr bias = 0;
-  Dwarf_Die* unit = dwfl_module_addrdie(module.module, at, &bias);
   Dwarf_Die* scopes = nullptr;
-  const int inner = unit == nullptr ? 0 : dwarf_getscopes(unit, at - bias, &scopes);
-  if (inner > 0) {
+  if (dwarf_getscopes(unit, address, &scopes) > 0) {
     // The innermost entry's own chain of parents: what stands there are the functions it was inlined into.
     Dwarf_Die* chain = nullptr;
     const int count = dwarf_getscopes_die(&scopes[0], &chain);
     for (int i = 0; i < count; ++i) {
       if (!is_function(&chain[i])) continue;
-      frame.function = name_of(&chain[i]);
+      set_name(&chain[i], frame);
       frame.inlined = dwarf_tag(&chain[i]) == DW_TAG_inlined_subroutine;
       frames.push_back(frame);
       if (!frame.inlined) break;
@@ -145,11 +160,43 @@ std::vector<SourceFrame> Symbols::find(const SourceModule& wanted, std::uint64_t
     std::free(chain);
   }
   std::free(scopes);
-  if (frames.empty()) {
-    frame.function = symbol;
-    frames.push_back(frame);
+  return frames;
+}
+
+}  // namespace
+
+std::vector<SourceFrame> Symbols::look_up(const Module& module, std::uint64_t at, SourceFrame frame) {
+  const char* symbol = dwfl_module_addrname(module.module, at);
+  Dwarf_Addr bias = 0;
+  std::vector<SourceFrame> frames;
+  if (Dwarf_Die* unit = unit_at(module.module, at, bias)) {
+    set_line(unit, at - bias, frame);
+    frames = functions_at(unit, at - bias, frame);
   }
-  if (frames.back().function.empty()) frames.back().function = symbol;
+  if (frames.empty()) frames.push_back(frame);
+  if (frames.back().function.empty() && symbol != nullptr) {
+    frames.back().function = demangled(symbol);
+    frames.back().linkage = symbol;
+  }
+  return frames;
+}
+
+std::vector<SourceFrame> Symbols::find(const SourceModule& wanted, std::uint64_t offset,
+                                       std::uint64_t address, bool exact) {
+  SourceFrame frame;
+  frame.module = wanted.path;
+  frame.address = address;
+  frame.offset = offset;
+  Module& module = open(wanted);
+  const Dwarf_Addr at = module.address_of(exact ? offset : offset - 1);
+  if (at == 0) return {frame};
+  const auto known = module.found.find(at);
+  if (known == module.found.end()) return module.found[at] = look_up(module, at, frame);
+  std::vector<SourceFrame> frames = known->second;
+  for (SourceFrame& copy : frames) {
+    copy.address = address;
+    copy.offset = offset;
+  }
   return frames;
 }
 

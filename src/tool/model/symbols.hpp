@@ -14,6 +14,7 @@ namespace loam::tool {
 
 struct SourceFrame {
   std::string function;  // demangled; empty if unknown
+  std::string linkage;   // as the linker calls it
   std::string file;      // empty if unknown
   int line = 0;
   std::string module;
@@ -42,6 +43,7 @@ class Symbols {
  private:
   struct Module;
   Module& open(const SourceModule& module);
+  static std::vector<SourceFrame> look_up(const Module& module, std::uint64_t at, SourceFrame frame);
 
   std::map<std::pair<std::string, std::vector<std::uint8_t>>, std::unique_ptr<Module>> modules_;
 };

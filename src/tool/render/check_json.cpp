@@ -30,10 +30,15 @@ ordered_json finding_json(const CheckFinding& finding) {
                       {"message", finding.message},
                       {"address", fmt::format("{:#x}", finding.address)},
                       {"bytes", finding.bytes},
-                      {"blocks", finding.block == 0 ? 0 : 1},
+                      {"blocks", finding.blocks},
                       {"times", finding.times},
                       {"pid", finding.pid},
                       {"stacks", ordered_json::array()}};
+  if (!finding.leak_class.empty()) {
+    out["class"] = finding.leak_class;
+    out["resident"] = finding.resident;
+    out["indirect"] = {{"bytes", finding.indirect_bytes}, {"blocks", finding.indirect_blocks}};
+  }
   for (const CheckStack& stack : finding.stacks) {
     ordered_json frames = ordered_json::array();
     for (const SourceFrame& frame : stack.frames) frames.push_back(frame_json(frame));
@@ -120,14 +125,18 @@ std::string check_json(const CheckReport& report) {
                     {"blocks", sum.blocks},
                     {"guarded", sum.guarded},
                     {"unwatched", sum.unwatched},
+                    {"leaks_searched", sum.leaks_searched},
+                    {"reachable_bytes", sum.reachable_bytes},
+                    {"reachable_blocks", sum.reachable_blocks},
+                    {"uncertain_blocks", sum.uncertain_blocks},
                     {"poison", sum.has_poison},
                     {"guard_pages", sum.has_window}};
   return json_text(out);
 }
 
 std::string check_sarif(const CheckReport& report) {
-  static constexpr const char* kRules[] = {"double-free", "invalid-free", "mismatched-free",
-                                           "overflow",    "underflow",    "use-after-free"};
+  static constexpr const char* kRules[] = {
+      "double-free", "invalid-free", "mismatched-free", "overflow", "underflow", "use-after-free", "leak"};
   ordered_json rules = ordered_json::array();
   for (const char* rule : kRules) rules.push_back({{"id", rule}, {"shortDescription", {{"text", rule}}}});
   ordered_json results = ordered_json::array();

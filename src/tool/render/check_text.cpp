@@ -40,7 +40,9 @@ const char* role_text(const std::string& role, const CheckFinding& finding) {
 }
 
 std::string stack_text(const CheckStack& stack, const CheckFinding& finding, const Palette& palette) {
-  std::string out = fmt::format("  {} by thread {}\n", role_text(stack.role, finding), stack.thread);
+  std::string out = stack.thread == 0
+                        ? fmt::format("  {}\n", role_text(stack.role, finding))
+                        : fmt::format("  {} by thread {}\n", role_text(stack.role, finding), stack.thread);
   std::size_t shown = 0;
   bool quoted = false;
   for (const SourceFrame& frame : stack.frames) {
@@ -62,6 +64,8 @@ std::string stack_text(const CheckStack& stack, const CheckFinding& finding, con
 std::string finding_text(const CheckFinding& finding, std::size_t number, const Palette& palette) {
   std::string out =
       palette.paint(Style::kBad, fmt::format("{}. {}", number, finding.kind)) + ": " + finding.message + "\n";
+  if (!finding.leak_class.empty())
+    out += fmt::format("  {}, {} resident\n", finding.leak_class, human_bytes(finding.resident));
   for (const CheckStack& stack : finding.stacks) out += stack_text(stack, finding, palette);
   if (finding.times > 1) out += fmt::format("  met {} times\n", with_thousands(finding.times));
   return out + "  " + finding.advice + "\n\n";
@@ -77,6 +81,7 @@ std::string watched_text(const CheckSummary& sum) {
   if (sum.unfinished != 0)
     out += fmt::format("  {} process{} ended without exit(): what lay damaged then was not looked at\n",
                        sum.unfinished, sum.unfinished == 1 ? "" : "es");
+  if (!sum.leaks_searched) out += "  leaks were not looked for\n";
   if (!sum.has_poison)
     out += "  no address space for poison: following a pointer out of a freed block was out of reach\n";
   if (!sum.has_window)
@@ -85,6 +90,10 @@ std::string watched_text(const CheckSummary& sum) {
     out += fmt::format("  {} processes were not watched: the finding file was full\n", sum.without_record);
   if (sum.lost_findings != 0)
     out += fmt::format("  {} more findings did not fit into the finding file\n", sum.lost_findings);
+  if (sum.uncertain_blocks != 0)
+    out += fmt::format("  {} blocks may be held by registers of threads that waited: not called lost\n",
+                       with_thousands(sum.uncertain_blocks));
+  for (const std::string& failure : sum.leak_failures) out += "  leaks: " + failure + "\n";
   if (sum.suppressed != 0) out += fmt::format("  {} suppressed\n", sum.suppressed);
   return out;
 }

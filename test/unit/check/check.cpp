@@ -100,7 +100,7 @@ TEST_F(Check, Mismatch) {
   give(take(10, 4, Family::kNewArray), Family::kNew);
   give(take(10, 4, Family::kNew), Family::kNew);
   char* block = take(24, 4, Family::kNew);
-  release(&user_.heap(), {block, Family::kNew, true, 16, nullptr});
+  release(&user_.heap(), {block, Family::kNew, true, 16, next_stack});
   ASSERT_EQ(found.size(), 3u);
   for (const Finding& finding : found) EXPECT_EQ(finding.kind, Kind::kMismatchedFree);
   EXPECT_TRUE(found[2].sized);

@@ -8,13 +8,18 @@ struct handler {
 
 static void nothing(void) {}
 
+static struct handler* volatile neighbour;
+
 int main(int count, char** words) {
   const int defect = has_defect(count, words);
   struct handler* last = NULL;
   for (int i = 0; i < 50; ++i) {
     struct handler* handler = malloc(sizeof *handler); /* @allocation */
     handler->call = nothing;
-    if (last != NULL && i < 49) free(last);
+    if (i < 49)
+      free(last);
+    else
+      neighbour = last; /* lives, so that the page does */
     last = handler;
   }
   struct handler* kept = last;

@@ -6,8 +6,8 @@
 static char* block;
 
 static void on_signal(int signal) {
-  (void)signal;
   free(block); /* @free */
+  sink = signal;
 }
 
 int main(int count, char** words) {

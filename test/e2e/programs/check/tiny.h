@@ -16,3 +16,10 @@ static inline void* hidden(void* pointer) {
 }
 
 static volatile int sink;
+
+/* Writes over what calls before have left on the stack. */
+__attribute__((noinline)) static void scrub(void) {
+  volatile char room[4096];
+  for (unsigned i = 0; i < sizeof room; ++i) room[i] = 0;
+  sink = room[5];
+}

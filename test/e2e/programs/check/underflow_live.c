@@ -1,7 +1,7 @@
 /* expect: underflow */
 #include "tiny.h"
 
-static char* block;
+static char* volatile block;
 
 int main(int count, char** words) {
   const int defect = has_defect(count, words);

@@ -1,0 +1,161 @@
+#include "tool/model/check_leaks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "tool/model/files.hpp"
+#include "tool/model/leak_report.hpp"
+#include "tool/model/leak_stacks.hpp"
+
+namespace loam::tool {
+namespace {
+
+using format::LeakKind;
+using format::LeakRecord;
+
+enum class Class : std::uint8_t { kDefinite, kDeadSlot, kIndirect };
+
+struct Group {
+  Class kind = Class::kDefinite;
+  std::uint32_t stack = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t indirect_blocks = 0;
+  std::uint64_t indirect_bytes = 0;
+  std::uint64_t example = 0;  // address of a block
+  std::uint64_t whole() const { return bytes + indirect_bytes; }
+};
+
+Class class_of(LeakKind kind) {
+  if (kind == LeakKind::kDefinite) return Class::kDefinite;
+  return kind == LeakKind::kDeadSlot ? Class::kDeadSlot : Class::kIndirect;
+}
+
+const char* class_name(Class kind) {
+  return kind == Class::kDefinite ? "definite" : kind == Class::kDeadSlot ? "dead-slot" : "indirect";
+}
+
+std::string amount(std::uint64_t bytes, std::uint64_t blocks) {
+  return fmt::format("{} byte{} in {} block{}", bytes, bytes == 1 ? "" : "s", blocks, blocks == 1 ? "" : "s");
+}
+
+std::string message_of(const Group& group) {
+  std::string text = amount(group.bytes, group.blocks);
+  const char* verb = group.blocks == 1 ? "is" : "are";
+  switch (group.kind) {
+    case Class::kDefinite:
+      text += fmt::format(" {} lost: no pointer leads there", verb);
+      break;
+    case Class::kDeadSlot:
+      text += fmt::format(" {} lost but for a place that looks unused and points there", verb);
+      break;
+    case Class::kIndirect:
+      text += fmt::format(" {} lost with the block{} that point there", verb, group.blocks == 1 ? "" : "s");
+      break;
+  }
+  if (group.indirect_blocks != 0)
+    text += fmt::format("; on these hang{} {}", group.indirect_blocks == 1 ? "s" : "",
+                        amount(group.indirect_bytes, group.indirect_blocks));
+  return text;
+}
+
+const char* advice_of(const Group& group) {
+  switch (group.kind) {
+    case Class::kDefinite:
+      return "Whoever held the last pointer must free the block first, or hand the pointer on.";
+    case Class::kDeadSlot:
+      return "Most likely lost: what still points there is a value left over in a register or in a frame "
+             "that nobody returns to.";
+    case Class::kIndirect:
+      break;
+  }
+  return "Look at the definite leak that this hangs on first.";
+}
+
+std::vector<Group> make_groups(const LeakReport& report) {
+  std::map<std::tuple<Class, std::uint32_t>, Group> groups;
+  const auto group_of = [&](const LeakRecord& record) -> Group& {
+    return groups[{class_of(record.kind), record.stack}];
+  };
+  for (const LeakRecord& record : report.records) {
+    if (record.stack == format::kInherited) continue;
+    Group& group = group_of(record);
+    if (group.blocks++ == 0) {
+      group.kind = class_of(record.kind);
+      group.stack = record.stack;
+      group.example = record.address;
+    }
+    group.bytes += record.bytes;
+    group.resident += record.resident;
+  }
+  for (const LeakRecord& record : report.records) {
+    if (class_of(record.kind) != Class::kIndirect || record.owner >= report.records.size()) continue;
+    if (report.records[record.owner].stack == format::kInherited || record.stack == format::kInherited)
+      continue;
+    Group& owner = group_of(report.records[record.owner]);
+    ++owner.indirect_blocks;
+    owner.indirect_bytes += record.bytes;
+  }
+  std::vector<Group> sorted;
+  for (const auto& [key, group] : groups) sorted.push_back(group);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Group& a, const Group& b) { return a.whole() > b.whole(); });
+  return sorted;
+}
+
+CheckFinding finding_of(const Group& group, const LeakReport& report, const LeakStacks& stacks,
+                        Symbols& symbols) {
+  CheckFinding finding;
+  finding.kind = "leak";
+  finding.leak_class = class_name(group.kind);
+  finding.message = message_of(group);
+  finding.advice = advice_of(group);
+  finding.pid = static_cast<std::uint32_t>(report.pid);
+  finding.address = finding.block = group.example;
+  finding.bytes = group.bytes;
+  finding.blocks = group.blocks;
+  finding.indirect_bytes = group.indirect_bytes;
+  finding.indirect_blocks = group.indirect_blocks;
+  finding.resident = group.resident;
+  CheckStack stack;
+  stack.role = "allocation";
+  stack.frames = stacks.find(group.stack, symbols, &stack.left_out);
+  if (!stack.frames.empty()) finding.stacks.push_back(std::move(stack));
+  return finding;
+}
+
+}  // namespace
+
+void add_leaks(CheckReport& report, const std::string& folder, LeakWish wish,
+               const Suppressions& suppressions, Symbols& symbols) {
+  report.summary.leaks_searched = wish != LeakWish::kNo;
+  if (wish == LeakWish::kNo) return;
+  for (const LeakReport& process : read_leaks_folder(folder, report.summary.leak_failures)) {
+    const std::string path = fmt::format("{}/stacks.{}", folder, process.pid);
+    const LeakStacks stacks(read_file(path, std::size_t{1} << 30).value_or(""));
+    report.summary.reachable_blocks += process.header.reachable_blocks;
+    report.summary.reachable_bytes += process.header.reachable_bytes;
+    for (const Group& group : make_groups(process)) {
+      if (group.kind != Class::kDefinite && wish != LeakWish::kAll) continue;
+      // Registers that nobody could see may be the last holders of as many blocks.
+      if (group.blocks <= process.header.unknown_registers) {
+        report.summary.uncertain_blocks += group.blocks;
+        continue;
+      }
+      CheckFinding finding = finding_of(group, process, stacks, symbols);
+      const bool hidden = std::any_of(
+          finding.stacks.begin(), finding.stacks.end(),
+          [&](const CheckStack& stack) { return suppressions.match(finding.kind, stack.frames); });
+      if (hidden)
+        ++report.summary.suppressed;
+      else
+        report.findings.push_back(std::move(finding));
+    }
+  }
+}
+
+}  // namespace loam::tool
