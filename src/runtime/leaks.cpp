@@ -270,7 +270,7 @@ void search_alone(LeakSearch& search, const sys::MemoryRoom& room, uint64_t want
     return;
   }
   for (unsigned i = 0; i < search.own_count; ++i) stop.spare(search.spared[i]);
-  stop.watch(format::kControlSignal);
+  stop.watch(format::kControlSignal, search.ending_thread);
   repair.remember(view_of_heap(), scratch);
   const uint64_t begin = sys::monotonic_ns();
   const scan::SnapshotHooks hooks{try_locks, unlock_all, reset_all};
