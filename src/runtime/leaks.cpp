@@ -270,7 +270,8 @@ void search_alone(LeakSearch& search, const sys::MemoryRoom& room, uint64_t want
     return;
   }
   for (unsigned i = 0; i < search.own_count; ++i) stop.spare(search.spared[i]);
-  stop.watch(format::kControlSignal, search.ending_thread);
+  // When the process ends, a call that returns early does no harm, and all registers can be seen.
+  if (search.ending_thread == 0) stop.watch(format::kControlSignal);
   repair.remember(view_of_heap(), scratch);
   const uint64_t begin = sys::monotonic_ns();
   const scan::SnapshotHooks hooks{try_locks, unlock_all, reset_all};

@@ -202,10 +202,8 @@ bool Stop::somebody_ran() {
   return any;
 }
 
-void Stop::watch(int signal, uint32_t ending) {
+void Stop::watch(int signal) {
   list();
-  // Nobody is disturbed who goes on afterwards.
-  if (count_ == 1 && threads_[0].name.id == ending) return;
   for (unsigned i = 0; i < count_; ++i) threads_[i].times_run = sys::times_run(threads_[i].name.entry);
   for (unsigned i = 0; i < count_; ++i) threads_[i].deaf = true;
   // Often enough that who only starts threads all the time, for which libc blocks signals, is seen not to.

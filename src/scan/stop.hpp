@@ -52,8 +52,8 @@ class Stop {
 
   // The calling thread is never stopped; others that must not be (threads of the runtime's own) are named before.
   void spare(uint32_t id);
-  // Looks which threads wait for longer. Takes its time, while all run. Not when the one thread that there is ends the process: `ending`.
-  void watch(int signal, uint32_t ending = 0);
+  // Looks which threads wait for longer. Takes its time, while all run.
+  void watch(int signal);
 
   // Stops all, and waits so long for their answers. Returns false if they do not come to rest: let them go on.
   bool stop(int signal, uint64_t patience_ns);

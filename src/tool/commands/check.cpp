@@ -118,7 +118,7 @@ void add_options(CLI::App& command, CheckOptions& options) {
   command
       .add_option("--leaks", options.leaks,
                   "Leaks when a process ends: those that nothing points to, or also those that only a "
-                  "dead-looking place holds")
+                  "dead-looking place or an unseen register may hold")
       ->check(one_of({"no", "definite", "all"}))
       ->type_name("no|definite|all")
       ->capture_default_str();

@@ -16,7 +16,7 @@ namespace {
 using format::LeakKind;
 using format::LeakRecord;
 
-enum class Class : std::uint8_t { kDefinite, kDeadSlot, kIndirect };
+enum class Class : std::uint8_t { kDefinite, kDeadSlot, kIndirect, kUnknown };
 
 struct Group {
   Class kind = Class::kDefinite;
@@ -36,7 +36,8 @@ Class class_of(LeakKind kind) {
 }
 
 const char* class_name(Class kind) {
-  return kind == Class::kDefinite ? "definite" : kind == Class::kDeadSlot ? "dead-slot" : "indirect";
+  static constexpr const char* kNames[] = {"definite", "dead-slot", "indirect", "unknown"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 std::string amount(std::uint64_t bytes, std::uint64_t blocks) {
@@ -52,6 +53,9 @@ std::string message_of(const Group& group) {
       break;
     case Class::kDeadSlot:
       text += fmt::format(" {} lost but for a place that looks unused and points there", verb);
+      break;
+    case Class::kUnknown:
+      text += fmt::format(" {} lost, unless a register of a thread that waits points there", verb);
       break;
     case Class::kIndirect:
       text += fmt::format(" {} lost with the block{} that point there", verb, group.blocks == 1 ? "" : "s");
@@ -70,6 +74,8 @@ const char* advice_of(const Group& group) {
     case Class::kDeadSlot:
       return "Most likely lost: what still points there is a value left over in a register or in a frame "
              "that nobody returns to.";
+    case Class::kUnknown:
+      return "Most likely lost: threads that block all signals do not show their registers.";
     case Class::kIndirect:
       break;
   }
@@ -139,13 +145,13 @@ void add_leaks(CheckReport& report, const std::string& folder, LeakWish wish,
     const LeakStacks stacks(read_file(path, std::size_t{1} << 30).value_or(""));
     report.summary.reachable_blocks += process.header.reachable_blocks;
     report.summary.reachable_bytes += process.header.reachable_bytes;
-    for (const Group& group : make_groups(process)) {
-      if (group.kind != Class::kDefinite && wish != LeakWish::kAll) continue;
+    for (Group& group : make_groups(process)) {
       // Registers that nobody could see may be the last holders of as many blocks.
-      if (group.blocks <= process.header.unknown_registers) {
+      if (group.kind == Class::kDefinite && group.blocks <= process.header.unknown_registers) {
+        group.kind = Class::kUnknown;
         report.summary.uncertain_blocks += group.blocks;
-        continue;
       }
+      if (group.kind != Class::kDefinite && wish != LeakWish::kAll) continue;
       CheckFinding finding = finding_of(group, process, stacks, symbols);
       const bool hidden = std::any_of(
           finding.stacks.begin(), finding.stacks.end(),

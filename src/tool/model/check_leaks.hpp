@@ -7,7 +7,7 @@
 
 namespace loam::tool {
 
-// kDefinite: what no pointer leads to, with what hangs on it; kAll: also what only a dead-looking place points to, what hangs on
+// kDefinite: what no pointer leads to, with what hangs on it; kAll: also what only a dead-looking place or perhaps a register points to, what hangs on
 // lost blocks as findings of their own, and how much is reachable.
 enum class LeakWish : std::uint8_t { kNo, kDefinite, kAll };
 

@@ -91,8 +91,10 @@ std::string watched_text(const CheckSummary& sum) {
   if (sum.lost_findings != 0)
     out += fmt::format("  {} more findings did not fit into the finding file\n", sum.lost_findings);
   if (sum.uncertain_blocks != 0)
-    out += fmt::format("  {} blocks may be held by registers of threads that waited: not called lost\n",
-                       with_thousands(sum.uncertain_blocks));
+    out += fmt::format(
+        "  {} blocks may be held by registers of threads that could not be stopped (--leaks=all shows "
+        "them)\n",
+        with_thousands(sum.uncertain_blocks));
   for (const std::string& failure : sum.leak_failures) out += "  leaks: " + failure + "\n";
   if (sum.suppressed != 0) out += fmt::format("  {} suppressed\n", sum.suppressed);
   return out;

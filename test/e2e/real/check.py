@@ -24,7 +24,7 @@ LOAM = os.environ.get("LOAM_BIN") or str(HERE.parents[2] / "build/bin/loam")
 PLANTED = {"planted_leak": "leak", "planted_double_free": "double-free"}
 # One report for each program that the case starts.
 WRAPPER = """#!/bin/sh
-LD_PRELOAD={planted} exec {loam} check --keep-going --exit-code 0 --format json --output {reports}/$$.json -- "$@"
+LD_PRELOAD={planted} exec {loam} check --keep-going --leaks all --exit-code 0 --format json --output {reports}/$$.json -- "$@"
 """
 
 
