@@ -219,9 +219,12 @@ void Pages::for_each(void (*visit)(const BlockInfo& block, void* argument), void
 }
 
 void Pages::survey(void (*visit)(const BlockInfo& block, void* argument), void* argument) const {
-  for (uint64_t unit = 0; unit < used_chunks_ * kChunk / kUnit; ++unit) {
-    if (records_[unit].state.load(std::memory_order_acquire) != BlockState::kNone)
-      visit(info_of(unit), argument);
+  for (uint64_t at = 0; at < used_chunks_ * kChunk; at += kPage) {
+    if (pages_[at / kPage].live.load(std::memory_order_acquire) == 0) continue;
+    for (uint64_t unit = at / kUnit; unit < (at + kPage) / kUnit; ++unit) {
+      if (records_[unit].state.load(std::memory_order_acquire) != BlockState::kNone)
+        visit(info_of(unit), argument);
+    }
   }
 }
 

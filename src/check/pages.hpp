@@ -63,7 +63,7 @@ class Pages {
 
   uint64_t retired_pages() const { return retired_.load(std::memory_order_relaxed); }
   uint64_t window_bytes() const { return bytes_; }
-  // Visits all blocks that were ever taken, while nothing changes.
+  // Visits the blocks of all pages that have live ones, while nothing changes.
   void survey(void (*visit)(const BlockInfo& block, void* argument), void* argument) const;
   const void* start() const { return start_; }
   const void* records() const { return records_; }
