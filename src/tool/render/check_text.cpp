@@ -39,25 +39,41 @@ const char* role_text(const std::string& role, const CheckFinding& finding) {
              : "accessed";
 }
 
+// What calls main is the same everywhere.
+std::size_t frames_of_program(const CheckStack& stack) {
+  for (std::size_t i = 0; i < stack.frames.size(); ++i) {
+    if (stack.frames[i].function == "main") return i + 1;
+  }
+  return stack.frames.size();
+}
+
+// The innermost frame in a source that is there, and that is not the system's.
+std::size_t frame_to_quote(const CheckStack& stack, std::size_t count) {
+  std::size_t any = count;
+  for (std::size_t i = count; i-- > 0;) {
+    if (source_line(stack.frames[i]).empty()) continue;
+    if (any == count || !stack.frames[i].file.starts_with("/usr/") ||
+        stack.frames[any].file.starts_with("/usr/"))
+      any = i;
+  }
+  return any;
+}
+
 std::string stack_text(const CheckStack& stack, const CheckFinding& finding, const Palette& palette) {
   std::string out = stack.thread == 0
                         ? fmt::format("  {}\n", role_text(stack.role, finding))
                         : fmt::format("  {} by thread {}\n", role_text(stack.role, finding), stack.thread);
-  std::size_t shown = 0;
-  bool quoted = false;
-  for (const SourceFrame& frame : stack.frames) {
-    if (shown++ == kFramesShown) {
-      out += fmt::format("      and {} more\n", stack.frames.size() - kFramesShown + stack.left_out);
-      break;
-    }
-    out += fmt::format("    {} {}{}\n", shown == 1 ? "at" : "by", frame_text(frame),
+  const std::size_t count = frames_of_program(stack);
+  const std::size_t quoted = frame_to_quote(stack, count);
+  for (std::size_t i = 0; i < count && i < kFramesShown; ++i) {
+    const SourceFrame& frame = stack.frames[i];
+    out += fmt::format("    {} {}{}\n", i == 0 ? "at" : "by", frame_text(frame),
                        frame.inlined ? " (inlined)" : "");
-    const std::string line = quoted ? std::string() : source_line(frame);
-    if (!line.empty()) {
-      out += "         " + palette.paint(Style::kDim, "| " + line) + "\n";
-      quoted = true;
-    }
+    const std::string line = i == quoted ? source_line(frame) : std::string();
+    if (!line.empty()) out += "         " + palette.paint(Style::kDim, "| " + line) + "\n";
   }
+  const std::size_t more = (count > kFramesShown ? count - kFramesShown : 0) + stack.left_out;
+  if (more > 0) out += fmt::format("      and {} more\n", more);
   return out;
 }
 
@@ -79,7 +95,7 @@ std::string watched_text(const CheckSummary& sum) {
     out += fmt::format("  {} freed blocks were used again at once: writes to them were out of reach\n",
                        with_thousands(sum.unwatched));
   if (sum.unfinished != 0)
-    out += fmt::format("  {} process{} ended without exit(): what lay damaged then was not looked at\n",
+    out += fmt::format("  {} process{} ended without exit(): damage and leaks there were not looked for\n",
                        sum.unfinished, sum.unfinished == 1 ? "" : "es");
   if (!sum.leaks_searched) out += "  leaks were not looked for\n";
   if (!sum.has_poison)
