@@ -29,12 +29,15 @@ def sources(only):
     return sorted(path for path in (HERE / "check").iterdir() if path.suffix in (".c", ".cpp") and only in path.stem)
 
 
-def expectation(source):
-    """(kind, role -> lines) that the source asks for."""
+def expectation(source, options=()):
+    """(kind, role -> lines) that the source asks for; a mark like @access:full stands for that option instead."""
     lines = source.read_text().splitlines()
     kind = re.search(r"expect: ([\w-]+)", lines[0]).group(1)
-    marks = {role: [number for number, line in enumerate(lines, 1) if re.search(rf"@{role}\b(?!\?)", line)]
-             for role in ROLES}
+    marks = {}
+    for role in ROLES:
+        plain = [number for number, line in enumerate(lines, 1) if re.search(rf"@{role}\b(?!\?|:full)", line)]
+        full = [number for number, line in enumerate(lines, 1) if f"@{role}:full" in line]
+        marks[role] = full if full and "--full" in options else plain
     return kind, {role: found for role, found in marks.items() if found}
 
 
@@ -59,13 +62,13 @@ def stack_faults(source, finding, marks):
             yield f"the stack of the {role} names {named}, not line and function {wanted}"
 
 
-def judge(source, status, report, defect):
+def judge(source, status, report, defect, options=()):
     """What is wrong with the report, as a list of sentences."""
     found = [finding["kind"] for finding in report["findings"]]
     if not defect:
         wrong = [] if status == 0 else [f"exit status {status} without the defect"]
         return wrong + ([f"found {found} without the defect"] if found else [])
-    kind, marks = expectation(source)
+    kind, marks = expectation(source, options)
     if status != EXIT_FINDINGS:
         return [f"exit status {status}, found {found}"]
     if found != [kind]:
@@ -81,7 +84,7 @@ def run_one(source, program, defect, options):
             content = json.load(open(report.name, encoding="utf-8"))
         except ValueError:
             return [f"no report: status {done.returncode}, {done.stderr.decode(errors='replace')!r}"]
-    return judge(source, done.returncode, content, defect)
+    return judge(source, done.returncode, content, defect, options)
 
 
 def build(source, compiler, flags, folder):

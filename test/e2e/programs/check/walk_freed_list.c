@@ -16,9 +16,9 @@ int main(int count, char** words) {
     list = node;
   }
   for (struct node* node = list; node != NULL;) {
-    struct node* next = node->next; /* @access: the pointer was read from a freed node */
+    struct node* next = node->next; /* @access, since the pointer was read from a freed node */
     free(node);                     /* @free */
-    node = defect ? ((struct node*)hidden(node))->next : next;
+    node = defect ? ((struct node*)hidden(node))->next : next; /* @access:full */
   }
   return 0;
 }
