@@ -24,7 +24,7 @@ void* next_new(const char* name, Arguments... arguments) {
 
 // One function for each form, so that its slow half is a tail call.
 template <const char* kName>
-__attribute__((noinline)) void* slow(size_t size) {
+LOAM_CLEARS_REGISTERS void* slow(size_t size) {
   void* block = runtime::allocate_slow(size, Symbol::kNew);
   return block != nullptr ? block : next_new(kName, size);
 }
@@ -36,7 +36,7 @@ __attribute__((noinline)) void* medium(size_t size) {
 }
 
 template <const char* kName>
-__attribute__((noinline)) void* slow_nothrow(size_t size, const void* tag) {
+LOAM_CLEARS_REGISTERS void* slow_nothrow(size_t size, const void* tag) {
   void* block = runtime::allocate_slow(size, Symbol::kNew);
   return block != nullptr ? block : next_new(kName, size, tag);
 }
@@ -77,7 +77,10 @@ void* aligned_nothrow(size_t size, size_t alignment, const void* tag, const char
   return block != nullptr ? block : next_new(name, unwrapped(size, alignment), alignment, tag);
 }
 
-__attribute__((noinline)) void release_slow(void* block) { runtime::release_slow(block, Symbol::kDelete); }
+LOAM_CLEARS_REGISTERS void release_slow(void* block) {
+  runtime::release_slow(block, Symbol::kDelete);
+  loam::come_back();
+}
 
 inline void release(void* block) {
   const heap::Released result = heap::put_back(heap::fast_heap, block);
