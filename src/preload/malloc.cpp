@@ -25,7 +25,7 @@ void* or_enomem(void* block) {
   return block;
 }
 
-__attribute__((noinline)) void* malloc_slow(size_t size) {
+LOAM_CLEARS_REGISTERS void* malloc_slow(size_t size) {
   return or_enomem(runtime::allocate_slow(size, called(Symbol::kMalloc)));
 }
 
@@ -35,7 +35,7 @@ __attribute__((noinline)) void* malloc_medium(size_t size) {
   return heap::pop_medium(size, [size] { return malloc_slow(size); });
 }
 
-__attribute__((noinline)) void* calloc_slow(size_t size) {
+LOAM_CLEARS_REGISTERS void* calloc_slow(size_t size) {
   return or_enomem(runtime::allocate_zeroed(size, called(Symbol::kCalloc)));
 }
 
@@ -54,9 +54,17 @@ inline void* clear(void* block, size_t bytes) {
   return block;
 }
 
-__attribute__((noinline)) void free_slow(void* block) { runtime::release_slow(block, called(Symbol::kFree)); }
+LOAM_CLEARS_REGISTERS void free_slow(void* block) {
+  runtime::release_slow(block, called(Symbol::kFree));
+  loam::come_back();
+}
 
-void* memalign_checked(size_t alignment, size_t size, Origin origin) {
+LOAM_CLEARS_REGISTERS void attend_slow() {
+  runtime::attend_slow();
+  loam::come_back();
+}
+
+LOAM_CLEARS_REGISTERS void* memalign_checked(size_t alignment, size_t size, Origin origin) {
   return or_enomem(runtime::allocate_aligned(alignment, size, origin));
 }
 
@@ -81,7 +89,7 @@ LOAM_EXPORT void free(void* block) {
   const heap::Released result = heap::put_back(heap::fast_heap, block);
   if (result == heap::Released::kDone) [[likely]]
     return;
-  if (result == heap::Released::kAttend) return runtime::attend_slow();
+  if (result == heap::Released::kAttend) return attend_slow();
   free_slow(block);
 }
 
@@ -96,7 +104,7 @@ LOAM_EXPORT void* calloc(size_t count, size_t size) {
   return clear(block, loam::base::align_up(bytes, heap::kGranule));
 }
 
-LOAM_EXPORT void* realloc(void* block, size_t size) {
+LOAM_EXPORT LOAM_CLEARS_REGISTERS void* realloc(void* block, size_t size) {
   if (block == nullptr) return malloc(size);
   if (size == 0) {  // as glibc does; C23 leaves it undefined
     free(block);

@@ -30,7 +30,7 @@ constexpr Family family_of(const char* name) { return name[3] == 'a' ? Family::k
 
 // One function for each form, so that its slow half is a tail call.
 template <const char* kName>
-__attribute__((noinline)) void* slow(size_t size) {
+LOAM_CLEARS_REGISTERS void* slow(size_t size) {
   void* block = runtime::allocate_slow(size, called(Symbol::kNew, family_of(kName)));
   return block != nullptr ? block : next_new(kName, size);
 }
@@ -42,7 +42,7 @@ __attribute__((noinline)) void* medium(size_t size) {
 }
 
 template <const char* kName>
-__attribute__((noinline)) void* slow_nothrow(size_t size, const void* tag) {
+LOAM_CLEARS_REGISTERS void* slow_nothrow(size_t size, const void* tag) {
   void* block = runtime::allocate_slow(size, called(Symbol::kNew, family_of(kName)));
   return block != nullptr ? block : next_new(kName, size, tag);
 }
@@ -84,13 +84,15 @@ void* aligned_nothrow(size_t size, size_t alignment, const void* tag, const char
 }
 
 template <Family kFamily>
-__attribute__((noinline)) void release_slow(void* block) {
+LOAM_CLEARS_REGISTERS void release_slow(void* block) {
   runtime::release_slow(block, called(Symbol::kDelete, kFamily));
+  loam::come_back();
 }
 
 template <Family kFamily>
-__attribute__((noinline)) void release_sized_slow(void* block, size_t size) {
+LOAM_CLEARS_REGISTERS void release_sized_slow(void* block, size_t size) {
   runtime::release_sized(block, size, called(Symbol::kDelete, kFamily));
+  loam::come_back();
 }
 
 template <class Slow>

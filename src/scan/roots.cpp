@@ -82,7 +82,7 @@ void Roots::mark_registers(Marker& marker) {
 void Roots::mark_weak(Marker& marker) {
   for (unsigned i = 0; i < stop_->count(); ++i) {
     const sys::Registers& registers = stop_->thread(i).registers;
-    for (unsigned j = 0; j < registers.vector_count; ++j) marker.add_word(registers.vectors[j]);
+    for (unsigned j = 0; j < registers.weak_count; ++j) marker.add_word(registers.weak[j]);
   }
   if (weak_.start < weak_.end) marker.add_range(weak_.start, weak_.end);
   marker.drain();

@@ -39,7 +39,7 @@ class Roots {
 
   // What certainly may hold a pointer in use.
   void mark(Marker& marker);
-  // What holds one only if the compiler keeps it nowhere else: the vector registers, and weakened frames.
+  // What holds one only if the compiler keeps it nowhere else: what Registers calls weak, and weakened frames.
   void mark_weak(Marker& marker);
 
   // Tells which parts of the heap cannot be read.

@@ -289,7 +289,7 @@ void Stop::end_thread(uint32_t id, uint64_t stack) {
   for (unsigned i = 0; i < count_; ++i) {
     if (threads_[i].name.id != id) continue;
     threads_[i].registers.count = 0;
-    threads_[i].registers.vector_count = 0;
+    threads_[i].registers.weak_count = 0;
     threads_[i].registers.stack = stack + sys::kRedZone;  // it stands at a call: nothing below is in use
   }
 }

@@ -108,7 +108,7 @@ def build_loam(place):
     """Every source of the runtime itself, compiled and linked; the objects and the library must come out the same."""
     source = place.folder.parent / "source"   # a copy, so that every run sees the same sources under the same name
     if not source.exists():
-        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", "build*", "test", "bench"), symlinks=True)
+        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", "build", "build-*", "test", "bench"), symlinks=True)
     place.run("cmake", "-S", source, "-B", "build", "-DLOAM_TOOL=OFF", "-DLOAM_TESTS=OFF", "-DLOAM_BENCH=OFF")
     place.run("cmake", "--build", "build", "-j2", timeout=1800)
     made = sorted(path for path in (place.folder / "build").rglob("*") if path.suffix == ".o" or ".so." in path.name)
