@@ -1,5 +1,5 @@
-// What the search for leaks in a process answers: a LeakHeader, then its LeakClass, LeakThread and LeakRecord rows in this
-// order, and at last a LeakTrailer, which the process itself writes when the copy that searched has ended.
+// What the search for leaks in a process answers: a LeakHeader, then its LeakClass, LeakThread, LeakSite and LeakRecord rows in
+// this order, then the stacks that these name (format/stacks.hpp), and at last a LeakTrailer, which the process itself writes when the copy that searched has ended.
 //
 // Invariant: plain integers of fixed size, same machine, same byte order; `version` changes with any of them.
 // Locking: none, these are messages.
@@ -9,15 +9,18 @@
 
 namespace loam::format {
 
-inline constexpr std::uint32_t kLeaksVersion = 1;
+inline constexpr std::uint32_t kLeaksVersion = 2;
 
 struct LeakHeader {
   std::uint32_t version;
   std::uint32_t attempts;  // how often the threads were stopped, since one had been running
   std::uint64_t classes;   // rows that follow, of each kind
   std::uint64_t threads;
+  std::uint64_t sites;
   std::uint64_t leaks;
-  std::uint64_t left_out;  // leaks beyond kMostLeakRecords
+  std::uint64_t stack_bytes;  // of the stacks
+  std::uint64_t every_block;  // 1: of each block the stack is remembered, 0: of a sample at most
+  std::uint64_t left_out;     // leaks beyond kMostLeakRecords
 
   std::uint64_t live_blocks;
   std::uint64_t live_bytes;
@@ -48,6 +51,13 @@ struct LeakClass {
   std::uint64_t bytes;  // of a block; 0: large blocks
   std::uint64_t reachable_blocks;
   std::uint64_t reachable_bytes;
+};
+
+// Reachable blocks that one stack has allocated, as far as it is remembered.
+struct LeakSite {
+  std::uint64_t stack;
+  std::uint64_t blocks;
+  std::uint64_t bytes;
 };
 
 // A thread that did not stop.

@@ -95,8 +95,12 @@ Stack* stack_to_take_from(ThreadHeap& heap, unsigned class_index, Fit fit) {
 
 void* take_small(ThreadHeap& heap, unsigned class_index, Fit fit, bool* zero) {
   BusyMark mark(heap);
+  const bool refilled = heap.stack(class_index).top->block == nullptr;
   Stack* stack = stack_to_take_from(heap, class_index, fit);
   if (stack == nullptr) return nullptr;
+  if (refilled && stack == &heap.stack(class_index))
+    heap.drawn_bytes +=
+        static_cast<uint64_t>(stack->top - bottom_of(heap, class_index)) * kSizeClasses[class_index].size;
   const Entry entry = *stack->top--;
   if (zero != nullptr) *zero = *entry.state == kBlockZero;
   poke(*entry.state, kBlockLive);
@@ -119,7 +123,7 @@ bool take(ThreadHeap& heap, Span& span, void* block) {
   if (at.rest != 0) return false;
   BusyMark mark(heap);
   uint8_t* state = &span.states[at.index];
-  if (__atomic_exchange_n(state, kBlockFree, __ATOMIC_ACQ_REL) != kBlockLive) return false;
+  if (__atomic_exchange_n(state, kBlockFree, __ATOMIC_ACQ_REL) < kBlockWatched) return false;
   if (shares_lines(span.block_size) && __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE) != &heap) {
     send_home(heap, span, block);
   } else {

@@ -86,7 +86,7 @@ void push_stray(Span& span, void* block) {
 bool send_stray(Span& span, void* block) {
   const BlockIndex at = block_index(span, block);
   if (at.rest != 0) return false;
-  if (__atomic_exchange_n(&span.states[at.index], kBlockFree, __ATOMIC_ACQ_REL) != kBlockLive) return false;
+  if (__atomic_exchange_n(&span.states[at.index], kBlockFree, __ATOMIC_ACQ_REL) < kBlockWatched) return false;
   push_stray(span, block);
   return true;
 }

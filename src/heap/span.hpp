@@ -76,6 +76,8 @@ struct alignas(64) Span {
 
 // States of a block. Counting up from live leads to free, which tells a double free in the instruction that frees.
 constexpr uint8_t kBlockLive = 0xff;
+// Live, and somebody remembers it: counting up does not lead to free, so the fast path leaves its free to the slow one.
+constexpr uint8_t kBlockWatched = 0xfe;
 constexpr uint8_t kBlockFree = 0;
 constexpr uint8_t kBlockZero = 1;  // free, and every byte of it is zero
 
@@ -106,7 +108,14 @@ inline char* block_at(const Span& span, uint64_t index) {
   return reinterpret_cast<char*>(sys::peek(span.first) + index * sys::peek(span.block_size));
 }
 
-inline bool is_free(const Span& span, uint64_t index) { return sys::peek(span.states[index]) != kBlockLive; }
+inline bool is_free(const Span& span, uint64_t index) {
+  return sys::peek(span.states[index]) < kBlockWatched;
+}
+inline bool is_watched(const Span& span, uint64_t index) {
+  return sys::peek(span.states[index]) == kBlockWatched;
+}
+// Requires: the block is live, and its owner has just been handed it.
+inline void watch(Span& span, uint64_t index) { sys::poke(span.states[index], kBlockWatched); }
 
 // One bit for each live block of the 64 from 64 * word on.
 uint64_t live_bits(const Span& span, uint64_t word);

@@ -74,7 +74,10 @@ struct alignas(64) ThreadHeap : FastHeap {
   uint64_t beats;
   unsigned next_idle;         // the class whose stack the next heartbeat looks at
   uint64_t kept_empty_bytes;  // in available spans without a live block
-  void* mode_state;           // what a mode keeps for the thread; stays with the heap when the thread ends
+  uint64_t drawn_bytes;       // of blocks that came from spans to stacks, and of large ones
+  uint64_t
+      sample_at;     // what drawn_bytes must reach before the next block is sampled; whoever samples sets it
+  void* mode_state;  // what a mode keeps for the thread; stays with the heap when the thread ends
   uint32_t id;
   uint32_t thread;
   bool busy;

@@ -19,6 +19,8 @@ enum class Key : std::uint8_t {
   kPurgeDelayMs,
   kAdvice,
   kFollow,
+  kStacks,
+  kSampleBytes,
   kLeaks,
   kCheck,
   kCheckTier,
@@ -80,6 +82,11 @@ inline constexpr Option kOptions[] = {
      "Ask for huge pages and give free ones back by advice to the kernel; 0 shows the bare page source."},
     {Key::kFollow, "follow", Type::kSwitch, Audience::kTool, "0|1", "1", 0, 1,
      "Count child processes and the programs they execute as well, a record for each."},
+    {Key::kStacks, "stacks", Type::kSwitch, Audience::kUser, "0|1", "0", 0, 1,
+     "Remember of every block the stack that allocated it, for loam leaks; every call then takes the slow "
+     "path."},
+    {Key::kSampleBytes, "sample_bytes", Type::kNumber, Audience::kUser, "BYTES", "524288", 0, kNoLimit / 4,
+     "Remember the stack of one block in about so many bytes that the heap grows by; 0 for none."},
     {Key::kLeaks, "leaks", Type::kPath, Audience::kTool, "DIRECTORY", nullptr, 0, 0,
      "Search for leaks when a process ends by exit, and leave what was found in DIRECTORY, which the tool "
      "reads."},
@@ -129,6 +136,8 @@ struct Values {
   bool verbose = false;
   bool advice = true;
   bool follow = true;
+  bool stacks = false;
+  std::uint64_t sample_bytes = 524'288;
   std::uint64_t purge_delay_ms = 500;
   bool flip = false;
   bool keep_going = false;

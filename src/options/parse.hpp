@@ -135,6 +135,10 @@ constexpr Error assign(const Option& rule, Text value, Values& out) {
       return read_switch(value, out.advice);
     case Key::kFollow:
       return read_switch(value, out.follow);
+    case Key::kStacks:
+      return read_switch(value, out.stacks);
+    case Key::kSampleBytes:
+      return read_number(value, rule, out.sample_bytes);
     case Key::kCheck:
       return copy_text(value, out.check_path);
     case Key::kCheckTier:
@@ -281,7 +285,8 @@ constexpr bool defaults_agree() {
     if (set(rule, rule.fallback, n, values) != Error::kNone) return false;
     const Values fresh;
     if (values.source != fresh.source || values.verbose != fresh.verbose || values.advice != fresh.advice ||
-        values.follow != fresh.follow || values.purge_delay_ms != fresh.purge_delay_ms ||
+        values.follow != fresh.follow || values.stacks != fresh.stacks ||
+        values.sample_bytes != fresh.sample_bytes || values.purge_delay_ms != fresh.purge_delay_ms ||
         values.check_tier != fresh.check_tier || values.guard_first != fresh.guard_first ||
         values.guard_rate != fresh.guard_rate || values.quarantine != fresh.quarantine ||
         values.flip != fresh.flip || values.keep_going != fresh.keep_going ||

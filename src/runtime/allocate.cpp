@@ -7,15 +7,25 @@
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
 #include "runtime/runtime.hpp"
+#include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
 
 namespace loam::runtime {
 
 using heap::ThreadHeap;
 
+namespace {
+
+void* draw_large(ThreadHeap* heap, size_t size, size_t alignment, bool* zero = nullptr) {
+  if (heap != nullptr) heap->drawn_bytes += size;
+  return heap::allocate_large(size, alignment, zero);
+}
+
+}  // namespace
+
 void* heap_allocate(ThreadHeap* heap, size_t size) {
   if (size > PTRDIFF_MAX) return nullptr;
-  if (size > heap::kMaxSmall || heap == nullptr) return heap::allocate_large(size, meta::kSlice);
+  if (size > heap::kMaxSmall || heap == nullptr) return draw_large(heap, size, meta::kSlice);
   return heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size), nullptr, heap::Fit::kLoose);
 }
 
@@ -24,7 +34,7 @@ void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
   bool zero = false;
   void* block;
   if (size > heap::kMaxSmall || heap == nullptr) {
-    block = heap::allocate_large(size, meta::kSlice, &zero);
+    block = draw_large(heap, size, meta::kSlice, &zero);
   } else {
     block = heap::allocate_small(*heap, heap::class_of(size == 0 ? 1 : size), &zero, heap::Fit::kLoose);
   }
@@ -45,7 +55,7 @@ void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
       if (heap::kSizeClasses[index].size % alignment == 0) return heap::allocate_small(*heap, index);
     }
   }
-  return heap::allocate_large(size, alignment < meta::kSlice ? meta::kSlice : alignment);
+  return draw_large(heap, size, alignment < meta::kSlice ? meta::kSlice : alignment);
 }
 
 void* allocate_slow(size_t size, Origin origin) {
@@ -57,11 +67,13 @@ void* allocate_slow(size_t size, Origin origin) {
       return checked_allocate(heap, size, 1, origin, false);
     case Mode::kPassive:
       return passive_allocate(size);
+    case Mode::kStacks:
+      return traced_allocate(heap, size, 1, false, origin);
     case Mode::kFast:
     case Mode::kUnstarted:
       break;
   }
-  return heap_allocate(heap, size);
+  return sampled(heap, heap_allocate(heap, size), origin);
 }
 
 void* allocate_zeroed(size_t size, Origin origin) {
@@ -73,11 +85,13 @@ void* allocate_zeroed(size_t size, Origin origin) {
       return checked_allocate(heap, size, 1, origin, true);
     case Mode::kPassive:
       return passive_allocate_zeroed(size);
+    case Mode::kStacks:
+      return traced_allocate(heap, size, 1, true, origin);
     case Mode::kFast:
     case Mode::kUnstarted:
       break;
   }
-  return heap_allocate_zeroed(heap, size);
+  return sampled(heap, heap_allocate_zeroed(heap, size), origin);
 }
 
 void* allocate_aligned(size_t alignment, size_t size, Origin origin) {
@@ -89,11 +103,13 @@ void* allocate_aligned(size_t alignment, size_t size, Origin origin) {
       return checked_allocate(heap, size, alignment, origin, false);
     case Mode::kPassive:
       return passive_allocate_aligned(alignment, size);
+    case Mode::kStacks:
+      return traced_allocate(heap, size, alignment, false, origin);
     case Mode::kFast:
     case Mode::kUnstarted:
       break;
   }
-  return heap_allocate_aligned(heap, alignment, size);
+  return sampled(heap, heap_allocate_aligned(heap, alignment, size), origin);
 }
 
 }  // namespace loam::runtime

@@ -99,7 +99,7 @@ uint64_t live_bits(const void* record, uint64_t index) {
 
 uint64_t block_bytes(const void* record, uint64_t index) { return record_of(record, index).size; }
 
-uint32_t stack_id(const void* record, uint64_t index) {
+uint32_t stack_id(const void* record, uint64_t index, uint64_t) {
   const Record& block = record_of(record, index);
   return check::is_inherited(block) ? format::kInherited : block.allocated_at;
 }

@@ -7,6 +7,7 @@
 #include "meta/arena.hpp"
 #include "runtime/checking.hpp"
 #include "runtime/runtime.hpp"
+#include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
 #include "sys/kernel.hpp"
 
@@ -14,7 +15,7 @@ namespace loam::runtime {
 
 namespace {
 
-constexpr unsigned kHeapLocks = 4;
+constexpr unsigned kHeapLocks = 5;
 constexpr unsigned kLocks = check::kLocks + kHeapLocks;
 
 // In rank order.
@@ -22,10 +23,12 @@ sys::Lock* lock_at(unsigned index) {
   if (index < check::kLocks) return &check::lock_at(index);
   switch (index - check::kLocks) {
     case 0:
-      return &heap::registry_lock();
+      return &sites_lock();
     case 1:
-      return &heap::regions.lock();
+      return &heap::registry_lock();
     case 2:
+      return &heap::regions.lock();
+    case 3:
       return &heap::outside_lock();
     default:
       return &meta::arena.lock();

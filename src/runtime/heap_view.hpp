@@ -87,14 +87,15 @@ inline bool next_own(uint64_t address, uint64_t* start, uint64_t* end) {
 
 }  // namespace heap_view
 
-inline scan::HeapView view_of_heap() {
+// `stack_id`: see scan/heap_view.hpp.
+inline scan::HeapView view_of_heap(decltype(scan::HeapView::stack_id) stack_id = nullptr) {
   return {heap_view::word(heap::page_map.address_of(0)),
           heap::regions.window_slices(),
           heap_view::for_each_span,
           heap_view::live_bits,
           heap_view::block_bytes,
           heap_view::next_own,
-          nullptr};
+          stack_id};
 }
 
 }  // namespace loam::runtime

@@ -1,115 +1,61 @@
 #include "runtime/leak_stacks.hpp"
 
-#include <bit>
-
-#include "format/control.hpp"
 #include "format/leaks.hpp"
-#include "format/stacks.hpp"
 #include "stack/modules.hpp"
 #include "stack/stack.hpp"
-#include "sys/kernel.hpp"
-#include "sys/syscall.hpp"
 
 namespace loam::runtime {
 
-namespace {
-
-using Write = bool(void* to, const void* from, size_t bytes);
-
-constexpr uint32_t kMostFrames = 256;
-constexpr size_t kRecords = 512;  // read at once
-
-struct Sink {
-  Write* write;
-  void* to;
-  bool operator()(const void* from, size_t bytes) const { return bytes == 0 || write(to, from, bytes); }
-};
-
-// Reads whole structures, or nothing.
-bool read_at(long file, uint64_t offset, void* to, size_t bytes) {
-  return sys::raw_call(SYS_pread64, file, reinterpret_cast<long>(to), static_cast<long>(bytes),
-                       static_cast<long>(offset)) == static_cast<long>(bytes);
-}
-
-void write_modules(const Sink& sink) {
-  for (uint32_t id = 1; id <= stack::module_count(); ++id) {
-    const stack::Module* module = stack::module_of(static_cast<uint16_t>(id));
-    if (module == nullptr) continue;
-    format::ModuleRecord record{};
-    record.id = id;
-    record.start = module->start;
-    record.end = module->end;
-    record.bias = module->bias;
-    record.build_id_bytes = module->build_id_size;
-    __builtin_memcpy(record.build_id, module->build_id, module->build_id_size);
-    format::put_module(sink, record, module->path);
+LeakStacks::Site* LeakStacks::place_of(uint32_t stack) {
+  for (uint32_t at = stack * 0x9e3779b9u >> 16;; at = (at + 1) % kPlaces) {
+    Site& site = places_[at % kPlaces];
+    if (site.stack == stack) return &site;
+    if (site.stack != 0) continue;
+    if (count_ == kMostSites) return nullptr;
+    site.stack = stack;
+    ++count_;
+    return &site;
   }
 }
 
-void write_stack(const Sink& sink, uint32_t id) {
+bool LeakStacks::gather(const scan::BlockMap& map, const scan::Leaks& leaks, scan::Scratch& scratch) {
+  places_ = scratch.take<Site>(kPlaces);
+  told_ = scratch.take<uint64_t>(kModuleWords);
+  if (places_ == nullptr || told_ == nullptr) return false;
+  for (uint32_t i = 1; i < map.span_count(); ++i) {
+    const scan::BlockMap::Span& span = map.span(i);
+    const uint32_t blocks = map.view(span).blocks;
+    for (uint32_t index = 0; index < blocks; ++index) {
+      const uint32_t number = span.base + index;
+      const uint32_t stack = map.live().contains(number) ? map.stack_id(span, index) : 0;
+      Site* site = stack == 0 || stack == format::kInherited ? nullptr : place_of(stack);
+      if (site == nullptr || leaks.is_lost(number)) continue;
+      ++site->blocks;
+      site->bytes += map.bytes(span, index);
+    }
+  }
+  return true;
+}
+
+void LeakStacks::describe(uint32_t stack, Described* out) {
   stack::Frame frames[kMostFrames];
-  const stack::Resolved resolved = stack::resolve(id, frames, kMostFrames);
-  format::StackRecord record{};
-  record.id = id;
-  record.ending = static_cast<format::StackEnding>(resolved.ending);
-  record.frame_count = resolved.count;
-  record.depth = resolved.depth;
-  uint64_t words[kMostFrames];
-  for (uint32_t i = 0; i < resolved.count; ++i) words[i] = frames[i].word();
-  format::put_stack(sink, record, words);
+  const stack::Resolved resolved = stack::resolve(stack, frames, kMostFrames);
+  out->record = {stack, static_cast<format::StackEnding>(resolved.ending), resolved.count, resolved.depth};
+  for (uint32_t i = 0; i < resolved.count; ++i) out->frames[i] = frames[i].word();
 }
 
-// The ids written so far: a table of open addressing, at most half full.
-class Known {
- public:
-  explicit Known(uint64_t most)
-      : size_(std::bit_ceil(2 * most + 2)),
-        ids_(static_cast<uint32_t*>(sys::map(size_ * sizeof(uint32_t)))) {}
-  ~Known() {
-    if (ids_ != nullptr) sys::unmap(ids_, size_ * sizeof(uint32_t));
-  }
-  Known(const Known&) = delete;
-  Known& operator=(const Known&) = delete;
-
-  // Returns whether it is new.
-  bool add(uint32_t id) {
-    if (ids_ == nullptr) return false;
-    uint64_t at = id * uint64_t{0x9e3779b97f4a7c15u} >> 32;
-    while (ids_[at & (size_ - 1)] != 0) {
-      if (ids_[at++ & (size_ - 1)] == id) return false;
-    }
-    ids_[at & (size_ - 1)] = id;
-    return true;
-  }
-
- private:
-  uint64_t size_;
-  uint32_t* ids_;
-};
-
-}  // namespace
-
-void write_leak_stacks(long answer, Write* write, void* to) {
-  format::Reply reply{};
-  format::LeakHeader header{};
-  if (!read_at(answer, 0, &reply, sizeof reply) || reply.answer != format::Answer::kOk) return;
-  if (!read_at(answer, sizeof reply, &header, sizeof header)) return;
-  uint64_t at = sizeof reply + sizeof header + header.classes * sizeof(format::LeakClass) +
-                header.threads * sizeof(format::LeakThread);
-  const Sink sink{write, to};
-  write_modules(sink);
-  Known known(header.leaks);
-  static constinit format::LeakRecord records[kRecords];  // used by the one thread that ends the process
-  for (uint64_t left = header.leaks; left > 0;) {
-    const uint64_t count = left < kRecords ? left : kRecords;
-    if (!read_at(answer, at, records, count * sizeof *records)) return;
-    for (uint64_t i = 0; i < count; ++i) {
-      const uint32_t id = records[i].stack;
-      if (id != 0 && id != format::kInherited && known.add(id)) write_stack(sink, id);
-    }
-    at += count * sizeof *records;
-    left -= count;
-  }
+bool LeakStacks::describe_module(uint32_t id, format::ModuleRecord* record, const char** path) {
+  const stack::Module* module = stack::module_of(static_cast<uint16_t>(id));
+  if (module == nullptr) return false;
+  record->id = id;
+  record->start = module->start;
+  record->end = module->end;
+  record->bias = module->bias;
+  record->build_id_bytes = module->build_id_size;
+  static_assert(sizeof record->build_id >= sizeof module->build_id);
+  __builtin_memcpy(record->build_id, module->build_id, module->build_id_size);
+  *path = module->path;
+  return true;
 }
 
 }  // namespace loam::runtime

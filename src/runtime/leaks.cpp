@@ -10,6 +10,8 @@
 #include "meta/arena.hpp"
 #include "runtime/checking.hpp"
 #include "runtime/heap_view.hpp"
+#include "runtime/leak_stacks.hpp"
+#include "runtime/sites.hpp"
 #include "scan/huge_repair.hpp"
 #include "scan/leaks.hpp"
 #include "scan/residency.hpp"
@@ -36,7 +38,7 @@ bool enter_search() {
   return seen != mine && searching.compare_exchange_strong(seen, mine, std::memory_order_acquire);
 }
 
-constexpr unsigned kHeapLocks = 4;
+constexpr unsigned kHeapLocks = 5;
 constexpr unsigned kLocks = check::kLocks + kHeapLocks;
 
 // In rank order.
@@ -44,10 +46,12 @@ sys::Lock& lock_at(unsigned index) {
   if (index < check::kLocks) return check::lock_at(index);
   switch (index - check::kLocks) {
     case 0:
-      return heap::registry_lock();
+      return sites_lock();
     case 1:
-      return heap::regions.lock();
+      return heap::registry_lock();
     case 2:
+      return heap::regions.lock();
+    case 3:
       return heap::outside_lock();
     default:
       return meta::arena.lock();
@@ -110,6 +114,18 @@ class Writer {
     filled_ += sizeof value;
   }
 
+  void write_bytes(const void* data, size_t bytes) {
+    const auto* from = static_cast<const char*>(data);
+    while (bytes > 0 && good_ && buffer_ != nullptr) {
+      if (filled_ == kBytes) flush();
+      const size_t piece = bytes < kBytes - filled_ ? bytes : kBytes - filled_;
+      __builtin_memcpy(buffer_ + filled_, from, piece);
+      filled_ += piece;
+      from += piece;
+      bytes -= piece;
+    }
+  }
+
   bool flush() {
     if (filled_ > 0) good_ = good_ && search_.send(search_.to, buffer_, filled_);
     filled_ = 0;
@@ -132,6 +148,7 @@ struct Analysis {
   scan::BlockMap map;
   scan::Readable readable;
   scan::Residency residency;
+  LeakStacks stacks;
   uint64_t map_ns = 0;
 };
 
@@ -215,9 +232,16 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
   format::LeakHeader header{};
   fill_header(analysis, leaks, roots, snapshot, stop, header);
   header.live_bytes += leaked_bytes(analysis, leaks);
+  header.sites = analysis.stacks.count();
+  header.every_block = mode() == Mode::kStacks || mode() == Mode::kCheck ? 1 : 0;
+  analysis.stacks.write([&](const void*, size_t bytes) {
+    header.stack_bytes += bytes;
+    return true;
+  });
   const uint64_t bytes = sizeof header + header.classes * sizeof(format::LeakClass) +
-                         header.threads * sizeof(format::LeakThread) + header.leaks * sizeof(LeakRecord) +
-                         sizeof(format::LeakTrailer);
+                         header.threads * sizeof(format::LeakThread) +
+                         header.sites * sizeof(format::LeakSite) + header.leaks * sizeof(LeakRecord) +
+                         header.stack_bytes + sizeof(format::LeakTrailer);
   if (!reply(search, Answer::kOk, header.pause_ns, bytes)) return false;
   Writer writer(search, analysis.scratch);
   writer.write(header);
@@ -231,7 +255,14 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
     __builtin_memcpy(thread.name, stop.thread(i).called, sizeof thread.name);
     writer.write(thread);
   }
+  analysis.stacks.for_each([&](const LeakStacks::Site& site) {
+    writer.write(format::LeakSite{site.stack, site.blocks, site.bytes});
+  });
   for (uint32_t i = 0; i < header.leaks; ++i) writer.write(record_of(analysis, leaks.at(i)));
+  analysis.stacks.write([&](const void* data, size_t size) {
+    writer.write_bytes(data, size);
+    return true;
+  });
   return writer.flush();
 }
 
@@ -240,7 +271,7 @@ bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& st
              const scan::Snapshot& snapshot) {
   if (search.ending_thread != 0) stop.end_thread(search.ending_thread, search.ending_stack);
   Analysis analysis;
-  analysis.heap = mode() == Mode::kCheck ? view_of_checked_heap() : view_of_heap();
+  analysis.heap = mode() == Mode::kCheck ? view_of_checked_heap() : view_of_heap(site_of);
   scan::Roots roots;
   for (unsigned i = 0; i < search.own_count; ++i) roots.leave_out(search.own[i].start, search.own[i].end);
   for (unsigned i = 0; i < stop_memory.pieces(); ++i)
@@ -256,6 +287,8 @@ bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& st
   analysis.map_ns = sys::monotonic_ns() - begin;
   scan::Leaks leaks(analysis.map, analysis.readable);
   if (!leaks.find(roots, analysis.scratch) || !snapshot.counts()) return false;
+  const bool remembered = mode() == Mode::kStacks || mode() == Mode::kCheck || remembered_sites() > 0;
+  if (remembered && !analysis.stacks.gather(analysis.map, leaks, analysis.scratch)) return false;
   analysis.residency.read(analysis.heap, analysis.scratch);
   return write_answer(search, analysis, leaks, roots, snapshot, stop);
 }

@@ -8,7 +8,6 @@
 #include <atomic>
 
 #include "base/text.hpp"
-#include "runtime/leak_stacks.hpp"
 #include "runtime/leaks.hpp"
 #include "runtime/runtime.hpp"
 #include "sys/kernel.hpp"
@@ -102,7 +101,7 @@ long open_in(const char* folder, const char* name) {
   base::Text path;
   path.add(folder).add("/").add(name).add(".").add(sys::process_id());
   return sys::raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path.data()),
-                       O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+                       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
 
 bool write_to(void* file, const void* from, size_t bytes) {
@@ -138,10 +137,6 @@ void run_aside(void* argument) {
     const auto start = reinterpret_cast<uint64_t>(argument);
     search.own[search.own_count++] = {start, start + sizeof(Aside)};
     if (!sys::failed(file)) search_leaks(search);
-    if (!sys::failed(file) && mode() == Mode::kCheck) {
-      long stacks = open_in(aside.folder, "stacks");
-      if (!sys::failed(stacks)) write_leak_stacks(file, write_to, &stacks);
-    }
   }
   done.store(1, std::memory_order_release);
   sys::raw_call(SYS_futex, reinterpret_cast<long>(&done), FUTEX_WAKE_PRIVATE, 1);

@@ -10,6 +10,7 @@
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
 #include "runtime/runtime.hpp"
+#include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
 #include "sys/kernel.hpp"
 
@@ -55,6 +56,7 @@ const void* slice_start(const void* pointer) {
 
 Freed heap_release(ThreadHeap* heap, void* block) {
   Span* span = heap::page_map.find(block);
+  forget_site(span, block);
   bool done = false;
   if (span == nullptr) {
     if (heap::release_outside(block)) return Freed::kDone;
@@ -100,6 +102,7 @@ void release_slow(void* block, Origin origin) {
       return checked_release(heap, block, origin);
     case Mode::kPassive:
       return passive_release(block);
+    case Mode::kStacks:
     case Mode::kFast:
     case Mode::kUnstarted:
       break;

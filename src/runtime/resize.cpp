@@ -12,6 +12,7 @@
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
 #include "runtime/runtime.hpp"
+#include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
 
 namespace loam::runtime {
@@ -88,7 +89,12 @@ void* resize(void* block, size_t size, Origin origin) {
   const Found found = expect_block(block, report::Operation::kRealloc);
   if (mode() == Mode::kStats) return counted_resize(heap, block, found, size, origin.symbol);
   if (found.where == heap::Where::kNowhere) return resize_foreign(block, size);
-  return heap_resize(heap, found, size);
+  if (mode() == Mode::kStacks) return traced_resize(heap, found, size, origin);
+  const uint32_t site = take_site(found);
+  void* resized = heap_resize(heap, found, size);
+  if (site == 0) return sampled(heap, resized, origin);
+  give_site(resized == nullptr ? found.block : resized, site);
+  return resized;
 }
 
 size_t usable_size(void* block) {

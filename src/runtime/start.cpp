@@ -13,6 +13,7 @@
 #include "runtime/fork.hpp"
 #include "runtime/leaks_at_exit.hpp"
 #include "runtime/runtime.hpp"
+#include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
 #include "runtime/thread.hpp"
 #include "sys/kernel.hpp"
@@ -125,7 +126,9 @@ Mode open_all() {
   }
   const bool counted = values.stats_path[0] != '\0' && open_statistics(values);
   if (values.verbose) report::started(choices(counted));
-  return counted ? Mode::kStats : Mode::kFast;
+  const bool traced = open_sites(values);
+  if (counted) return Mode::kStats;
+  return traced ? Mode::kStacks : Mode::kFast;
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ class BlockMap {
   }
   const SpanView& view(const Span& span) const { return views_[&span - spans_]; }
   uint32_t stack_id(const Span& span, uint32_t index) const {
-    return heap_.stack_id == nullptr ? 0 : heap_.stack_id(view(span).record, index);
+    return heap_.stack_id == nullptr ? 0 : heap_.stack_id(view(span).record, index, address(span, index));
   }
 
   // The block of that number. By binary search.

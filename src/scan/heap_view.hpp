@@ -32,7 +32,7 @@ struct HeapView {
   // The lowest piece of memory that is the heap's, blocks and books, and ends above the address; false if there is none.
   bool (*next_own)(uint64_t address, uint64_t* start, uint64_t* end);
   // The id of the stack that allocated the block, 0 if nobody remembers. May be null.
-  uint32_t (*stack_id)(const void* record, uint64_t index);
+  uint32_t (*stack_id)(const void* record, uint64_t index, uint64_t block);
 };
 
 }  // namespace loam::scan

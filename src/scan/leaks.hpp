@@ -50,6 +50,8 @@ class Leaks {
 
   uint32_t count() const { return count_; }
   const Leak& at(uint32_t index) const { return leaks_[index]; }
+  // Whether the live block of that number is none of the reachable ones.
+  bool is_lost(uint32_t number) const { return lost_.contains(number); }
   const Reachable& reachable(unsigned class_index) const { return reachable_[class_index]; }
   uint64_t words_read() const { return words_read_; }
   uint64_t mark_ns() const { return mark_ns_; }

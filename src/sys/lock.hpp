@@ -8,7 +8,7 @@
 
 namespace loam::sys {
 
-enum class LockRank : uint8_t { kQuarantine = 1, kWindow, kRegistry, kGrowth, kOutside, kMetadata };
+enum class LockRank : uint8_t { kQuarantine = 1, kWindow, kSites, kRegistry, kGrowth, kOutside, kMetadata };
 
 class Lock {
  public:

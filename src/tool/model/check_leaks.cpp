@@ -8,7 +8,6 @@
 
 #include "tool/model/files.hpp"
 #include "tool/model/leak_report.hpp"
-#include "tool/model/leak_stacks.hpp"
 
 namespace loam::tool {
 namespace {
@@ -113,8 +112,7 @@ std::vector<Group> make_groups(const LeakReport& report) {
   return sorted;
 }
 
-CheckFinding finding_of(const Group& group, const LeakReport& report, const LeakStacks& stacks,
-                        Symbols& symbols) {
+CheckFinding finding_of(const Group& group, const LeakReport& report, Symbols& symbols) {
   CheckFinding finding;
   finding.kind = "leak";
   finding.leak_class = class_name(group.kind);
@@ -129,7 +127,9 @@ CheckFinding finding_of(const Group& group, const LeakReport& report, const Leak
   finding.resident = group.resident;
   CheckStack stack;
   stack.role = "allocation";
-  stack.frames = stacks.find(group.stack, symbols, &stack.left_out);
+  CallStacks::Text text = report.stacks.describe(group.stack, symbols);
+  stack.frames = std::move(text.frames);
+  stack.left_out = text.left_out;
   if (!stack.frames.empty()) finding.stacks.push_back(std::move(stack));
   return finding;
 }
@@ -141,8 +141,6 @@ void add_leaks(CheckReport& report, const std::string& folder, LeakWish wish,
   report.summary.leaks_searched = wish != LeakWish::kNo;
   if (wish == LeakWish::kNo) return;
   for (const LeakReport& process : read_leaks_folder(folder, report.summary.leak_failures)) {
-    const std::string path = fmt::format("{}/stacks.{}", folder, process.pid);
-    const LeakStacks stacks(read_file(path, std::size_t{1} << 30).value_or(""));
     report.summary.reachable_blocks += process.header.reachable_blocks;
     report.summary.reachable_bytes += process.header.reachable_bytes;
     for (Group& group : make_groups(process)) {
@@ -152,7 +150,7 @@ void add_leaks(CheckReport& report, const std::string& folder, LeakWish wish,
         report.summary.uncertain_blocks += group.blocks;
       }
       if (group.kind != Class::kDefinite && wish != LeakWish::kAll) continue;
-      CheckFinding finding = finding_of(group, process, stacks, symbols);
+      CheckFinding finding = finding_of(group, process, symbols);
       const bool hidden = std::any_of(
           finding.stacks.begin(), finding.stacks.end(),
           [&](const CheckStack& stack) { return suppressions.match(finding.kind, stack.frames); });

@@ -30,6 +30,12 @@ class Stream {
     at_ += sizeof value;
     return value;
   }
+  // The next `size` bytes where they lie.
+  const char* skip(std::uint64_t size) {
+    if (bytes_.size() - at_ < size) throw Failure(kExitFailure, "the answer is cut short");
+    at_ += size;
+    return bytes_.data() + at_ - size;
+  }
   bool at_end() const { return at_ == bytes_.size(); }
 
  private:
@@ -77,18 +83,19 @@ std::string shape_of(const LeakRecord& record, const ModuleMap& modules) {
 std::vector<LeakGroup> make_groups(const LeakReport& report, const ModuleMap& modules) {
   std::map<std::string, LeakGroup> groups;
   std::vector<std::string> keys(report.records.size());
+  std::map<std::string, std::map<std::uint32_t, std::uint64_t>> origins;
   for (std::size_t i = 0; i < report.records.size(); ++i) {
     const LeakRecord& record = report.records[i];
     if (!is_head(record)) continue;
     const std::string shape = shape_of(record, modules);
     const bool dead = record.kind == LeakKind::kDeadSlot;
-    const std::string what = record.stack != 0 ? fmt::format("stack {}", record.stack) : shape;
+    const bool by_stack = record.stack != 0 && report.header.every_block != 0;
+    const std::string what = by_stack ? fmt::format("stack {}", record.stack) : shape;
     keys[i] = fmt::format("{}/{}/{}", dead ? "dead-slot" : "definite", record.bytes, what);
     LeakGroup& group = groups[keys[i]];
     if (group.blocks == 0) {
       group.key = keys[i];
       group.dead_slot = dead;
-      group.stack = record.stack;
       group.block_bytes = record.bytes;
       group.shape = shape;
       group.text = text_of(record);
@@ -97,6 +104,7 @@ std::vector<LeakGroup> make_groups(const LeakReport& report, const ModuleMap& mo
     group.bytes += record.bytes;
     group.resident += record.resident;
     if (group.examples.size() < kMostExamples) group.examples.push_back(i);
+    if (record.stack != 0) ++origins[keys[i]][record.stack];
   }
   for (const LeakRecord& record : report.records) {
     if (is_head(record) || record.owner >= keys.size() || keys[record.owner].empty()) continue;
@@ -108,6 +116,9 @@ std::vector<LeakGroup> make_groups(const LeakReport& report, const ModuleMap& mo
   std::vector<LeakGroup> sorted;
   for (auto& [key, group] : groups) {
     group.certain = group.blocks > report.header.unknown_registers;
+    for (const auto& [stack, blocks] : origins[key]) group.origins.push_back({stack, blocks});
+    std::stable_sort(group.origins.begin(), group.origins.end(),
+                     [](const LeakOrigin& a, const LeakOrigin& b) { return a.blocks > b.blocks; });
     sorted.push_back(std::move(group));
   }
   std::stable_sort(sorted.begin(), sorted.end(), [](const LeakGroup& a, const LeakGroup& b) {
@@ -136,7 +147,12 @@ LeakReport read_leaks(std::uint64_t pid, const std::vector<char>& payload, const
     row.name[sizeof row.name - 1] = '\0';
     report.silent.push_back(fmt::format("{} ({})", row.id, row.name));
   }
+  for (std::uint64_t i = 0; i < report.header.sites; ++i) {
+    const auto row = stream.take<format::LeakSite>();
+    report.sites.push_back({static_cast<std::uint32_t>(row.stack), row.blocks, row.bytes, 0, 0, 0});
+  }
   for (std::uint64_t i = 0; i < report.header.leaks; ++i) report.records.push_back(stream.take<LeakRecord>());
+  report.stacks.read(stream.skip(report.header.stack_bytes), report.header.stack_bytes);
   report.trailer = stream.take<format::LeakTrailer>();
   if (!stream.at_end()) throw Failure(kExitFailure, "the answer is longer than it says");
   report.groups = make_groups(report, modules);
@@ -172,8 +188,28 @@ std::string remember_leaks(const LeakReport& report) {
     out["groups"][group.key] = {group.blocks, group.bytes, group.looks_grown};
   for (const ReachableClass& row : report.classes)
     out["classes"][std::to_string(row.block_bytes)] = {row.blocks, row.looks_grown};
+  for (const ReachableSite& site : report.sites)
+    out["sites"][std::to_string(site.stack)] = {
+        site.blocks, site.looks_grown == 0 ? site.bytes : site.bytes_first, site.looks_grown};
   return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
+
+namespace {
+
+void compare_sites(LeakReport& report, const nlohmann::json& last) {
+  const auto sites = last.value("sites", nlohmann::json::object());
+  for (ReachableSite& site : report.sites) {
+    const auto found = sites.find(std::to_string(site.stack));
+    if (found == sites.end() || !found->is_array() || found->size() != 3) continue;
+    site.blocks_before = found->at(0).get<std::uint64_t>();
+    site.bytes_first = found->at(1).get<std::uint64_t>();
+    site.looks_grown = site.blocks > site.blocks_before ? found->at(2).get<unsigned>() + 1 : 0;
+  }
+  std::stable_sort(report.sites.begin(), report.sites.end(),
+                   [](const ReachableSite& a, const ReachableSite& b) { return a.grown() > b.grown(); });
+}
+
+}  // namespace
 
 void compare_leaks(LeakReport& report, const std::string& before) {
   const auto last = nlohmann::json::parse(before, nullptr, false);
@@ -197,6 +233,7 @@ void compare_leaks(LeakReport& report, const std::string& before) {
     row.blocks_before = found->at(0).get<std::uint64_t>();
     row.looks_grown = row.blocks > row.blocks_before ? found->at(1).get<unsigned>() + 1 : 0;
   }
+  compare_sites(report, last);
 }
 
 }  // namespace loam::tool

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format/leaks.hpp"
+#include "tool/model/call_stacks.hpp"
 
 namespace loam::tool {
 
@@ -31,11 +32,18 @@ class ModuleMap {
   std::map<std::uint64_t, Entry> entries_;  // by start
 };
 
+// Blocks of a group that the stack has allocated.
+struct LeakOrigin {
+  std::uint32_t stack = 0;
+  std::uint64_t blocks = 0;
+};
+
 struct LeakGroup {
   std::string key;  // the same in every look at the process
   bool dead_slot = false;
   bool certain = true;  // else registers that nobody could see may hold as many blocks as there are
-  std::uint32_t stack = 0;
+  std::vector<LeakOrigin>
+      origins;  // most blocks first; of a sample of the blocks unless the report says every_block
   std::uint64_t block_bytes = 0;
   std::string shape;  // of the first words: "libfoo.so+0x3d20, pointer, 0, number"
   std::string text;   // what can be read of the first words of one block
@@ -62,11 +70,25 @@ struct ReachableClass {
   unsigned looks_grown = 0;
 };
 
+// The same by the stack that allocated them.
+struct ReachableSite {
+  std::uint32_t stack = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t blocks_before = 0;
+  std::uint64_t bytes_first = 0;  // when it began to grow
+  unsigned looks_grown = 0;
+
+  std::uint64_t grown() const { return bytes > bytes_first ? bytes - bytes_first : 0; }
+};
+
 struct LeakReport {
   std::uint64_t pid = 0;
   format::LeakHeader header{};
   format::LeakTrailer trailer{};
   std::vector<ReachableClass> classes;
+  std::vector<ReachableSite> sites;  // what grew most first
+  CallStacks stacks;
   std::vector<std::string> silent;  // threads that did not stop: "4711 (name)"
   std::vector<format::LeakRecord> records;
   std::vector<LeakGroup> groups;  // biggest first, with what hangs on them

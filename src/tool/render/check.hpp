@@ -13,7 +13,4 @@ std::string check_json(const CheckReport& report);
 std::string check_sarif(const CheckReport& report);
 std::string check_junit(const CheckReport& report);
 
-// "work (service.cpp:41)", or as much of it as is known.
-std::string frame_text(const SourceFrame& frame);
-
 }  // namespace loam::tool

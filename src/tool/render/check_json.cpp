@@ -4,26 +4,13 @@
 #include <filesystem>
 
 #include "tool/render/check.hpp"
+#include "tool/render/frames.hpp"
 #include "tool/render/json.hpp"
 
 namespace loam::tool {
 namespace {
 
 using nlohmann::ordered_json;
-
-ordered_json text_or_null(const std::string& text) {
-  return text.empty() ? ordered_json(nullptr) : ordered_json(text);
-}
-
-ordered_json frame_json(const SourceFrame& frame) {
-  return {{"function", text_or_null(frame.function)},
-          {"file", text_or_null(frame.file)},
-          {"line", frame.line > 0 ? ordered_json(frame.line) : ordered_json(nullptr)},
-          {"module", text_or_null(frame.module)},
-          {"address", fmt::format("{:#x}", frame.address)},
-          {"offset", fmt::format("{:#x}", frame.offset)},
-          {"inlined", frame.inlined}};
-}
 
 ordered_json finding_json(const CheckFinding& finding) {
   ordered_json out = {{"kind", finding.kind},

@@ -3,10 +3,10 @@
 #include <sys/wait.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "tool/model/files.hpp"
 #include "tool/render/check.hpp"
+#include "tool/render/frames.hpp"
 
 namespace loam::tool {
 namespace {
@@ -16,16 +16,6 @@ constexpr std::size_t kFramesShown = 16;
 std::string status_text(int status) {
   if (WIFEXITED(status)) return fmt::format("exit status {}", WEXITSTATUS(status));
   return fmt::format("killed by signal {} ({})", WTERMSIG(status), signal_text(WTERMSIG(status)));
-}
-
-// The line itself, when the source is still where it was compiled.
-std::string source_line(const SourceFrame& frame) {
-  if (frame.file.empty() || frame.line <= 0) return {};
-  std::ifstream file(frame.file);
-  std::string line;
-  for (int i = 0; i < frame.line && std::getline(file, line); ++i) {
-  }
-  return file ? std::string(trim(line)) : std::string();
 }
 
 const char* role_text(const std::string& role, const CheckFinding& finding) {
@@ -117,17 +107,6 @@ std::string watched_text(const CheckSummary& sum) {
 }
 
 }  // namespace
-
-std::string frame_text(const SourceFrame& frame) {
-  const std::string module = std::filesystem::path(frame.module).filename().string();
-  if (!frame.file.empty()) {
-    return fmt::format("{} ({}:{})", frame.function.empty() ? "??" : frame.function,
-                       std::filesystem::path(frame.file).filename().string(), frame.line);
-  }
-  if (module.empty()) return fmt::format("{:#x}", frame.address);
-  return frame.function.empty() ? fmt::format("{}+{:#x}", module, frame.offset)
-                                : fmt::format("{} ({}+{:#x})", frame.function, module, frame.offset);
-}
 
 std::string check_text(const CheckReport& report, const Palette& palette) {
   std::string out =

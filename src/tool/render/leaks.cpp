@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include "tool/render/frames.hpp"
+
 namespace loam::tool {
 namespace {
 
 using nlohmann::ordered_json;
 
 constexpr unsigned kLooksToGrow = 2;  // in a row, after the first
+constexpr std::size_t kOriginsShown = 3;
+constexpr std::size_t kSitesShown = 5;
+// Sites that grew by less than this part of the one that grew most come and go.
+constexpr std::uint64_t kPartOfMost = 8;
 
 bool is_shown(const LeakGroup& group, const LeakView& view) {
   return !view.only_new || group.blocks > group.blocks_before;
@@ -22,7 +28,24 @@ std::string blocks_text(std::uint64_t blocks) {
   return fmt::format("{} {}", with_thousands(blocks), blocks == 1 ? "block" : "blocks");
 }
 
-std::string group_text(const LeakReport& report, const LeakGroup& group, const Palette& palette) {
+// In fast mode a sample knows where its blocks come from; what most of them say is most of the truth.
+std::string origins_text(const LeakReport& report, const LeakGroup& group, Symbols& symbols,
+                         const Palette& palette) {
+  std::string out;
+  std::size_t shown = 0;
+  for (const LeakOrigin& origin : group.origins) {
+    if (shown++ == kOriginsShown) break;
+    out += report.header.every_block != 0
+               ? "    allocated\n"
+               : fmt::format("    allocated, by the {} of these that the sample has,\n",
+                             blocks_text(origin.blocks));
+    out += frames_text(report.stacks.describe(origin.stack, symbols), "      ", palette);
+  }
+  return out;
+}
+
+std::string group_text(const LeakReport& report, const LeakGroup& group, Symbols& symbols,
+                       const Palette& palette) {
   std::string out =
       palette.paint(group.dead_slot ? Style::kWarn : Style::kBad,
                     fmt::format("  {}: {} of {} bytes, {}", class_of(group), blocks_text(group.blocks),
@@ -44,11 +67,29 @@ std::string group_text(const LeakReport& report, const LeakGroup& group, const P
   out += fmt::format("    begins with: {}{}\n", group.shape,
                      group.text.empty() ? "" : fmt::format(" \"{}\"", group.text));
   for (const std::uint64_t index : group.examples) out += fmt::format("    {}\n", report.chain(index));
-  return out;
+  return out + origins_text(report, group, symbols, palette);
 }
 
-std::string growth_text(const LeakReport& report) {
+std::vector<const ReachableSite*> growing_sites(const LeakReport& report) {
+  std::vector<const ReachableSite*> growing;
+  for (const ReachableSite& site : report.sites) {
+    if (site.looks_grown < kLooksToGrow || growing.size() == kSitesShown) continue;
+    if (!growing.empty() && site.grown() < growing.front()->grown() / kPartOfMost) break;
+    growing.push_back(&site);
+  }
+  return growing;
+}
+
+std::string growth_text(const LeakReport& report, Symbols& symbols, const Palette& palette) {
   std::string out;
+  for (const ReachableSite* site : growing_sites(report)) {
+    out += palette.paint(
+        Style::kBad,
+        fmt::format("  growth: reachable blocks from one place: {}{}, {}, {} more after {} looks in a row\n",
+                    blocks_text(site->blocks), report.header.every_block != 0 ? "" : " of the sample",
+                    human_bytes(site->bytes), human_bytes(site->grown()), site->looks_grown));
+    out += frames_text(report.stacks.describe(site->stack, symbols), "      ", palette);
+  }
   for (const ReachableClass& row : report.classes) {
     if (row.looks_grown < kLooksToGrow) continue;
     out += fmt::format("  growth: reachable blocks of {}: {}, more in {} looks in a row\n",
@@ -97,7 +138,7 @@ ordered_json example_json(const LeakReport& report, std::uint64_t index) {
           {"words", words}};
 }
 
-ordered_json group_json(const LeakReport& report, const LeakGroup& group) {
+ordered_json group_json(const LeakReport& report, const LeakGroup& group, Symbols& symbols) {
   ordered_json out;
   out["class"] = class_of(group);
   out["block_bytes"] = group.block_bytes;
@@ -107,7 +148,12 @@ ordered_json group_json(const LeakReport& report, const LeakGroup& group) {
   out["indirect_blocks"] = group.indirect_blocks;
   out["indirect_bytes"] = group.indirect_bytes;
   out["indirect_resident_bytes"] = group.indirect_resident;
-  out["stack"] = group.stack == 0 ? ordered_json() : ordered_json(group.stack);
+  out["stacks"] = ordered_json::array();
+  for (const LeakOrigin& origin : group.origins) {
+    ordered_json stack = frames_json(report.stacks.describe(origin.stack, symbols));
+    stack["blocks"] = origin.blocks;
+    out["stacks"].push_back(stack);
+  }
   out["begins_with"] = group.shape;
   out["text"] = group.text;
   if (report.has_before) {
@@ -154,6 +200,7 @@ ordered_json figures_json(const LeakReport& report) {
 }  // namespace
 
 std::string leaks_text(const LeakReport& report, const LeakView& view, const Palette& palette) {
+  Symbols symbols;
   std::string out = header_text(report);
   std::size_t shown = 0;
   std::size_t hidden = 0;
@@ -163,30 +210,43 @@ std::string leaks_text(const LeakReport& report, const LeakView& view, const Pal
       ++hidden;
       continue;
     }
-    out += group_text(report, group, palette);
+    out += group_text(report, group, symbols, palette);
     ++shown;
   }
   if (hidden > 0) out += fmt::format("  and {} smaller groups (--groups shows more)\n", hidden);
   if (shown == 0)
     out += palette.paint(Style::kGood, view.only_new ? "  nothing new is lost\n" : "  nothing is lost\n");
-  return out + growth_text(report);
+  return out + growth_text(report, symbols, palette);
 }
 
 ordered_json leaks_json(const LeakReport& report, const LeakView& view) {
+  Symbols symbols;
   ordered_json out;
   out["schema"] = "loam-leaks/1";
   out["pid"] = report.pid;
   out["figures"] = figures_json(report);
   out["silent_threads"] = report.silent;
+  out["stacks_of"] = report.header.every_block != 0 ? "every block"
+                     : report.sites.empty()         ? "none"
+                                                    : "a sample";
   out["groups"] = ordered_json::array();
   for (const LeakGroup& group : report.groups) {
-    if (is_shown(group, view)) out["groups"].push_back(group_json(report, group));
+    if (is_shown(group, view)) out["groups"].push_back(group_json(report, group, symbols));
   }
   out["growth"] = ordered_json::array();
   for (const ReachableClass& row : report.classes) {
     if (row.looks_grown < kLooksToGrow) continue;
     out["growth"].push_back(
         {{"block_bytes", row.block_bytes}, {"blocks", row.blocks}, {"looks_in_a_row", row.looks_grown}});
+  }
+  out["growing_sites"] = ordered_json::array();
+  for (const ReachableSite* site : growing_sites(report)) {
+    ordered_json row = frames_json(report.stacks.describe(site->stack, symbols));
+    row["blocks"] = site->blocks;
+    row["bytes"] = site->bytes;
+    row["grown_bytes"] = site->grown();
+    row["looks_in_a_row"] = site->looks_grown;
+    out["growing_sites"].push_back(row);
   }
   return out;
 }

@@ -1,0 +1,23 @@
+// A stack of frames, for people and as JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tool/model/call_stacks.hpp"
+#include "tool/render/text.hpp"
+
+namespace loam::tool {
+
+// A line a frame, each behind `indent`; the first that has a source line is quoted. Says where frames are left out or not known.
+std::string frames_text(const CallStacks::Text& stack, const std::string& indent, const Palette& palette);
+// {"frames": [...], "left_out": N, "complete": true}
+nlohmann::ordered_json frames_json(const CallStacks::Text& stack);
+
+nlohmann::ordered_json frame_json(const SourceFrame& frame);
+// "work (service.cpp:41)", or as much of it as is known.
+std::string frame_text(const SourceFrame& frame);
+// The line itself, without the space around it; empty when the source is not where it was compiled.
+std::string source_line(const SourceFrame& frame);
+
+}  // namespace loam::tool
