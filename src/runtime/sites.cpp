@@ -18,7 +18,7 @@ using heap::Span;
 using heap::SpanKind;
 using heap::ThreadHeap;
 
-constexpr uint64_t kSampleFrom = uint64_t{16} << 20;
+constexpr uint64_t kSampleFrom = 32;  // mean distances that the heap must have touched
 
 constinit SiteTable table;
 constinit uint64_t sample_bytes = 0;  // mean distance, 0: no samples
@@ -69,7 +69,7 @@ void sample(ThreadHeap& heap, void* block, const void* frame) {
   }
   const bool first = heap.sample_at == 0;
   heap.sample_at = heap.drawn_bytes + distance(heap, block);
-  if (first || heap::regions.touched_bytes() < kSampleFrom || heap::is_busy(heap)) return;
+  if (first || heap::regions.touched_bytes() / kSampleFrom < sample_bytes || heap::is_busy(heap)) return;
   if (!prepared.load(std::memory_order_acquire)) {
     if (!stack::prepare()) return;
     prepared.store(true, std::memory_order_release);

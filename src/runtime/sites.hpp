@@ -2,8 +2,8 @@
 //
 // A sample is one block in about `sample_bytes` that stacks took from spans: what goes round between malloc and free of one thread
 // is not counted, so a block freed and taken again costs nothing and is not seen; memory that grows is. A sampled small block is
-// watched (heap/span.hpp): its free comes by here. Sampling begins when the heap has touched 16 MiB, since reading unwind tables costs
-// a small program more memory than its samples would tell.
+// watched (heap/span.hpp): its free comes by here. Sampling begins when the heap has touched 32 times as much (16 MiB), since reading
+// unwind tables costs a small program more memory than its samples would tell.
 // Invariant: a block that is remembered is live, but for the moment between forget_site() and its free.
 // Locking: that of the table.
 #pragma once

@@ -22,6 +22,7 @@ constexpr uint64_t kPromptNs = 3'000'000;
 // So long somebody may block the signal: libc does while a thread begins or ends, which may lose its processor just then.
 constexpr unsigned kLooks = 10;
 constexpr uint64_t kDeafNs = 30'000'000;
+constexpr uint64_t kDeafRunNs = 1'000'000;  // so much of it on a processor
 
 constinit std::atomic<Stop*> current{nullptr};
 constinit std::atomic<uint32_t> inside{0};  // handlers that have looked at `current`
@@ -88,13 +89,13 @@ bool Stop::list() {
 // Decides whether the thread can be left alone. The number of its turns is read first: if it is the same afterwards, what was
 // read in between is still true.
 bool Stop::classify(StoppedThread& thread, int signal) {
-  const bool deaf = sys::blocks_signal(thread.name.entry, signal);
+  // For a while already: libc blocks all signals for a moment, and where the thread waits then is not where it stays.
+  const bool deaf = thread.deaf && sys::blocks_signal(thread.name.entry, signal);
   const uint64_t turns = sys::times_run(thread.name.entry);
   sys::WaitingThread waiting;
   if (!sys::read_waiting(thread.name.entry, &waiting)) {
-    const bool silent = deaf && thread.deaf;
-    if (silent) thread.fate = Fate::kSilent;
-    return silent;
+    if (deaf) thread.fate = Fate::kSilent;
+    return deaf;
   }
   thread.interrupted = sys::is_interrupted_by_signals(waiting.call);
   if (!deaf && (!thread.idle || turns == 0 || !thread.interrupted)) return false;
@@ -114,6 +115,7 @@ bool Stop::send(StoppedThread& thread, int signal) {
   info.si_code = kCode;
   info.si_pid = static_cast<pid_t>(sys::process_id());
   info.si_value.sival_ptr = &thread;
+  thread.ran_ns = 0;
   thread.asked.store(1, std::memory_order_relaxed);
   waiting_for_.fetch_add(1, std::memory_order_relaxed);
   if (!sys::failed(sys::raw_call(SYS_rt_tgsigqueueinfo, info.si_pid, thread.name.id, signal,
@@ -156,6 +158,17 @@ void Stop::withdraw(StoppedThread& thread, Fate fate) {
   if (fate == Fate::kGone) thread.name.entry = 0;  // the number may come back
 }
 
+// Whether it blocks the signal and does not merely wait for a processor to go on: libc starts threads with all signals blocked.
+bool Stop::is_deaf(StoppedThread& thread, int signal) const {
+  const uint32_t entry = thread.name.entry;
+  if (sys::monotonic_ns() - begin_ns_ < kDeafNs || !sys::blocks_signal(entry, signal)) return false;
+  sys::WaitingThread waiting{};
+  if (sys::read_waiting(entry, &waiting)) return true;
+  const uint64_t ran = sys::processor_ns(entry) + 1;
+  if (thread.ran_ns == 0) thread.ran_ns = ran;
+  return ran - thread.ran_ns >= kDeafRunNs;
+}
+
 // Threads that have not answered: some are gone, some cannot answer; `at_last`, so may nobody else.
 void Stop::look_after(int signal, bool at_last) {
   for (unsigned i = 0; i < count_; ++i) {
@@ -165,9 +178,7 @@ void Stop::look_after(int signal, bool at_last) {
       withdraw(thread, Fate::kGone);
       continue;
     }
-    const bool deaf =
-        sys::monotonic_ns() - begin_ns_ >= kDeafNs && sys::blocks_signal(thread.name.entry, signal);
-    if (!at_last && !deaf) continue;
+    if (!at_last && !is_deaf(thread, signal)) continue;
     // It blocks the signal, or a debugger holds it, or it is in the middle of vfork: if it waits, its stack can be read.
     const uint64_t turns = sys::times_run(thread.name.entry);
     sys::WaitingThread waiting{};

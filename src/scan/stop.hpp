@@ -36,6 +36,7 @@ struct StoppedThread {
   bool idle;             // it has been waiting for a while: it may be left alone
   bool interrupted;      // it was in a call that has returned early with EINTR
   uint64_t times_run;    // when it was last looked at
+  uint64_t ran_ns;       // how long it had had a processor when it was first seen to block the signal
   uint64_t other_start;  // its alternate signal stack, empty if it has none
   uint64_t other_end;
   bool on_other;                // it runs on it
@@ -88,6 +89,7 @@ class Stop {
   void round(int signal, uint64_t patience_ns);
   bool somebody_ran();
   void wait_for_answers(uint64_t deadline);
+  bool is_deaf(StoppedThread& thread, int signal) const;
   void look_after(int signal, bool at_last);
   void withdraw(StoppedThread& thread, Fate fate);
 

@@ -121,17 +121,25 @@ bool read_waiting(uint32_t entry, WaitingThread* thread) {
 }
 
 // "nanoseconds-on-processor nanoseconds-waiting times"
-uint64_t times_run(uint32_t entry) {
+namespace {
+
+uint64_t schedule_field(uint32_t entry, int wanted) {
   char text[96];
   if (read_task_file(entry, "schedstat", text, sizeof text) == 0) return 0;
   const char* at = text;
   uint64_t value = 0;
-  for (int field = 0; field < 3; ++field) {
+  for (int field = 0; field <= wanted; ++field) {
     while (*at == ' ') ++at;
     value = read_decimal(at);
   }
   return value;
 }
+
+}  // namespace
+
+uint64_t times_run(uint32_t entry) { return schedule_field(entry, 2); }
+
+uint64_t processor_ns(uint32_t entry) { return schedule_field(entry, 0); }
 
 bool blocks_signal(uint32_t entry, int signal) {
   char line[64];

@@ -28,6 +28,8 @@ bool read_waiting(uint32_t entry, WaitingThread* thread);
 
 // How often it has been given a processor; 0 if the kernel does not tell. The same number twice: it did not run in between.
 uint64_t times_run(uint32_t entry);
+// How long it has had a processor, as of the last tick of the clock or so.
+uint64_t processor_ns(uint32_t entry);
 
 // Whether it blocks the signal.
 bool blocks_signal(uint32_t entry, int signal);

@@ -200,10 +200,13 @@ void compare_sites(LeakReport& report, const nlohmann::json& last) {
   const auto sites = last.value("sites", nlohmann::json::object());
   for (ReachableSite& site : report.sites) {
     const auto found = sites.find(std::to_string(site.stack));
-    if (found == sites.end() || !found->is_array() || found->size() != 3) continue;
-    site.blocks_before = found->at(0).get<std::uint64_t>();
-    site.bytes_first = found->at(1).get<std::uint64_t>();
-    site.looks_grown = site.blocks > site.blocks_before ? found->at(2).get<unsigned>() + 1 : 0;
+    unsigned looks = 0;
+    if (found != sites.end() && found->is_array() && found->size() == 3) {  // else it had none
+      site.blocks_before = found->at(0).get<std::uint64_t>();
+      site.bytes_first = found->at(1).get<std::uint64_t>();
+      looks = found->at(2).get<unsigned>();
+    }
+    site.looks_grown = site.blocks > site.blocks_before ? looks + 1 : 0;
   }
   std::stable_sort(report.sites.begin(), report.sites.end(),
                    [](const ReachableSite& a, const ReachableSite& b) { return a.grown() > b.grown(); });

@@ -120,6 +120,78 @@ class Server(Case):
         self.finish(target, "")
 
 
+class Sites(Case):
+    """Who allocated what: of a sample, and of every block."""
+
+    def functions(self, stack):
+        return [frame["function"] for frame in stack["frames"]]
+
+    def group_of(self, report, least):
+        """The lost blocks of the smallest class from `least` bytes on, whatever they begin with."""
+        size = min(group["block_bytes"] for group in report["groups"] if group["block_bytes"] >= least)
+        return [group for group in report["groups"] if group["block_bytes"] == size]
+
+    def check_origins(self, report, least, function):
+        groups = self.group_of(report, least)
+        stacks = [stack for group in groups for stack in group["stacks"]]
+        self.assertGreater(len(stacks), 0)
+        for stack in stacks:
+            self.assertEqual(self.functions(stack)[0], function)
+            self.assertIn("main", self.functions(stack))
+            self.assertTrue(stack["complete"])
+        return sum(group["blocks"] for group in groups), sum(stack["blocks"] for stack in stacks)
+
+    def test_a_sample_names_the_place(self):
+        target, _ = self.start(PROGRAMS / "sites")
+        report = self.look(target.pid, status=99)
+        self.assertEqual(report["stacks_of"], "a sample")
+        # 20,000 blocks of 400 bytes are 16 mean distances, the 4,000 that have grown to 2,000 as many.
+        for least, function, blocks in ((400, "lose_here", 20_000), (2000, "lose_grown_here", 4000)):
+            lost, named = self.check_origins(report, least, function)
+            self.assertAlmostEqual(lost, blocks, delta=100)
+            self.assertLess(named, 100)
+        self.finish(target, "free\n")
+
+    def test_every_block_has_its_stack(self):
+        target, _ = self.start(PROGRAMS / "sites", options="stacks=1")
+        report = self.look(target.pid, status=99)
+        self.assertEqual(report["stacks_of"], "every block")
+        for least, function in ((400, "lose_here"), (2000, "lose_grown_here")):
+            groups = self.group_of(report, least)
+            self.assertEqual(len(groups), 1)
+            lost, named = self.check_origins(report, least, function)
+            self.assertEqual(lost, named)
+        source = (pathlib.Path(__file__).parent / "sites.c").read_text().splitlines()
+        line = next(number for number, text in enumerate(source, 1) if "// LOST" in text)
+        frame = self.group_of(report, 400)[0]["stacks"][0]["frames"][0]
+        self.assertEqual((pathlib.Path(frame["file"]).name, frame["line"]), ("sites.c", line))
+        self.finish(target, "")
+
+    def test_three_looks_name_the_place_that_grows(self):
+        for options in ("stacks=1", "sample_bytes=65536"):
+            with self.subTest(options=options):
+                target, _ = self.start(PROGRAMS / "sites", options=options)
+                runtime = self.enterContext(tempfile.TemporaryDirectory())
+                environment = {**preload.plain_environment(), "XDG_RUNTIME_DIR": runtime}
+                for _ in range(3):
+                    done = subprocess.run([LOAM, "leaks", str(target.pid), "--since-last", "--format", "json"],
+                                          env=environment, text=True, capture_output=True, timeout=60, check=False)
+                    self.assertEqual(done.returncode, 99, done.stderr)
+                    target.stdin.write("more\n")
+                    target.stdin.flush()
+                    self.assertEqual(target.stdout.readline(), "done\n")
+                growing = json.loads(done.stdout)["growing_sites"]
+                self.assertEqual({self.functions(site)[0] for site in growing}, {"keep_here"})
+                self.finish(target, "free\n")
+
+    def test_nothing_is_remembered_unless_wished(self):
+        target, _ = self.start(PROGRAMS / "sites", options="sample_bytes=0")
+        report = self.look(target.pid, status=99)
+        self.assertEqual(report["stacks_of"], "none")
+        self.assertTrue(all(group["stacks"] == [] for group in report["groups"]))
+        self.finish(target, "")
+
+
 class Surroundings(Case):
     def test_nothing_is_left(self):
         target, _ = self.start(PROGRAMS / "places", "nowhere")
