@@ -99,7 +99,7 @@ void write_leak_stacks(long answer, Write* write, void* to) {
   const Sink sink{write, to};
   write_modules(sink);
   Known known(header.leaks);
-  static constinit format::LeakRecord records[kRecords];  // used by the one thread that ends the process
+  static constinit format::LeakRecord records[kRecords] = {};  // used by the one thread that ends the process
   for (uint64_t left = header.leaks; left > 0;) {
     const uint64_t count = left < kRecords ? left : kRecords;
     if (!read_at(answer, at, records, count * sizeof *records)) return;
