@@ -6,7 +6,8 @@ namespace loam::check {
 
 namespace {
 
-char* const kClosed = reinterpret_cast<char*>(1);
+// A slot that its owner may fill. Zero, as the ring begins: closed.
+char* const kOpen = reinterpret_cast<char*>(1);
 
 // How far ahead of the visitor lines are asked for.
 constexpr uint64_t kAhead = 12;
@@ -35,7 +36,7 @@ uint64_t Quarantine::reserve(QuarantinePart& part) {
     if (blocks() + 2 * kBatch > kSlots) return kNoSlot;
     const uint64_t first = head_.fetch_add(kBatch, std::memory_order_relaxed);
     for (uint64_t i = 0; i < kBatch; ++i)
-      ring_[(first + i) % kSlots].store(nullptr, std::memory_order_relaxed);
+      ring_[(first + i) % kSlots].store(kOpen, std::memory_order_relaxed);
     part.next = first;
     part.end = first + kBatch;
   }
@@ -43,7 +44,7 @@ uint64_t Quarantine::reserve(QuarantinePart& part) {
 }
 
 bool Quarantine::put(QuarantinePart& part, uint64_t slot, char* memory, size_t bytes) {
-  char* nothing = nullptr;
+  char* nothing = kOpen;
   if (!ring_[slot].compare_exchange_strong(nothing, memory, std::memory_order_release)) {
     part.next = part.end;
     return false;
@@ -60,8 +61,10 @@ uint64_t Quarantine::take_batch(uint64_t (&slots)[kBatch], char* (&blocks)[kBatc
   uint64_t tail = tail_.load(std::memory_order_relaxed);
   uint64_t count = 0;
   while (count < kBatch && tail != head_.load(std::memory_order_relaxed)) {
-    char* block = ring_[tail % kSlots].exchange(kClosed, std::memory_order_acquire);
-    if (block != nullptr && block != kClosed) {
+    char* block = ring_[tail % kSlots].exchange(nullptr, std::memory_order_acquire);
+    // Reserved by somebody who has yet to open it: what will stand there must not be passed over.
+    if (block == nullptr) break;
+    if (block != kOpen) {
       slots[count] = tail % kSlots;
       blocks[count++] = block;
     }
@@ -100,7 +103,7 @@ void Quarantine::for_each(Visitor prepare, Visitor visit, void* argument) {
 
 char* Quarantine::at(uint64_t slot) const {
   char* block = ring_ == nullptr ? nullptr : ring_[slot % kSlots].load(std::memory_order_acquire);
-  return block == kClosed ? nullptr : block;
+  return block == kOpen ? nullptr : block;
 }
 
 }  // namespace loam::check
