@@ -35,8 +35,7 @@ uint64_t Quarantine::reserve(QuarantinePart& part) {
   if (part.next == part.end) {
     if (blocks() + 2 * kBatch > kSlots) return kNoSlot;
     const uint64_t first = head_.fetch_add(kBatch, std::memory_order_relaxed);
-    for (uint64_t i = 0; i < kBatch; ++i)
-      ring_[(first + i) % kSlots].store(kOpen, std::memory_order_relaxed);
+    for (uint64_t i = 0; i < kBatch; ++i) ring_[(first + i) % kSlots].store(kOpen, std::memory_order_relaxed);
     part.next = first;
     part.end = first + kBatch;
   }

@@ -36,6 +36,17 @@ Node* base_at(Node* node, int at) {
   return node;
 }
 
+// Whether a stack with that rbp may be kept below the node: all that lead there were found by the same rbp, or do not depend on it.
+// A stack with another one may match the node all the same; if it were kept below, two nodes would send each other's stacks back
+// for ever.
+bool belongs_below(const Node* node, uint64_t bp) {
+  for (; node != nullptr; node = node->base) {
+    if (node->segment->needs_bp && node->segment->bp_expected != bp) return false;
+    if (node->base != nullptr && node->at == kAtBp) return node->word == bp;
+  }
+  return true;
+}
+
 // The word of a node at a spot, if it has one there.
 bool has_word(const Node* node, int at, uint64_t word) {
   const Segment& segment = *node->segment;
@@ -201,18 +212,19 @@ Node* Memo::choose(Node* inner, Node* node, const Spot& spot) {
     const Difference found = difference(*node->segment, spot, from);
     if (found.at == kNowhere) return inner->child = node;
     ++counts_.lookups;
-    if (found.at >= 0) {
-      const Word& word = node->segment->words[found.at];
+    const int at = belongs_below(node, bp) ? found.at : kAtBp;
+    if (at >= 0) {
+      const Word& word = node->segment->words[at];
       if (inner->probe == 0 || word.offset < inner->probe) {
         inner->probe = word.offset;
         inner->relative = static_cast<int8_t>(word.relative);
       }
     }
-    Node* base = base_at(node, found.at);
-    const uint64_t word = found.at == kAtBp ? bp : found.word;
-    node = has_word(base, found.at, word) ? base : find_node(base, found.at, word);
-    if (node == nullptr) return extend(inner, {base, found.at, word}, spot);
-    from = found.at == kAtBp ? 0 : found.at + 1;
+    Node* base = base_at(node, at);
+    const uint64_t word = at == kAtBp ? bp : found.word;
+    node = has_word(base, at, word) ? base : find_node(base, at, word);
+    if (node == nullptr) return extend(inner, {base, at, word}, spot);
+    from = at == kAtBp ? 0 : at + 1;
   }
   return nullptr;
 }

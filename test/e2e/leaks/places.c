@@ -64,7 +64,7 @@ static NOINLINE void put_read_only(void) {
   mprotect(page, 4096, PROT_READ);
 }
 static NOINLINE void put_block(void) {
-  static void** holder;
+  static void** volatile holder;  // or a compiler that sees nobody read it keeps it nowhere
   holder = calloc(3, sizeof *holder);
   REVEAL_INTO(holder[1]);
 }

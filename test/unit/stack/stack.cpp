@@ -38,12 +38,13 @@ TEST(Stack, WithAndWithoutAMemo) {
   Memo* memo = attach_memo();
   ASSERT_NE(memo, nullptr);
   Id ids[2];
-  int i = 0;
-  for (Memo* with : {memo, static_cast<Memo*>(nullptr)}) {
-    asm volatile("" : "+r"(with));
-    const Both stack = both(with);
+  Memo* const memos[] = {memo, nullptr};
+  // Not to be unrolled: the stacks are the same only from one place.
+  for (unsigned turn = 0; turn < 2; ++turn) {
+    asm volatile("" : "+r"(turn));
+    const Both stack = both(memos[turn]);
     expect_same(stack);
-    ids[i++] = stack.id;
+    ids[turn] = stack.id;
   }
   EXPECT_EQ(ids[0], ids[1]);
   release_memo(memo);
