@@ -7,13 +7,20 @@ if(LOAM_SANITIZE OR LOAM_COVERAGE OR NOT TARGET loam_floor_preload)
 endif()
 set(LOAM_PRELOAD ON)
 
-# What only a question or a mode needs comes last: the pages of code that every program touches lie together.
-set(rarely_used policy stack scan check record)
-set(always_used ${LOAM_CORE_FLOORS})
-list(REMOVE_ITEM always_used ${rarely_used})
-set(top ${LOAM_TOP_FLOORS})
-list(REMOVE_ITEM top interpose)
-loam_floor_objects(runtime_objects ${always_used} ${top} ${rarely_used})
+# What every program touches comes first, so that it lies on the same pages, code and variables alike: of a mapped file the
+# kernel makes 64 KiB around each page that is touched resident, in every process. Then what start and exit look into. The rest
+# waits for a question or a mode.
+set(always_used
+  "/preload/(malloc|new)\\.cpp|/meta/|/heap/(huge_pages|refill|stack|remote|small_span|span|span_table|regions|registry|large|growth|purge)\\.cpp"
+  "/runtime/(start|thread|allocate|release|resize|fork)\\.cpp|/sys/(kernel|source|lock)\\.cpp")
+list(JOIN always_used "|" always_used)
+set(looked_into "/runtime/(control|sites|statistics|checking|leaks)\\.cpp")
+set(floors ${LOAM_CORE_FLOORS} ${LOAM_TOP_FLOORS})
+list(REMOVE_ITEM floors interpose)
+loam_floor_objects(objects ${floors})
+set(runtime_objects
+  "$<FILTER:${objects},INCLUDE,${always_used}>" "$<FILTER:${objects},INCLUDE,${looked_into}>"
+  "$<FILTER:${objects},EXCLUDE,${always_used}|${looked_into}>")
 set(version_script ${CMAKE_SOURCE_DIR}/src/preload/libloam.map)
 
 # No start files and no default libraries: nothing of the C++ library can slip in, and the .init_array holds the

@@ -7,7 +7,8 @@
 
 namespace loam::base {
 
-constexpr bool is_power_of_two(uint64_t value) { return std::has_single_bit(value); }
+// Not by std::has_single_bit, which counts the bits: see count_bits.
+constexpr bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 
 // Requires: `alignment` is a power of two and value + alignment - 1 does not overflow.
 constexpr uint64_t align_up(uint64_t value, uint64_t alignment) {
@@ -27,7 +28,8 @@ constexpr unsigned lowest_bit(uint64_t word) { return static_cast<unsigned>(std:
 
 constexpr unsigned highest_bit(uint64_t word) { return 63u - static_cast<unsigned>(std::countl_zero(word)); }
 
-// In parallel by halves: without a processor's own instruction, which not all have, compilers call a table here.
+// In parallel by halves: without a processor's own instruction, which not all have, compilers call a function of libgcc with
+// a table, which lie on pages that nothing else of libloam.so is read from.
 constexpr unsigned count_bits(uint64_t word) {
   word -= (word >> 1) & 0x5555555555555555u;
   word = (word & 0x3333333333333333u) + ((word >> 2) & 0x3333333333333333u);

@@ -82,7 +82,7 @@ class Guarded {
   uint64_t high_ = 0;        // pages from here on were never in a run
   uint64_t guarded_to_ = 0;  // pages from here on were never guarded
   std::atomic<uint64_t> live_pages_{0};
-  sys::Lock lock_{sys::LockRank::kWindow};
+  sys::RankedLock<sys::LockRank::kWindow> lock_;
 };
 
 }  // namespace loam::check

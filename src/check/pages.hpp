@@ -100,7 +100,7 @@ class Pages {
   uint64_t next_chunk_ = 0;
   uint64_t used_chunks_ = 0;
   std::atomic<uint64_t> retired_{0};
-  sys::Lock lock_{sys::LockRank::kWindow};
+  sys::RankedLock<sys::LockRank::kWindow> lock_;
 };
 
 }  // namespace loam::check

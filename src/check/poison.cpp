@@ -6,6 +6,10 @@
 
 namespace loam::check {
 
+namespace {
+constexpr uint64_t kOutsideUserSpace = 0xf5a5'a5a5'a5a5'a5a5u;
+}
+
 bool Poison::open(uint64_t slots, uint64_t most_bytes) {
   for (uint64_t stride = kMostStride; stride >= kLeastStride; stride /= 2) {
     if (slots * stride > most_bytes) continue;
@@ -17,6 +21,7 @@ bool Poison::open(uint64_t slots, uint64_t most_bytes) {
     slots_ = slots;
     return true;
   }
+  first_ = kOutsideUserSpace;
   return false;
 }
 

@@ -3,7 +3,7 @@
 // names the block and the displacement.
 // Invariant: without a region (address space is limited) the word is an odd pattern outside of user space: a fault then
 // tells nothing, but a write to a freed block is still seen.
-// Locking: none after open().
+// Requires: open() was called. Locking: none after it.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +34,7 @@ class Poison {
 
  private:
   uint64_t start_ = 0;
-  uint64_t first_ = 0xf5a5'a5a5'a5a5'a5a5u;
+  uint64_t first_ = 0;
   uint64_t stride_ = 0;
   uint64_t slots_ = 0;
 };

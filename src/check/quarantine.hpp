@@ -63,7 +63,7 @@ class Quarantine {
   std::atomic<uint64_t> head_{0};
   std::atomic<uint64_t> tail_{0};
   std::atomic<uint64_t> bytes_{0};
-  sys::Lock lock_{sys::LockRank::kQuarantine};
+  sys::RankedLock<sys::LockRank::kQuarantine> lock_;
 };
 
 }  // namespace loam::check

@@ -11,7 +11,7 @@ namespace loam::heap {
 namespace {
 
 struct Table {
-  sys::Lock lock{sys::LockRank::kOutside};
+  sys::RankedLock<sys::LockRank::kOutside> lock;
   OutsideBlock* blocks = nullptr;  // sorted by address
   size_t count = 0;
   size_t capacity = 0;

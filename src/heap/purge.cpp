@@ -60,9 +60,8 @@ uint64_t Regions::purge_region(uint64_t region, bool split) {
                      r.free[1].load(std::memory_order_relaxed) == ~uint64_t{0};
   if (r.advised && !whole && !split) return 0;
   if (whole && take_words(region * kSlicesPerRegion, kSlicesPerRegion)) {
-    const uint64_t dirty =
-        static_cast<uint64_t>(__builtin_popcountll(~r.zero[0].load(std::memory_order_relaxed))) +
-        static_cast<uint64_t>(__builtin_popcountll(~r.zero[1].load(std::memory_order_relaxed)));
+    const uint64_t dirty = uint64_t{base::count_bits(~r.zero[0].load(std::memory_order_relaxed))} +
+                           uint64_t{base::count_bits(~r.zero[1].load(std::memory_order_relaxed))};
     const bool purged = dirty > 0 && sys::purge(page_map.address_of(region * kSlicesPerRegion), kRegion);
     for (unsigned i = 0; i < 2; ++i) {
       if (purged) r.zero[i].store(~uint64_t{0}, std::memory_order_relaxed);

@@ -46,10 +46,9 @@ uint64_t Regions::metadata_bytes() const { return page_map.committed() + committ
 bool Regions::take_zero(uint64_t word, uint64_t mask) {
   const uint64_t before = zero_word(word).fetch_and(~mask, std::memory_order_relaxed);
   const uint64_t dirty = mask & ~before;
-  if (dirty != mask)
-    touched_.fetch_add(static_cast<uint64_t>(__builtin_popcountll(mask & before)), std::memory_order_relaxed);
+  if (dirty != mask) touched_.fetch_add(base::count_bits(mask & before), std::memory_order_relaxed);
   if (dirty == 0) return true;
-  const auto count = static_cast<uint64_t>(__builtin_popcountll(dirty));
+  const uint64_t count = base::count_bits(dirty);
   const uint64_t left = dirty_.fetch_sub(count, std::memory_order_relaxed) - count;
   uint64_t low = dirty_low_.load(std::memory_order_relaxed);
   while (left < low && !dirty_low_.compare_exchange_weak(low, left, std::memory_order_relaxed)) {

@@ -126,7 +126,7 @@ class Regions {
   bool purge_ = true;   // else free pages go back by lowering the break only
   HugePages huge_pages_;
   sys::Source source_;
-  sys::Lock growth_{sys::LockRank::kGrowth};
+  sys::RankedLock<sys::LockRank::kGrowth> growth_;
 };
 
 extern constinit Regions regions;

@@ -18,7 +18,7 @@ constexpr FastHeap make_null_heap() {
 }
 
 struct Registry {
-  sys::Lock lock{sys::LockRank::kRegistry};
+  sys::RankedLock<sys::LockRank::kRegistry> lock;
   std::atomic<ThreadHeap*> heaps{nullptr};
   ThreadHeap* orphans = nullptr;
   std::atomic<uint32_t> orphan_count{0};

@@ -37,7 +37,9 @@ constexpr std::array<uint8_t, kMaxSmall / kTableStep> make_class_table() {
   return table;
 }
 
-inline constexpr auto kClassTable = make_class_table();
+// These tables lie among the data that the loader writes anyway: the first look at a constant elsewhere would map 64 KiB of
+// the file into the process. (Each a section of its own, or the linker takes the two for one.)
+[[gnu::section(".data.rel.ro.class_table")]] inline constexpr auto kClassTable = make_class_table();
 
 // Requires: kMaxDirect < size <= kMaxSmall.
 constexpr unsigned class_of_medium(size_t size) { return kClassTable[(size - 1) / kTableStep]; }
@@ -125,7 +127,8 @@ constexpr std::array<SizeClass, kClasses> make_size_classes() {
   return classes;
 }
 
-inline constexpr std::array<SizeClass, kClasses> kSizeClasses = make_size_classes();
+[[gnu::section(".data.rel.ro.size_classes")]] inline constexpr std::array<SizeClass, kClasses> kSizeClasses =
+    make_size_classes();
 
 static_assert(kSizeClasses[kOrdinaryClasses - 1].size == kMaxSmall);
 

@@ -43,7 +43,7 @@ class Arena {
   std::atomic<uint64_t> mapped_{0};
   std::atomic<char*> newest_{nullptr};
   char* spare_ = nullptr;  // mapped, not yet a chunk; under the lock
-  sys::Lock lock_{sys::LockRank::kMetadata};
+  sys::RankedLock<sys::LockRank::kMetadata> lock_;
 };
 
 extern constinit Arena arena;

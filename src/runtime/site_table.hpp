@@ -44,7 +44,7 @@ class SiteTable {
   uint32_t made_ = 0;
   uint32_t spare_ = 0;  // chain of nodes that serve again
   uint64_t count_ = 0;
-  sys::Lock lock_{sys::LockRank::kSites};
+  sys::RankedLock<sys::LockRank::kSites> lock_;
 };
 
 }  // namespace loam::runtime

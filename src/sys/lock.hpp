@@ -1,5 +1,6 @@
-// A futex lock with a rank. State is valid when zero. A thread may take locks only in rising rank; fork takes all of
-// them in rank order. The owner's mark (thread_mark) is the state, so that a signal handler which interrupted the holder can
+// A futex lock with a rank. State is valid when zero, and only zero: a lock inside a large table must not move the whole table
+// from .bss to .data, of which each read makes 64 KiB resident. So the rank is part of the type. A thread may take locks only in
+// rising rank; fork takes all of them in rank order. The owner's mark (thread_mark) is the state, so that a signal handler which interrupted the holder can
 // tell (held_by_me) and go another way instead of waiting for itself.
 #pragma once
 
@@ -12,7 +13,7 @@ enum class LockRank : uint8_t { kQuarantine = 1, kWindow, kSites, kRegistry, kGr
 
 class Lock {
  public:
-  constexpr explicit Lock(LockRank rank) : rank_(rank) {}
+  constexpr Lock() = default;
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
@@ -20,7 +21,6 @@ class Lock {
   bool try_lock();
   void unlock();
   bool held_by_me() const;
-  LockRank rank() const { return rank_; }
 
   // In the child of a fork: whoever waits for it does so in the parent.
   void reset() { state_.store(0, std::memory_order_relaxed); }
@@ -29,7 +29,12 @@ class Lock {
   static constexpr uint32_t kWaiters = 1u << 31;
 
   std::atomic<uint32_t> state_{0};  // 0, or the owner's mark, with kWaiters when somebody sleeps
-  LockRank rank_;
+};
+
+template <LockRank kRankOf>
+class RankedLock : public Lock {
+ public:
+  static constexpr LockRank kRank = kRankOf;
 };
 
 class LockGuard {

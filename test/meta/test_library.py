@@ -25,6 +25,8 @@ LEFT_ALONE = re.compile(
 C23 = {"free_sized", "free_aligned_sized"}
 OPERATOR = re.compile(r"^_Z(nw|na|dl|da)")
 STATIC_TLS_BYTES = 16
+# Data with values in the file. The kernel maps 64 KiB of the file around each page that is read, into every process.
+DATA_BYTES = 16 << 10
 
 
 def run(*command):
@@ -85,6 +87,7 @@ def layout(path):
     tls = re.search(r"^\s*TLS\s+\S+\s+\S+\s+\S+\s+\S+\s+0x([0-9a-f]+)", headers, re.M)
     return {
         "start functions": sections.get(".init_array", 0) // 8,
+        "data": sections.get(".data", 0),
         "end functions": sections.get(".fini_array", 0) // 8,
         "other start or end code": sorted({".init", ".fini", ".ctors", ".dtors", ".preinit_array"} & set(sections)),
         "tls": int(tls.group(1), 16) if tls else 0,
@@ -107,6 +110,9 @@ def layout_faults(found):
         faults.append(f"code that runs at load or at exit: {found['other start or end code']}")
     if found["tls"] > STATIC_TLS_BYTES:
         faults.append(f"{found['tls']} bytes of static thread-local storage, {STATIC_TLS_BYTES} are allowed")
+    if found["data"] > DATA_BYTES:
+        faults.append(f"{found['data']} bytes of data that is not zero at start, {DATA_BYTES} are allowed: "
+                      "let the state be valid when zero")
     if found["soname"] != "libloam.so.0":
         faults.append(f"soname {found['soname']!r}")
     for flag in ("NODELETE", "NOW"):
@@ -159,11 +165,12 @@ class TheChecker(unittest.TestCase):
     def test_layout(self):
         source = """
             __thread char storage[24]; int count;
+            char table[20000] = {1};
             __attribute__((constructor)) static void a(void) { count++; }
             __attribute__((constructor)) static void b(void) { count++; }
             __attribute__((destructor)) static void c(void) { count++; }
             __attribute__((destructor)) static void d(void) { count++; }
-            char* mine(void) { return storage; }
+            char* mine(void) { return storage + table[0]; }
         """
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "bad.so")
@@ -171,7 +178,7 @@ class TheChecker(unittest.TestCase):
                 stream.write(source)
             run("gcc", "-shared", "-fPIC", "-ftls-model=initial-exec", "-Wl,-z,lazy", "-o", path, path + ".c")
             faults = layout_faults(layout(path))
-        for word in ("start-up functions", "functions at exit", "code that runs", "static thread-local", "soname", "NODELETE", "NOW"):
+        for word in ("start-up functions", "functions at exit", "code that runs", "static thread-local", "not zero at start", "soname", "NODELETE", "NOW"):
             self.assertTrue(any(word in fault for fault in faults), (word, faults))
 
 

@@ -10,8 +10,8 @@ namespace loam::sys {
 namespace {
 
 TEST(Lock, KnowsItsHolder) {
-  Lock lock(LockRank::kGrowth);
-  EXPECT_EQ(lock.rank(), LockRank::kGrowth);
+  RankedLock<LockRank::kGrowth> lock;
+  EXPECT_EQ(decltype(lock)::kRank, LockRank::kGrowth);
   EXPECT_FALSE(lock.held_by_me());
   EXPECT_TRUE(lock.try_lock());
   EXPECT_TRUE(lock.held_by_me());
@@ -34,7 +34,7 @@ TEST(Lock, KnowsItsHolder) {
 }
 
 TEST(Lock, ExcludesOthers) {
-  Lock lock(LockRank::kRegistry);
+  Lock lock;
   uint64_t count = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -50,7 +50,7 @@ TEST(Lock, ExcludesOthers) {
 }
 
 TEST(Lock, SleepersAreWokenOneAfterTheOther) {
-  Lock lock(LockRank::kRegistry);
+  Lock lock;
   lock.lock();
   std::atomic<int> done{0};
   std::vector<std::thread> threads;
