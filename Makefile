@@ -7,7 +7,7 @@ JOBS    ?= $(shell nproc)
 
 .NOTPARALLEL:
 .PHONY: build help setup setup-build setup-test setup-full setup-bench setup-deb setup-lint configure demo test test-full \
-        bench install deb lint format clean
+        bench bench-library setup-bench-library install deb lint format clean
 
 build: configure
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -19,6 +19,7 @@ help:
 	@echo 'make test        set up, build, run the fast tests and the house rules (under 10 minutes)'
 	@echo 'make test-full   everything: storms, matrices, sanitizer builds; log in $(BUILD)/test-full.log'
 	@echo 'make bench       set up, build, compare with the other mallocs of Debian'
+	@echo 'make bench-library  the arenas and pools of the library beside those of others'
 	@echo 'make install     PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb         build a Debian package in $(BUILD)/'
 	@echo 'make lint        clang-format, clang-tidy, cppcheck, both compilers with warnings as errors'
@@ -37,6 +38,8 @@ setup-deb:
 	@scripts/setup.sh build deb
 setup-bench:
 	@scripts/setup.sh build bench
+setup-bench-library:
+	@scripts/setup.sh build bench-library
 setup-lint:
 	@scripts/setup.sh build lint
 
@@ -56,6 +59,11 @@ test-full: setup-full
 
 bench: setup-bench build
 	@$(BUILD)/bin/loam bench
+
+# Configured anew: the peers may have come since.
+bench-library: setup-bench-library configure
+	@cmake $(BUILD) >/dev/null && cmake --build $(BUILD) -j $(JOBS) --target bench-library
+	@$(BUILD)/bench/bench-library --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

@@ -77,6 +77,10 @@ unsigned long loam_kernel_calls(void) LOAM_WEAK;
  * what is wrong. */
 int loam_verify(void) LOAM_WEAK;
 
+/* 1 under `loam check`, else 0: managers of memory then take a heap block for each object, since that is what is watched.
+ * Does not change while the process runs. */
+int loam_checking(void) LOAM_WEAK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -8,6 +8,7 @@
 #include "heap/walk.hpp"
 #include "preload/export.hpp"
 #include "report/messages.hpp"
+#include "runtime/runtime.hpp"
 #include "sys/kernel.hpp"
 
 namespace {
@@ -130,4 +131,9 @@ LOAM_EXPORT int loam_verify(void) {
   const char* wrong = heap::verify();
   if (wrong != nullptr) loam::report::complaint(wrong);
   return wrong == nullptr ? 0 : 1;
+}
+
+LOAM_EXPORT int loam_checking(void) {
+  loam::runtime::start();
+  return loam::runtime::mode() == loam::runtime::Mode::kCheck ? 1 : 0;
 }

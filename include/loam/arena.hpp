@@ -1,0 +1,460 @@
+// arena.hpp - stack-like allocation: take memory by moving a pointer, give all of it back at once.
+//
+//   loam::arena          grows in chunks; marks, rewinds, scopes
+//   loam::inline_arena   the first N bytes lie in the object itself, so on the stack
+//   loam::scratch        a scope in the calling thread's own arena
+//   loam::arena_resource, loam::arena_allocator    the same for std::pmr and for containers
+//
+// Invariant: memory handed out stays valid and where it is until a rewind to a mark from before it, reset() or release().
+// Thread safety: none; an arena belongs to one thread at a time. Exceptions: what the upstream resource throws, and what
+// constructors do; nothing has changed then.
+//
+// Under `loam check` each allocation is a heap block of its own, freed when the arena takes it back: a use after a reset is
+// found like any other use after free, with the stacks of the allocation and of the reset.
+#ifndef LOAM_ARENA_HPP
+#define LOAM_ARENA_HPP
+
+#include <loam/detail/watched.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <memory_resource>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace loam {
+
+namespace detail {
+
+constexpr std::uintptr_t align_up(std::uintptr_t value, std::size_t alignment) noexcept {
+  return (value + alignment - 1) & ~(std::uintptr_t{alignment} - 1);
+}
+
+}  // namespace detail
+
+class arena {
+  struct chunk;
+  struct cleanup;
+
+ public:
+  static constexpr std::size_t default_first_chunk = 4096;
+  static constexpr std::size_t largest_chunk =
+      std::size_t{1} << 20;  // chunks double up to here; larger requests get their own
+
+  // Takes nothing from upstream until the first allocation. Null: std::pmr::new_delete_resource().
+  explicit arena(std::size_t first_chunk = default_first_chunk,
+                 std::pmr::memory_resource* upstream = nullptr) noexcept
+      : upstream_(upstream), first_chunk_(clamp_chunk(first_chunk)) {}
+  arena(const arena&) = delete;
+  arena& operator=(const arena&) = delete;
+  ~arena() {
+    if (touched_) [[unlikely]]
+      release();
+  }
+
+  // `bytes` bytes at a multiple of `alignment`, uninitialised; never null, distinct also for 0 bytes.
+  // Requires: `alignment` is a power of two. O(1): an addition and a comparison, and now and then a chunk from upstream.
+  [[nodiscard]] void* allocate(std::size_t bytes, std::size_t alignment = alignof(std::max_align_t)) {
+    const std::uintptr_t at = detail::align_up(at_, alignment);
+    // 0 bytes and sizes that cannot be go the slow way, by the same comparison. The end is a multiple of chunk_alignment, so
+    // that only larger alignments can lead behind it.
+    if (bytes - 1 >= end_ - at || (alignment > chunk_alignment && at >= end_)) [[unlikely]]
+      return allocate_slow(bytes, alignment);
+    at_ = at + bytes;
+    return reinterpret_cast<void*>(at);
+  }
+
+  // An object. Its destructor runs when the arena takes the memory back, the newest first; for types that have none to run
+  // nothing is remembered.
+  template <class T, class... Arguments>
+  T* make(Arguments&&... arguments) {
+    if constexpr (std::is_trivially_destructible_v<T>) {
+      return ::new (allocate(sizeof(T), alignof(T))) T(std::forward<Arguments>(arguments)...);
+    } else {
+      auto* node = static_cast<cleanup*>(allocate(sizeof(cleanup), alignof(cleanup)));
+      T* object = ::new (allocate(sizeof(T), alignof(T))) T(std::forward<Arguments>(arguments)...);
+      remember(node, &destroy<T>, object, 1);
+      return object;
+    }
+  }
+
+  // `count` value-initialised objects, as make().
+  template <class T>
+  T* make_array(std::size_t count) {
+    if (count > std::size_t{PTRDIFF_MAX} / sizeof(T)) throw std::bad_array_new_length();
+    cleanup* node = nullptr;
+    if constexpr (!std::is_trivially_destructible_v<T>)
+      node = static_cast<cleanup*>(allocate(sizeof(cleanup), alignof(cleanup)));
+    T* objects = static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
+    std::uninitialized_value_construct_n(objects, count);
+    if (node != nullptr) remember(node, &destroy<T>, objects, count);
+    return objects;
+  }
+
+  // A copy of the text that lives as long as the arena's memory, with a zero behind it.
+  std::string_view copy(std::string_view text) {
+    char* bytes = static_cast<char*>(allocate(text.size() + 1, 1));
+    if (!text.empty()) std::memcpy(bytes, text.data(), text.size());
+    bytes[text.size()] = '\0';
+    return {bytes, text.size()};
+  }
+
+  // Makes the block that was allocated last longer or shorter where it is. False, and nothing changed, if it is not the
+  // last or there is no room. O(1).
+  bool resize_last(void* block, std::size_t old_bytes, std::size_t new_bytes) noexcept {
+    const auto start = reinterpret_cast<std::uintptr_t>(block);
+    std::uintptr_t next;
+    if (start + old_bytes != at_ || old_bytes == 0 || new_bytes == 0 ||
+        __builtin_add_overflow(start, new_bytes, &next) || next > end_)
+      return false;
+    at_ = next;
+    return true;
+  }
+
+  // Takes the block back if it was allocated last (under `loam check`: any block); otherwise it stays until a rewind.
+  void give_back(void* block, std::size_t bytes) noexcept {
+    if (watched_ != nullptr) [[unlikely]]
+      return forget(block);
+    const auto start = reinterpret_cast<std::uintptr_t>(block);
+    if (start + bytes == at_) at_ = start;
+  }
+
+  class mark {
+    friend class arena;
+    chunk* last = nullptr;
+    std::uintptr_t at = 0;
+    cleanup* cleanups = nullptr;
+    std::size_t watched = 0;
+  };
+
+  // Where the arena stands. Valid until a rewind to an older mark, reset() or release().
+  mark now() const noexcept {
+    mark here;
+    here.last = chunk_;
+    here.at = at_;
+    here.cleanups = cleanups_;
+    here.watched = watched_ == nullptr ? 0 : watched_->count;
+    return here;
+  }
+
+  // Takes back all that was allocated since the mark: destructors first, the newest first. One chunk stays for what
+  // comes next. O(destructors + chunks).
+  void rewind(const mark& to) noexcept;
+  // Takes back everything, and keeps the largest chunk.
+  void reset() noexcept {
+    mark start;
+    start.at = buffer_start();
+    rewind(start);
+  }
+  // Takes back everything, and gives all chunks back to upstream.
+  void release() noexcept;
+
+  // Rewinds at its end to where the arena stood at its start.
+  class scope {
+   public:
+    explicit scope(arena& of) noexcept : arena_(of), mark_(of.now()) {}
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+    ~scope() { arena_.rewind(mark_); }
+    arena& memory() const noexcept { return arena_; }
+
+   private:
+    arena& arena_;
+    mark mark_;
+  };
+
+  // Whether the address lies in memory that the arena has handed out. O(chunks).
+  bool owns(const void* address) const noexcept;
+  // Bytes that upstream has given, chunks kept for later included. O(chunks).
+  std::size_t reserved() const noexcept;
+  std::pmr::memory_resource* upstream() const noexcept {
+    return upstream_ == nullptr ? std::pmr::new_delete_resource() : upstream_;
+  }
+
+ protected:
+  struct buffer {
+    std::uint32_t bytes;
+  };
+  // Starts with a buffer that lies right behind the arena itself.
+  arena(buffer behind, std::pmr::memory_resource* upstream) noexcept
+      : upstream_(upstream), first_chunk_(default_first_chunk), buffer_bytes_(behind.bytes) {
+    if (detail::watched) [[unlikely]]
+      buffer_bytes_ = 0;
+    at_ = reinterpret_cast<std::uintptr_t>(this + 1);
+    end_ = at_ + buffer_bytes_;
+  }
+
+ private:
+  static constexpr std::size_t least_chunk = 256;
+  static constexpr std::size_t chunk_alignment = alignof(std::max_align_t);
+  static constexpr std::uint32_t clamp_chunk(std::size_t bytes) noexcept {
+    return static_cast<std::uint32_t>(std::clamp(bytes, least_chunk, std::size_t{1} << 31));
+  }
+
+  struct chunk {
+    chunk* previous;
+    std::size_t bytes;  // this header included
+    std::uintptr_t start() const noexcept { return reinterpret_cast<std::uintptr_t>(this) + sizeof(chunk); }
+    std::uintptr_t end() const noexcept { return reinterpret_cast<std::uintptr_t>(this) + bytes; }
+  };
+  static_assert(sizeof(chunk) % alignof(std::max_align_t) == 0);
+
+  struct cleanup {
+    cleanup* previous;
+    void (*run)(void* objects, std::size_t count) noexcept;
+    void* objects;
+    std::size_t count;
+  };
+
+  // Under `loam check`: the blocks, in the order of their allocation. The list is on the heap, and its entries keep the
+  // blocks from being taken for leaks.
+  struct watched_block {
+    void* block;  // null: given back before
+    std::size_t alignment;
+  };
+  struct watched_blocks {
+    watched_block* entries;
+    std::size_t count;
+    std::size_t capacity;
+  };
+
+  template <class T>
+  static void destroy(void* objects, std::size_t count) noexcept {
+    auto* first = static_cast<T*>(objects);
+    while (count > 0) first[--count].~T();
+  }
+
+  void remember(cleanup* node, void (*run)(void*, std::size_t) noexcept, void* objects,
+                std::size_t count) noexcept {
+    *node = {cleanups_, run, objects, count};
+    cleanups_ = node;
+    touched_ = true;
+  }
+
+  std::uintptr_t buffer_start() const noexcept {
+    return buffer_bytes_ == 0 ? 0 : reinterpret_cast<std::uintptr_t>(this + 1);
+  }
+  std::uintptr_t end_of(const chunk* of) const noexcept {
+    return of == nullptr ? buffer_start() + buffer_bytes_ : of->end();
+  }
+
+  [[gnu::cold]] void* allocate_slow(std::size_t bytes, std::size_t alignment);
+  void* allocate_watched(std::size_t bytes, std::size_t alignment);
+  void add_chunk(std::size_t bytes);
+  void drop(chunk* of) noexcept { upstream()->deallocate(of, of->bytes, chunk_alignment); }
+  void keep_or_drop(chunk* of) noexcept;
+  void forget(void* block) noexcept;
+  void forget_from(std::size_t first) noexcept;
+
+  // Few words, and one flag that tells whether there is anything to do at the end: of an inline_arena that stays within its
+  // buffer they are all that is written and read.
+  std::uintptr_t at_ = 0;   // the next free byte
+  std::uintptr_t end_ = 0;  // of the current chunk or buffer
+  chunk* chunk_ = nullptr;  // the current one; null: the buffer, or nothing yet
+  chunk* spare_ = nullptr;  // kept by a rewind
+  cleanup* cleanups_ = nullptr;
+  watched_blocks* watched_ = nullptr;
+  std::pmr::memory_resource* upstream_;  // null: new_delete_resource()
+  std::uint32_t first_chunk_;
+  std::uint32_t buffer_bytes_ = 0;
+  std::size_t largest_ = 0;  // chunk so far
+  bool touched_ = false;     // there are chunks, blocks or destructors to run
+};
+static_assert(sizeof(arena) % alignof(std::max_align_t) == 0,
+              "the buffer of an inline_arena follows at once");
+
+inline void* arena::allocate_slow(std::size_t bytes, std::size_t alignment) {
+  if (bytes == 0) return allocate(1, alignment);
+  touched_ = true;
+  if (detail::watched) return allocate_watched(bytes, alignment);
+  if (bytes > std::size_t{PTRDIFF_MAX} - alignment) throw std::bad_alloc();
+  // The chunk's start is aligned for everything ordinary; only more than that may need room in front.
+  const std::size_t needed = bytes + (alignment > chunk_alignment ? alignment : 0);
+  if (spare_ != nullptr && spare_->bytes - sizeof(chunk) >= needed) {
+    spare_->previous = chunk_;
+    chunk_ = std::exchange(spare_, nullptr);
+  } else {
+    add_chunk(needed);
+  }
+  const std::uintptr_t at = detail::align_up(chunk_->start(), alignment);
+  at_ = at + bytes;
+  end_ = chunk_->end();
+  return reinterpret_cast<void*>(at);
+}
+
+inline void arena::add_chunk(std::size_t bytes) {
+  std::size_t wanted = detail::align_up(bytes + sizeof(chunk), chunk_alignment);
+  const std::size_t doubled = std::min(largest_ * 2, std::max<std::size_t>(largest_chunk, first_chunk_));
+  wanted = std::max({wanted, std::size_t{first_chunk_} / chunk_alignment * chunk_alignment, doubled});
+  auto* fresh = static_cast<chunk*>(upstream()->allocate(wanted, chunk_alignment));
+  fresh->bytes = wanted;
+  fresh->previous = chunk_;
+  chunk_ = fresh;
+  largest_ = std::min(std::max(largest_, wanted), largest_chunk);
+}
+
+inline void* arena::allocate_watched(std::size_t bytes, std::size_t alignment) {
+  if (watched_ == nullptr) watched_ = new watched_blocks{};
+  if (watched_->count == watched_->capacity) {
+    const std::size_t capacity = watched_->capacity * 2 + 16;
+    auto* entries = new watched_block[capacity];
+    std::copy_n(watched_->entries, watched_->count, entries);
+    delete[] watched_->entries;
+    watched_->entries = entries;
+    watched_->capacity = capacity;
+  }
+  void* block = ::operator new(bytes, std::align_val_t{alignment});
+  watched_->entries[watched_->count++] = {block, alignment};
+  return block;
+}
+
+inline void arena::forget(void* block) noexcept {
+  for (std::size_t i = watched_->count; i-- > 0;) {
+    watched_block& entry = watched_->entries[i];
+    if (entry.block != block) continue;
+    ::operator delete(entry.block, std::align_val_t{entry.alignment});
+    entry.block = nullptr;
+    return;
+  }
+}
+
+inline void arena::forget_from(std::size_t first) noexcept {
+  while (watched_->count > first) {
+    const watched_block& entry = watched_->entries[--watched_->count];
+    ::operator delete(entry.block, std::align_val_t{entry.alignment});
+  }
+}
+
+inline void arena::keep_or_drop(chunk* of) noexcept {
+  if (spare_ == nullptr) {
+    spare_ = of;
+  } else if (of->bytes > spare_->bytes) {
+    drop(std::exchange(spare_, of));
+  } else {
+    drop(of);
+  }
+}
+
+inline void arena::rewind(const mark& to) noexcept {
+  while (cleanups_ != to.cleanups) {
+    const cleanup* newest = cleanups_;
+    cleanups_ = newest->previous;
+    newest->run(newest->objects, newest->count);
+  }
+  if (watched_ != nullptr) [[unlikely]]
+    forget_from(to.watched);
+  while (chunk_ != to.last) keep_or_drop(std::exchange(chunk_, chunk_->previous));
+  at_ = to.at;
+  end_ = end_of(chunk_);
+}
+
+inline void arena::release() noexcept {
+  reset();
+  if (spare_ != nullptr) drop(std::exchange(spare_, nullptr));
+  if (watched_ == nullptr) return;
+  delete[] watched_->entries;
+  delete std::exchange(watched_, nullptr);
+}
+
+inline bool arena::owns(const void* address) const noexcept {
+  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+  for (std::size_t i = 0; watched_ != nullptr && i < watched_->count; ++i) {
+    loam_block block;
+    if (loam_find(address, &block) == LOAM_LIVE && block.base == watched_->entries[i].block) return true;
+  }
+  std::uintptr_t end = at_;
+  for (const chunk* each = chunk_; each != nullptr; each = each->previous, end = end_of(each)) {
+    if (wanted >= each->start() && wanted < end) return true;
+  }
+  return buffer_bytes_ != 0 && wanted >= buffer_start() && wanted < end;
+}
+
+inline std::size_t arena::reserved() const noexcept {
+  std::size_t bytes = spare_ == nullptr ? 0 : spare_->bytes;
+  for (const chunk* each = chunk_; each != nullptr; each = each->previous) bytes += each->bytes;
+  return bytes;
+}
+
+// The first Bytes bytes lie in the object: nothing is taken from upstream until they are used up, and the destructor then
+// has nothing to do. Use and drop: about 2 ns.
+template <std::size_t Bytes>
+class inline_arena : public arena {
+ public:
+  static_assert(Bytes > 0 && Bytes <= UINT32_MAX - 16);
+  // Null: std::pmr::new_delete_resource().
+  explicit inline_arena(std::pmr::memory_resource* upstream = nullptr) noexcept
+      : arena(buffer{sizeof storage_}, upstream) {
+    static_assert(sizeof(inline_arena) == sizeof(arena) + sizeof storage_);
+  }
+
+ private:
+  alignas(std::max_align_t) std::byte storage_[(Bytes + 15) / 16 * 16];
+};
+
+// The calling thread's own arena, for memory that is needed until the end of a function. Ends with the thread.
+inline arena& thread_arena() {
+  thread_local arena mine(std::size_t{64} << 10);
+  return mine;
+}
+
+// Temporary memory: what is allocated through it, or from thread_arena() meanwhile, is taken back at its end. Scopes nest;
+// memory of an outer one must not be allocated while an inner one is open.
+class scratch : public arena::scope {
+ public:
+  scratch() : scope(thread_arena()) {}
+  [[nodiscard]] void* allocate(std::size_t bytes, std::size_t alignment = alignof(std::max_align_t)) {
+    return memory().allocate(bytes, alignment);
+  }
+};
+
+// An arena as a std::pmr::memory_resource. Deallocation takes back the block allocated last, and ignores others.
+class arena_resource final : public std::pmr::memory_resource {
+ public:
+  explicit arena_resource(arena& of) noexcept : arena_(&of) {}
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    return arena_->allocate(bytes, alignment);
+  }
+  void do_deallocate(void* block, std::size_t bytes, std::size_t) override {
+    arena_->give_back(block, bytes);
+  }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    const auto* same = dynamic_cast<const arena_resource*>(&other);
+    return same != nullptr && same->arena_ == arena_;
+  }
+  arena* arena_;
+};
+
+// An arena as a standard allocator, without a virtual call.
+template <class T>
+class arena_allocator {
+ public:
+  using value_type = T;
+  explicit arena_allocator(arena& of) noexcept : arena_(&of) {}
+  template <class Other>
+  arena_allocator(const arena_allocator<Other>& other) noexcept : arena_(other.memory()) {}
+
+  [[nodiscard]] T* allocate(std::size_t count) {
+    if (count > std::size_t{PTRDIFF_MAX} / sizeof(T)) throw std::bad_array_new_length();
+    return static_cast<T*>(arena_->allocate(count * sizeof(T), alignof(T)));
+  }
+  void deallocate(T* block, std::size_t count) noexcept { arena_->give_back(block, count * sizeof(T)); }
+  arena* memory() const noexcept { return arena_; }
+  template <class Other>
+  bool operator==(const arena_allocator<Other>& other) const noexcept {
+    return arena_ == other.memory();
+  }
+
+ private:
+  arena* arena_;
+};
+
+}  // namespace loam
+
+#endif

@@ -1,0 +1,97 @@
+#include <gtest/gtest.h>
+#include <loam/shared_pool.hpp>
+
+#include <array>
+#include <atomic>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "unit/lib/faults.hpp"
+
+namespace loam {
+namespace {
+
+struct message {
+  std::uint64_t sender;
+  std::uint64_t number;
+  std::uint64_t check;
+};
+
+TEST(SharedPool, OneThread) {
+  collected_faults faults;
+  shared_pool<message> messages;
+  message* first = messages.make();
+  message* second = messages.make();
+  EXPECT_NE(first, second);
+  messages.free(first);
+  messages.free(first);
+  message local{};
+  messages.free(&local);
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>{pool_fault::double_free, pool_fault::foreign_pointer}));
+  EXPECT_EQ(messages.make(), first);
+  EXPECT_TRUE(messages.owns(second));
+}
+
+// Threads swap messages through shared places: a block that is in two hands shows as a message of somebody else.
+TEST(SharedPool, ThreadsFreeEachOthersObjects) {
+  constexpr std::uint64_t kThreads = 3;
+  constexpr std::uint64_t kSteps = 60'000;
+  shared_pool<message> messages;
+  std::vector<std::atomic<message*>> places(256);
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937 random(static_cast<unsigned>(t));
+      for (std::uint64_t i = 0; i < kSteps; ++i) {
+        message* mine = messages.make(message{t, i, t ^ i ^ 0x5a5a});
+        message* other = places[random() % places.size()].exchange(mine);
+        if (other == nullptr) continue;
+        ASSERT_EQ(other->check, other->sender ^ other->number ^ 0x5a5a);
+        other->check = 0;
+        messages.free(other);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (auto& place : places) messages.free(place.load());
+  // What threads that ended had free is handed out again.
+  EXPECT_LT(messages.reserved(), std::size_t{1} << 20);
+}
+
+TEST(SharedPool, EndsBeforeItsThreadsDo) {
+  std::atomic<int> phase{0};
+  auto first = std::make_unique<shared_pool<message>>();
+  std::thread other([&] {
+    message* object = first->make();
+    first->free(object);
+    phase = 1;
+    while (phase != 2) std::this_thread::yield();
+    shared_pool<message> second;  // may take the same place in the thread's lists
+    std::vector<message*> objects;
+    for (int i = 0; i < 1'000; ++i) objects.push_back(second.make());
+    for (message* each : objects) second.free(each);
+  });
+  while (phase != 1) std::this_thread::yield();
+  first.reset();
+  phase = 2;
+  other.join();
+}
+
+TEST(SharedPool, MorePoolsThanPlaces) {
+  std::vector<std::unique_ptr<shared_pool<message>>> pools;
+  for (int i = 0; i < 200; ++i) pools.push_back(std::make_unique<shared_pool<message>>());
+  std::vector<message*> objects(pools.size());
+  for (int round = 0; round < 20; ++round) {
+    for (std::size_t i = 0; i < pools.size(); ++i) objects[i] = pools[i]->make(message{i, i, i});
+    for (std::size_t i = 0; i < pools.size(); ++i) {
+      ASSERT_EQ(objects[i]->check, i);
+      ASSERT_TRUE(pools[i]->owns(objects[i]));
+      pools[i]->free(objects[i]);
+    }
+  }
+  for (const auto& each : pools) EXPECT_EQ(each->reserved(), std::size_t{64} << 10);
+}
+
+}  // namespace
+}  // namespace loam
