@@ -158,11 +158,28 @@ SourceModule module_of(const format::FindingModule& record) {
            record.build_id + std::min<std::size_t>(record.build_id_bytes, sizeof record.build_id)}};
 }
 
-// The runtime's own frames on the way to the finding are nobody's business.
-bool is_ours(const SourceFrame& frame) {
-  const std::string name = frame.module.substr(frame.module.rfind('/') + 1);
-  return name.starts_with("libloam.so") || name.starts_with("libloam-check.so");
-}
+// The runtime's own frames on the way to the finding are nobody's business. Of a call that the kernel refused its name is.
+class OurFrames {
+ public:
+  // Whether the frame is ours, and so not to be shown.
+  bool take(const SourceFrame& frame) {
+    const std::string name = frame.module.substr(frame.module.rfind('/') + 1);
+    const bool interposed = name.starts_with("libloam-check.so");
+    if (interposed) call_ = frame;
+    return interposed || name.starts_with("libloam.so");
+  }
+  // The function of the C library that the program called, if they had to do with one.
+  void add_call(std::vector<SourceFrame>& frames) {
+    if (call_.function.empty()) return;
+    call_.file.clear();
+    call_.line = 0;
+    call_.inlined = false;
+    frames.push_back(std::move(call_));
+  }
+
+ private:
+  SourceFrame call_;
+};
 
 CheckStack stack_of(const format::FindingStack& record, const char* role, const format::FindingFile& file,
                     Symbols& symbols) {
@@ -170,6 +187,7 @@ CheckStack stack_of(const format::FindingStack& record, const char* role, const 
   stack.role = role;
   stack.thread = record.thread;
   const std::uint32_t count = std::min<std::uint32_t>(record.frames, format::kMaxFrames);
+  OurFrames ours;
   stack.left_out = record.depth > count ? record.depth - count : 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     const format::FindingFrame& frame = record.frame[i];
@@ -182,7 +200,9 @@ CheckStack stack_of(const format::FindingStack& record, const char* role, const 
     const bool exact = i == 0 && record.exact != 0;
     const SourceModule module = module_of(file.module[frame.module]);
     for (SourceFrame& found : symbols.find(module, frame.offset, frame.address, exact)) {
-      if (!stack.frames.empty() || !is_ours(found)) stack.frames.push_back(std::move(found));
+      if (stack.frames.empty() && ours.take(found)) continue;
+      if (stack.frames.empty()) ours.add_call(stack.frames);
+      stack.frames.push_back(std::move(found));
     }
   }
   return stack;
