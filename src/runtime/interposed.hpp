@@ -26,3 +26,6 @@ extern "C" void loam_check_refused_text(const char* text) __attribute__((weak));
 extern "C" void loam_check_refused_parts(const struct iovec* parts, size_t count, int writes)
     __attribute__((weak));
 extern "C" void loam_check_refused_message(const struct msghdr* message, int writes) __attribute__((weak));
+
+// A program is about to be executed in place of this one, or beside it.
+extern "C" void loam_check_executes(const char* path) __attribute__((weak));

@@ -111,6 +111,14 @@ class Service(unittest.TestCase):
         self.assertEqual(faults(report, [OVERFLOW, DANGLING, DOUBLE, LEAK]), [])
         self.assertEqual(done.stdout.splitlines()[-1], "the length does not fit")
 
+    def test_the_text_is_readable(self):
+        done = subprocess.run([LOAM, "check", "--keep-going", "--", str(PROGRAMS / "service"), "--demo"], env=environment(),
+                              text=True, capture_output=True, timeout=60, check=False)
+        self.assertIn("    at std::vector<Hub::Session>::push_back(Hub::Session&&) (stl_vector.h:", done.stderr)
+        self.assertIn("    by Hub::answer(std::string const&) (hub.cpp:", done.stderr)
+        for word in ("__cxx11", "std::allocator", "__new_allocator"):
+            self.assertNotIn(word, done.stderr)
+
     def test_the_leak_grows_with_the_requests(self):
         blocks = []
         for count in (3, 30):
