@@ -97,16 +97,19 @@ ordered_json frame_json(const SourceFrame& frame) {
 std::string frames_text(const CallStacks::Text& stack, const std::string& indent, const Palette& palette) {
   std::string out;
   bool quoted = false;
-  for (std::size_t i = 0; i < stack.frames.size() && i < kFramesShown; ++i) {
+  bool whole = false;  // what calls main is the same everywhere
+  for (std::size_t i = 0; i < stack.frames.size() && i < kFramesShown && !whole; ++i) {
     const SourceFrame& frame = stack.frames[i];
     if (is_inside_library(stack.frames, i)) continue;
     out += fmt::format("{}{} {}{}\n", indent, out.empty() ? "at" : "by", frame_text(frame),
                        frame.inlined ? " (inlined)" : "");
+    whole = frame.function == "main";
     const std::string line = quoted ? std::string() : source_line(frame);
     if (line.empty()) continue;
     out += indent + "     " + palette.paint(Style::kDim, "| " + line) + "\n";
     quoted = true;
   }
+  if (whole) return out;
   const std::size_t hidden = stack.frames.size() > kFramesShown ? stack.frames.size() - kFramesShown : 0;
   if (hidden + stack.left_out > 0) out += fmt::format("{}and {} more\n", indent, hidden + stack.left_out);
   if (!stack.complete) out += indent + "and callers that could not be followed\n";

@@ -62,8 +62,10 @@ std::string example_text(const LeakReport& report, const LeakGroup& group, std::
 
 std::string since_text(const LeakReport& report, const LeakGroup& group) {
   if (!report.has_before) return {};
-  return fmt::format(", {:+} since the last look", static_cast<std::int64_t>(group.blocks) -
-                                                       static_cast<std::int64_t>(group.blocks_before));
+  const bool fewer = group.blocks < group.blocks_before;
+  const std::uint64_t change =
+      fewer ? group.blocks_before - group.blocks : group.blocks - group.blocks_before;
+  return fmt::format(", {}{} since the last look", fewer ? "-" : "+", with_thousands(change));
 }
 
 // What is lost stays so: as many as were lost at the last look are at least as old.
