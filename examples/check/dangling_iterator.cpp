@@ -1,4 +1,5 @@
 // A reference into a vector that has grown since.
+// g++ -g dangling_iterator.cpp -o dangling_iterator
 #include <cstdio>
 #include <vector>
 

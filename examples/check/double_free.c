@@ -1,4 +1,5 @@
-/* A double free on an error path: the caller cleans up what the callee has freed already. */
+/* A double free on an error path: the caller cleans up what the callee has freed already.
+   gcc -g double_free.c -o double_free */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

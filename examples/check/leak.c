@@ -1,4 +1,5 @@
-/* Counts the words of a text. The table grows by copying, and the old one is forgotten; a list of what was seen is lost as a whole. */
+/* Counts the words of a text. The table grows by copying, and the old one is forgotten; a list of what was seen is lost as a whole.
+   gcc -g leak.c -o leak */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Room for the letters, none for the zero behind them. */
+/* Room for the letters, none for the zero behind them.
+   gcc -g off_by_one.c -o off_by_one */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The counter's owner is gone, its observer still counts. */
+/* The counter's owner is gone, its observer still counts.
+   gcc -g write_after_free.c -o write_after_free */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -71,6 +71,9 @@ Outcome report_foreign(const Returned& returned, const char* place);
 // What lies at an address that faulted. Returns whether it has to do with a block of ours.
 bool explain_fault(uint64_t address, Access access, Finding* finding);
 
+// Whether an access there faults by this mode's doing: a guard page, the page of freed blocks, or poison.
+bool faults(uint64_t address);
+
 // Makes the page of a guarded address accessible, so that the access goes through. Returns whether it could.
 bool let_pass(uint64_t address);
 

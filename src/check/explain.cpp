@@ -95,6 +95,15 @@ bool explain_fault(uint64_t address, Access access, Finding* finding) {
   return explain_poison(address, finding);
 }
 
+bool faults(uint64_t address) {
+  const auto* at = reinterpret_cast<const char*>(address);
+  int64_t displacement = 0;
+  if (state.guarded.covers(at)) return state.guarded.faults(at);
+  if (state.pages.covers(at)) return state.pages.is_retired(at);
+  return state.pages.find_poisoned(address, &displacement).record != nullptr ||
+         state.poison.find(address).inside;
+}
+
 bool let_pass(uint64_t address) {
   const auto* at = reinterpret_cast<const void*>(address);
   return state.guarded.covers(at) ? state.guarded.open_page(at) : state.pages.open_page(at);

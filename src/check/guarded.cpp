@@ -165,6 +165,14 @@ GuardedRecord* Guarded::starting_at(const char* page) const {
   return run != nullptr && address_of(static_cast<uint64_t>(run - records_)) == page ? run : nullptr;
 }
 
+bool Guarded::faults(const char* address) const {
+  GuardedRecord* run = find(address);
+  if (run == nullptr) return false;
+  const BlockInfo block = info_of(*run);
+  return block.record->state.load(std::memory_order_acquire) != BlockState::kLive ||
+         address >= block.memory + block.capacity;
+}
+
 BlockInfo Guarded::info_of(GuardedRecord& record) const {
   char* start = address_of(static_cast<uint64_t>(&record - records_));
   return {&record.record, record.user, record.size, start, (record.pages - 1) * kPage};

@@ -38,6 +38,9 @@ class Guarded {
   GuardedRecord* starting_at(const char* page) const;
   bool covers(const void* address) const { return page_of(address) < pages_; }
 
+  // Whether the address lies in a run, on a page without access.
+  bool faults(const char* address) const;
+
   BlockInfo info_of(GuardedRecord& record) const;
   bool check_canaries(GuardedRecord& record, Finding* finding) const;
   // Makes the page of a guarded address accessible, for a program that is to go on after a bad access.

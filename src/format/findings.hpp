@@ -1,7 +1,7 @@
 // The finding file of one `loam check`: what processes in check mode have found, in memory that the tool shares, so that
 // neither _exit nor exec nor SIGKILL loses any of it.
 //
-// Layout: a header, then kMaxProcesses, kMaxModules and kMaxFindings records of fixed size; the file is sparse. A writer claims
+// Layout: a header, then kMaxPrograms, kMaxProcesses, kMaxModules and kMaxFindings records of fixed size; the file is sparse. A writer claims
 // the next record by adding one to its count, fills it, and stores its state last; the reader takes those that are ready.
 // Invariant: plain integers of fixed size, same machine. Locking: none; claims are atomic, a record has one writer but
 // for `repeats`.
@@ -14,10 +14,11 @@
 namespace loam::format {
 
 inline constexpr std::uint64_t kFindingMagic = 0x6b63'6568'636d'616fU;  // "oamcheck" in memory
-inline constexpr std::uint64_t kFindingVersion = 2;
+inline constexpr std::uint64_t kFindingVersion = 3;
 inline constexpr std::size_t kMaxFindings = 2048;
 inline constexpr std::size_t kMaxModules = 1024;
 inline constexpr std::size_t kMaxProcesses = 512;
+inline constexpr std::size_t kMaxPrograms = 256;
 inline constexpr std::size_t kMaxFrames = 64;
 inline constexpr std::size_t kPathBytes = 496;
 
@@ -100,6 +101,13 @@ struct ProcessRecord {
   char executable[kPathBytes];
 };
 
+// A program that a watched process has executed. Whether loam can serve it is for the tool to judge.
+struct ProgramRecord {
+  std::atomic<std::uint32_t> ready;
+  std::uint32_t reserved;
+  char path[kPathBytes];  // as it was given
+};
+
 struct FindingFile {
   std::atomic<std::uint64_t> magic;
   std::uint64_t version;
@@ -107,6 +115,8 @@ struct FindingFile {
   std::atomic<std::uint64_t> processes;  // claimed, perhaps beyond the room there is
   std::atomic<std::uint64_t> modules;
   std::atomic<std::uint64_t> findings;
+  std::atomic<std::uint64_t> programs;
+  ProgramRecord program[kMaxPrograms];
   ProcessRecord process[kMaxProcesses];
   FindingModule module[kMaxModules];
   FindingRecord finding[kMaxFindings];

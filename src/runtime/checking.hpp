@@ -30,6 +30,8 @@ bool open_findings(const char* path);
 void begin_findings();
 void write_finding(const check::Finding& finding);
 void write_watched(bool finished);
+// A program is about to be executed. A path that cannot be read is left to the kernel.
+void write_program(const char* path);
 // Where the file is mapped.
 check::Piece findings_memory();
 

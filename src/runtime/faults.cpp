@@ -128,3 +128,7 @@ extern "C" __attribute__((visibility("default"))) int loam_check_handler(int sig
 extern "C" __attribute__((visibility("default"))) void loam_check_unloading() {
   if (loam::runtime::mode() == loam::runtime::Mode::kCheck) loam::stack::modules_changed();
 }
+
+extern "C" __attribute__((visibility("default"))) void loam_check_executes(const char* path) {
+  if (loam::runtime::mode() == loam::runtime::Mode::kCheck) loam::runtime::write_program(path);
+}

@@ -3,6 +3,7 @@
 #include "format/findings.hpp"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
@@ -10,6 +11,7 @@
 #include "stack/modules.hpp"
 #include "stack/stack.hpp"
 #include "sys/kernel.hpp"
+#include "sys/probe.hpp"
 #include "sys/syscall.hpp"
 
 namespace loam::runtime {
@@ -91,6 +93,35 @@ uint64_t key_of(const check::Finding& finding) {
   return key;
 }
 
+// Text of the program's own, which may lie anywhere, to the end of what is in `copy` already.
+bool append_if_readable(const char* text, char (&copy)[format::kPathBytes]) {
+  constexpr uint64_t kPage = 4096;
+  for (size_t i = 0, to = strlen(copy); to < format::kPathBytes; ++i, ++to) {
+    const auto at = reinterpret_cast<uint64_t>(text + i);
+    if ((i == 0 || at % kPage == 0) && !sys::readable(base::align_down(at, sizeof(uint64_t)))) return false;
+    copy[to] = text[i];
+    if (copy[to] == '\0') return true;
+  }
+  return false;
+}
+
+bool names_a_folder(const char* path) {
+  while (*path != '\0' && *path != '/') ++path;
+  return *path == '/';
+}
+
+// The tool may stand in another folder than the process.
+bool whole_path(const char* path, char (&copy)[format::kPathBytes]) {
+  copy[0] = '\0';
+  if (!append_if_readable(path, copy)) return false;
+  if (copy[0] == '/' || !names_a_folder(copy)) return true;
+  const long bytes = sys::raw_call(SYS_getcwd, reinterpret_cast<long>(copy), sizeof copy - 1);
+  if (sys::failed(bytes) || bytes < 1) return false;
+  copy[bytes - 1] = '/';
+  copy[bytes] = '\0';
+  return append_if_readable(path, copy);
+}
+
 // The same defect met again in this process.
 bool count_repeat(uint64_t key) {
   const uint64_t claimed = state.file->findings.load(std::memory_order_acquire);
@@ -163,6 +194,23 @@ void write_finding(const check::Finding& finding) {
   fill_stack(record->stacks[0], finding.thread, finding.here, finding.exact);
   fill_stack(record->stacks[1], finding.allocated_by, finding.allocated_at, false);
   fill_stack(record->stacks[2], finding.freed_by, finding.freed_at, false);
+  record->ready.store(1, std::memory_order_release);
+}
+
+void write_program(const char* path) {
+  char copy[format::kPathBytes];
+  if (!whole_path(path, copy)) return;
+  FindingFile& file = *state.file;
+  const uint64_t claimed = file.programs.load(std::memory_order_acquire);
+  const uint64_t count = claimed < format::kMaxPrograms ? claimed : format::kMaxPrograms;
+  for (uint64_t i = 0; i < count; ++i) {
+    const format::ProgramRecord& known = file.program[i];
+    if (known.ready.load(std::memory_order_acquire) != 0 && same_bytes(known.path, copy, strlen(copy) + 1))
+      return;
+  }
+  format::ProgramRecord* record = format::claim_record(file.programs, file.program);
+  if (record == nullptr) return;
+  format::copy_text(record->path, copy);
   record->ready.store(1, std::memory_order_release);
 }
 

@@ -92,6 +92,7 @@ void check(const CheckOptions& options) {
   const Ended ended = run_program(launch);
   Symbols symbols;
   CheckReport report = make_check_report(arguments, ended, file, suppressions, symbols);
+  report.summary.notes.insert(report.summary.notes.begin(), program.warnings.begin(), program.warnings.end());
   const LeakWish wish = options.leaks == "no"    ? LeakWish::kNo
                         : options.leaks == "all" ? LeakWish::kAll
                                                  : LeakWish::kDefinite;

@@ -20,6 +20,7 @@
 #include "tool/model/files.hpp"
 #include "tool/model/leak_report.hpp"
 #include "tool/model/process.hpp"
+#include "tool/model/suppressions.hpp"
 #include "tool/render/json.hpp"
 #include "tool/render/leaks.hpp"
 
@@ -34,6 +35,8 @@ struct LeaksOptions {
   bool since_last = false;
   double every = 0;  // seconds
   std::uint64_t looks = 0;
+  std::string suppressions;
+  int exit_code = kExitFindings;
   LeakView view;
 };
 
@@ -92,7 +95,16 @@ void sleep_for(double seconds) {
   while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
 }
 
+double seconds_now() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
 void leaks(LeaksOptions& options) {
+  Suppressions suppressions;
+  if (!options.suppressions.empty()) suppressions.add_file(options.suppressions);
+  Symbols symbols;
   std::string before;
   std::string path;
   if (options.since_last) {
@@ -106,11 +118,13 @@ void leaks(LeaksOptions& options) {
     if (i > 0) sleep_for(options.every);
     if (i > 0 && !is_alive(options.pid, 0)) break;
     LeakReport report = look(options.pid);
-    compare_leaks(report, before);
+    const double now = seconds_now();
+    compare_leaks(report, before, now);
+    before = remember_leaks(report, now);
+    suppress_leaks(report, suppressions, symbols);
     write_look(options, report, all);
-    before = remember_leaks(report);
     if (!path.empty()) write_output(path, stdout, before);
-    set_exit_status(report.groups.empty() ? kExitClean : kExitFindings);
+    set_exit_status(report.groups.empty() ? kExitClean : options.exit_code);
   }
 }
 
@@ -131,6 +145,13 @@ void register_leaks(CLI::App& app) {
                                         CLI::AsNumberWithUnit::DEFAULT));
   command->add_option("--looks", options->looks, "End after so many looks")->type_name("N");
   command->add_option("--groups", options->view.most_groups, "Show so many groups at most")->type_name("N");
+  command
+      ->add_option("--suppressions", options->suppressions,
+                   "What not to report: valgrind's format, LSan's, or lines leak:PATTERN and growth:PATTERN")
+      ->type_name("FILE");
+  command->add_option("--exit-code", options->exit_code, "Exit status when something is lost")
+      ->check(CLI::Range(0, 255))
+      ->capture_default_str();
   options->output.add_to(*command, "standard output");
   command->footer(
       "The process stands still while it is copied, for some milliseconds; the search goes on in the copy.\n"
@@ -140,7 +161,8 @@ void register_leaks(CLI::App& app) {
       "definite: no pointer leads there. dead-slot: only a place that looks unused does. unknown: registers "
       "of\n"
       "waiting threads, which nobody can see, could hold as many blocks.\n\n"
-      "Exit status: 0 nothing is lost, 99 something is, 1 the process cannot be searched, 2 wrong usage.\n\n"
+      "Exit status: 0 nothing is lost, 99 (--exit-code) something is, 1 the process cannot be searched, 2 "
+      "wrong usage.\n\n"
       "Examples:\n"
       "  loam leaks 4711\n"
       "  loam leaks 4711 --every 60s --looks 3\n"

@@ -26,6 +26,7 @@ struct Group {
   std::uint64_t indirect_blocks = 0;
   std::uint64_t indirect_bytes = 0;
   std::uint64_t example = 0;  // address of a block
+  std::uint64_t processes = 1;
   std::uint64_t whole() const { return bytes + indirect_bytes; }
 };
 
@@ -112,19 +113,24 @@ std::vector<Group> make_groups(const LeakReport& report) {
   return sorted;
 }
 
-CheckFinding finding_of(const Group& group, const LeakReport& report, Symbols& symbols) {
-  CheckFinding finding;
-  finding.kind = "leak";
-  finding.leak_class = class_name(group.kind);
+void describe(const Group& group, CheckFinding& finding) {
   finding.message = message_of(group);
   finding.advice = advice_of(group);
-  finding.pid = static_cast<std::uint32_t>(report.pid);
-  finding.address = finding.block = group.example;
   finding.bytes = group.bytes;
   finding.blocks = group.blocks;
   finding.indirect_bytes = group.indirect_bytes;
   finding.indirect_blocks = group.indirect_blocks;
   finding.resident = group.resident;
+  finding.processes = group.processes;
+}
+
+CheckFinding finding_of(const Group& group, const LeakReport& report, Symbols& symbols) {
+  CheckFinding finding;
+  finding.kind = "leak";
+  finding.leak_class = class_name(group.kind);
+  finding.pid = static_cast<std::uint32_t>(report.pid);
+  finding.address = finding.block = group.example;
+  describe(group, finding);
   CheckStack stack;
   stack.role = "allocation";
   CallStacks::Text text = report.stacks.describe(group.stack, symbols);
@@ -134,12 +140,57 @@ CheckFinding finding_of(const Group& group, const LeakReport& report, Symbols& s
   return finding;
 }
 
+bool is_suppressed(const CheckFinding& finding, const Suppressions& suppressions) {
+  return std::any_of(finding.stacks.begin(), finding.stacks.end(),
+                     [&](const CheckStack& stack) { return suppressions.match(finding.kind, stack.frames); });
+}
+
+// The leaks of all processes, where what the same calls have lost in several is one.
+class AllLeaks {
+ public:
+  void add(const Group& group, CheckFinding&& finding) {
+    const auto [place, is_new] = known_.emplace(key_of(finding), found_.size());
+    if (is_new) {
+      const std::uint32_t pid = finding.pid;
+      found_.push_back({group, std::move(finding), pid});
+      return;
+    }
+    Found& found = found_[place->second];
+    Group& sum = found.group;
+    sum.blocks += group.blocks;
+    sum.bytes += group.bytes;
+    sum.resident += group.resident;
+    sum.indirect_blocks += group.indirect_blocks;
+    sum.indirect_bytes += group.indirect_bytes;
+    if (finding.pid != found.last_pid) ++sum.processes;
+    found.last_pid = finding.pid;
+    describe(sum, found.finding);
+  }
+
+  // Biggest first.
+  void move_to(std::vector<CheckFinding>& findings) {
+    std::stable_sort(found_.begin(), found_.end(),
+                     [](const Found& a, const Found& b) { return a.group.whole() > b.group.whole(); });
+    for (Found& found : found_) findings.push_back(std::move(found.finding));
+  }
+
+ private:
+  struct Found {
+    Group group;
+    CheckFinding finding;
+    std::uint32_t last_pid;  // they come one process after the other
+  };
+  std::vector<Found> found_;
+  std::map<std::string, std::size_t> known_;
+};
+
 }  // namespace
 
 void add_leaks(CheckReport& report, const std::string& folder, LeakWish wish,
                const Suppressions& suppressions, Symbols& symbols) {
   report.summary.leaks_searched = wish != LeakWish::kNo;
   if (wish == LeakWish::kNo) return;
+  AllLeaks all;
   for (const LeakReport& process : read_leaks_folder(folder, report.summary.leak_failures)) {
     report.summary.reachable_blocks += process.header.reachable_blocks;
     report.summary.reachable_bytes += process.header.reachable_bytes;
@@ -151,15 +202,13 @@ void add_leaks(CheckReport& report, const std::string& folder, LeakWish wish,
       }
       if (group.kind != Class::kDefinite && wish != LeakWish::kAll) continue;
       CheckFinding finding = finding_of(group, process, symbols);
-      const bool hidden = std::any_of(
-          finding.stacks.begin(), finding.stacks.end(),
-          [&](const CheckStack& stack) { return suppressions.match(finding.kind, stack.frames); });
-      if (hidden)
+      if (is_suppressed(finding, suppressions))
         ++report.summary.suppressed;
       else
-        report.findings.push_back(std::move(finding));
+        all.add(group, std::move(finding));
     }
   }
+  all.move_to(report.findings);
 }
 
 }  // namespace loam::tool

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+
+#include "tool/model/failure.hpp"
+#include "tool/model/program.hpp"
 
 namespace loam::tool {
 namespace {
@@ -158,11 +162,28 @@ SourceModule module_of(const format::FindingModule& record) {
            record.build_id + std::min<std::size_t>(record.build_id_bytes, sizeof record.build_id)}};
 }
 
-// The runtime's own frames on the way to the finding are nobody's business.
-bool is_ours(const SourceFrame& frame) {
-  const std::string name = frame.module.substr(frame.module.rfind('/') + 1);
-  return name.starts_with("libloam.so") || name.starts_with("libloam-check.so");
-}
+// The runtime's own frames on the way to the finding are nobody's business. Of a call that the kernel refused its name is.
+class OurFrames {
+ public:
+  // Whether the frame is ours, and so not to be shown.
+  bool take(const SourceFrame& frame) {
+    const std::string name = frame.module.substr(frame.module.rfind('/') + 1);
+    const bool interposed = name.starts_with("libloam-check.so");
+    if (interposed) call_ = frame;
+    return interposed || name.starts_with("libloam.so");
+  }
+  // The function of the C library that the program called, if they had to do with one.
+  void add_call(std::vector<SourceFrame>& frames) {
+    if (call_.function.empty()) return;
+    call_.file.clear();
+    call_.line = 0;
+    call_.inlined = false;
+    frames.push_back(std::move(call_));
+  }
+
+ private:
+  SourceFrame call_;
+};
 
 CheckStack stack_of(const format::FindingStack& record, const char* role, const format::FindingFile& file,
                     Symbols& symbols) {
@@ -170,6 +191,7 @@ CheckStack stack_of(const format::FindingStack& record, const char* role, const 
   stack.role = role;
   stack.thread = record.thread;
   const std::uint32_t count = std::min<std::uint32_t>(record.frames, format::kMaxFrames);
+  OurFrames ours;
   stack.left_out = record.depth > count ? record.depth - count : 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     const format::FindingFrame& frame = record.frame[i];
@@ -182,7 +204,9 @@ CheckStack stack_of(const format::FindingStack& record, const char* role, const 
     const bool exact = i == 0 && record.exact != 0;
     const SourceModule module = module_of(file.module[frame.module]);
     for (SourceFrame& found : symbols.find(module, frame.offset, frame.address, exact)) {
-      if (!stack.frames.empty() || !is_ours(found)) stack.frames.push_back(std::move(found));
+      if (stack.frames.empty() && ours.take(found)) continue;
+      if (stack.frames.empty()) ours.add_call(stack.frames);
+      stack.frames.push_back(std::move(found));
     }
   }
   return stack;
@@ -231,7 +255,49 @@ void add_processes(CheckSummary& sum, const format::FindingFile& file) {
   }
 }
 
+// What was executed and could not be watched, or not wholly.
+void add_programs(CheckSummary& sum, const format::FindingFile& file) {
+  const std::uint64_t count = std::min<std::uint64_t>(file.programs.load(), format::kMaxPrograms);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (file.program[i].ready.load(std::memory_order_acquire) == 0) continue;
+    try {
+      const Program program = resolve_program(file.program[i].path);
+      sum.notes.insert(sum.notes.end(), program.warnings.begin(), program.warnings.end());
+    } catch (const Failure& failure) {
+      // What is not there was not run: shells try one folder after the other.
+      if (failure.status() == kExitRefused) sum.not_watched.emplace_back(failure.what());
+    }
+  }
+}
+
+// The same defect in several processes: one finding, of the process that met it first.
+void add_finding(std::vector<CheckFinding>& findings, std::map<std::string, std::size_t>& known,
+                 CheckFinding&& finding) {
+  const auto [place, is_new] = known.emplace(key_of(finding), findings.size());
+  if (is_new) {
+    findings.push_back(std::move(finding));
+    return;
+  }
+  CheckFinding& first = findings[place->second];
+  first.times += finding.times;
+  if (std::find(first.more_pids.begin(), first.more_pids.end(), finding.pid) == first.more_pids.end() &&
+      finding.pid != first.pid)
+    first.more_pids.push_back(finding.pid);
+  first.processes = 1 + first.more_pids.size();
+}
+
 }  // namespace
+
+std::string key_of(const CheckFinding& finding) {
+  std::string key = fmt::format("{} {}", finding.kind, finding.leak_class);
+  if (finding.stacks.empty()) key += fmt::format(" {} {:x}", finding.pid, finding.address);
+  for (const CheckStack& stack : finding.stacks) {
+    key += stack.role;
+    for (const SourceFrame& frame : stack.frames)
+      key += fmt::format(" {}+{:x}", frame.module, frame.module.empty() ? frame.address : frame.offset);
+  }
+  return key;
+}
 
 FindingFile::FindingFile() : file_("findings", sizeof(format::FindingFile)) {
   auto& head = *static_cast<format::FindingFile*>(file_.base());
@@ -247,6 +313,8 @@ CheckReport make_check_report(const std::vector<std::string>& program, const End
   report.ended = ended;
   const format::FindingFile& content = file.content();
   add_processes(report.summary, content);
+  add_programs(report.summary, content);
+  std::map<std::string, std::size_t> known;
   const std::uint64_t count = std::min<std::uint64_t>(content.findings.load(), format::kMaxFindings);
   for (std::uint64_t i = 0; i < count; ++i) {
     const FindingRecord& record = content.finding[i];
@@ -255,7 +323,7 @@ CheckReport make_check_report(const std::vector<std::string>& program, const End
     if (is_suppressed(finding, suppressions))
       ++report.summary.suppressed;
     else
-      report.findings.push_back(std::move(finding));
+      add_finding(report.findings, known, std::move(finding));
   }
   return report;
 }

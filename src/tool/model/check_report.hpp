@@ -43,6 +43,8 @@ struct CheckFinding {
   std::uint64_t block = 0;
   std::uint64_t bytes = 0;
   std::uint64_t times = 1;
+  std::uint64_t processes = 1;           // in which it was met
+  std::vector<std::uint32_t> more_pids;  // of those beside the first, but for leaks
   // Of leaks only, where bytes and blocks are those of all of the group.
   std::string leak_class;
   std::uint64_t blocks = 0;
@@ -66,6 +68,8 @@ struct CheckSummary {
   std::uint64_t reachable_blocks = 0;
   std::uint64_t uncertain_blocks = 0;  // that a register of a waiting thread may hold
   std::vector<std::string> leak_failures;
+  std::vector<std::string> not_watched;  // executed and not served, with the reason
+  std::vector<std::string> notes;        // on what was served, but may have a malloc of its own beside
   bool has_poison = true;
   bool has_window = true;
   bool has_light_guards = true;
@@ -77,6 +81,9 @@ struct CheckReport {
   std::vector<CheckFinding> findings;
   CheckSummary summary;
 };
+
+// The same for findings that are the same but for the process.
+std::string key_of(const CheckFinding& finding);
 
 CheckReport make_check_report(const std::vector<std::string>& program, const Ended& ended,
                               const FindingFile& file, const Suppressions& suppressions, Symbols& symbols);

@@ -47,7 +47,7 @@ bool is_head(const LeakRecord& record) {
   return record.kind == LeakKind::kDefinite || record.kind == LeakKind::kDeadSlot;
 }
 
-// The readable bytes at the front of the block.
+// The readable bytes at the front of the block, up to a zero: pointers and numbers often begin with some, too.
 std::string text_of(const LeakRecord& record) {
   char bytes[sizeof record.words];
   std::memcpy(bytes, record.words, sizeof bytes);
@@ -55,8 +55,11 @@ std::string text_of(const LeakRecord& record) {
   const std::size_t size = std::min<std::size_t>(sizeof bytes, record.bytes);
   for (std::size_t i = 0; i < size && std::isprint(static_cast<unsigned char>(bytes[i])) != 0; ++i)
     text += bytes[i];
-  return text.size() >= 4 ? text : "";
+  const bool ends = text.size() == size || bytes[text.size()] == '\0';
+  return ends && text.size() >= 4 ? text : "";
 }
+
+std::string quoted(const std::string& text) { return text.empty() ? "" : fmt::format(", \"{}\"", text); }
 
 // Words beyond the printable ones say nothing about what the block is.
 std::string shape_of(const LeakRecord& record, const ModuleMap& modules) {
@@ -106,9 +109,11 @@ std::vector<LeakGroup> make_groups(const LeakReport& report, const ModuleMap& mo
     if (group.examples.size() < kMostExamples) group.examples.push_back(i);
     if (record.stack != 0) ++origins[keys[i]][record.stack];
   }
-  for (const LeakRecord& record : report.records) {
+  for (std::size_t i = 0; i < report.records.size(); ++i) {
+    const LeakRecord& record = report.records[i];
     if (is_head(record) || record.owner >= keys.size() || keys[record.owner].empty()) continue;
     LeakGroup& group = groups[keys[record.owner]];
+    if (group.indirect_blocks == 0 || record.bytes > report.records[group.hanging].bytes) group.hanging = i;
     ++group.indirect_blocks;
     group.indirect_bytes += record.bytes;
     group.indirect_resident += record.resident;
@@ -171,19 +176,44 @@ std::uint64_t LeakReport::definite_bytes() const {
   return bytes;
 }
 
-std::string LeakReport::chain(std::uint64_t record) const {
-  std::string text;
-  for (std::size_t i = 0; i < kMostChain && record < records.size(); ++i) {
-    const LeakRecord& at = records[record];
-    text += fmt::format("{}{:#x} ({} bytes)", i == 0 ? "" : " <- ", at.address, at.bytes);
-    if (at.parent == record) return text;
-    record = at.parent;
+std::vector<std::uint64_t> LeakReport::links(std::uint64_t record) const {
+  std::vector<std::uint64_t> found;
+  while (record < records.size() && found.size() < kMostChain) {
+    found.push_back(record);
+    if (records[record].parent == record) break;
+    record = records[record].parent;
   }
-  return text + " <- ...";
+  return found;
 }
 
-std::string remember_leaks(const LeakReport& report) {
+std::string LeakReport::chain(std::uint64_t record) const {
+  std::string text;
+  const std::vector<std::uint64_t> found = links(record);
+  for (const std::uint64_t index : found)
+    text += fmt::format("{}{:#x} ({} bytes{})", text.empty() ? "" : " <- ", records[index].address,
+                        records[index].bytes, quoted(text_of(records[index])));
+  const bool whole = !found.empty() && records[found.back()].parent == found.back();
+  return whole ? text : text + " <- ...";
+}
+
+void suppress_leaks(LeakReport& report, const Suppressions& suppressions, Symbols& symbols) {
+  const auto hides = [&](const char* kind, std::uint32_t stack) {
+    return suppressions.match(kind, report.stacks.describe(stack, symbols).frames);
+  };
+  const auto groups = std::erase_if(report.groups, [&](const LeakGroup& group) {
+    return !group.origins.empty() &&
+           std::all_of(group.origins.begin(), group.origins.end(),
+                       [&](const LeakOrigin& origin) { return hides("leak", origin.stack); });
+  });
+  const auto sites = std::erase_if(report.sites, [&](const ReachableSite& site) {
+    return site.looks_grown > 0 && hides("growth", site.stack);
+  });
+  report.suppressed += groups + sites;
+}
+
+std::string remember_leaks(const LeakReport& report, double now) {
   nlohmann::ordered_json out;
+  out["looked"] = now;
   for (const LeakGroup& group : report.groups)
     out["groups"][group.key] = {group.blocks, group.bytes, group.looks_grown};
   for (const ReachableClass& row : report.classes)
@@ -214,10 +244,12 @@ void compare_sites(LeakReport& report, const nlohmann::json& last) {
 
 }  // namespace
 
-void compare_leaks(LeakReport& report, const std::string& before) {
+void compare_leaks(LeakReport& report, const std::string& before, double now) {
   const auto last = nlohmann::json::parse(before, nullptr, false);
   if (!last.is_object()) return;
   report.has_before = true;
+  const double looked = last.value("looked", 0.0);
+  report.seconds_since = looked > 0 && looked <= now ? now - looked : 0;
   const auto groups = last.value("groups", nlohmann::json::object());
   for (LeakGroup& group : report.groups) {
     const auto found = groups.find(group.key);

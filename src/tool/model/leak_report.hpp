@@ -9,6 +9,7 @@
 
 #include "format/leaks.hpp"
 #include "tool/model/call_stacks.hpp"
+#include "tool/model/suppressions.hpp"
 
 namespace loam::tool {
 
@@ -53,7 +54,8 @@ struct LeakGroup {
   std::uint64_t indirect_blocks = 0;
   std::uint64_t indirect_bytes = 0;
   std::uint64_t indirect_resident = 0;
-  std::vector<std::uint64_t> examples;  // indices of records
+  std::vector<std::uint64_t> examples;        // indices of records
+  std::uint64_t hanging = ~std::uint64_t{0};  // index of the largest one that hangs on them, if any does
   // Since the look before, if there was one.
   bool known_before = false;
   std::uint64_t blocks_before = 0;
@@ -93,10 +95,13 @@ struct LeakReport {
   std::vector<format::LeakRecord> records;
   std::vector<LeakGroup> groups;  // biggest first, with what hangs on them
   bool has_before = false;
+  double seconds_since = 0;      // since the look before; 0: not known
+  std::uint64_t suppressed = 0;  // groups and places that were not to be reported
 
   std::uint64_t definite_blocks() const;
   std::uint64_t definite_bytes() const;
-  // From a record to the head of what it belongs to: "0x7f.. (48 bytes) <- 0x7f.. (64 bytes)".
+  // From a record to the head of what it belongs to, a few at most; as text "0x7f.. (48 bytes) <- 0x7f.. (64 bytes)".
+  std::vector<std::uint64_t> links(std::uint64_t record) const;
   std::string chain(std::uint64_t record) const;
 };
 
@@ -107,8 +112,11 @@ std::vector<LeakReport> read_leaks_folder(const std::string& folder, std::vector
 // Throws Failure when the stream is cut short or makes no sense.
 LeakReport read_leaks(std::uint64_t pid, const std::vector<char>& payload, const ModuleMap& modules);
 
-// What is kept of a look for the next one, as JSON; and the comparison with it.
-std::string remember_leaks(const LeakReport& report);
-void compare_leaks(LeakReport& report, const std::string& before);
+// Takes out the groups of which every stack that is known is suppressed as a leak, and places that are as growth. After compare_leaks().
+void suppress_leaks(LeakReport& report, const Suppressions& suppressions, Symbols& symbols);
+
+// What is kept of a look for the next one, as JSON; and the comparison with it. `now` in seconds, of any clock that goes on.
+std::string remember_leaks(const LeakReport& report, double now);
+void compare_leaks(LeakReport& report, const std::string& before, double now);
 
 }  // namespace loam::tool

@@ -16,6 +16,7 @@ std::string kind_of(std::string_view word) {
   static const std::map<std::string, std::string, std::less<>> kKinds = {
       {"leak", "leak"},
       {"Leak", "leak"},
+      {"growth", "growth"},
       {"Free", "invalid-free"},
       {"invalid-free", "invalid-free"},
       {"double-free", "double-free"},

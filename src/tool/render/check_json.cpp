@@ -19,6 +19,7 @@ ordered_json finding_json(const CheckFinding& finding) {
                       {"bytes", finding.bytes},
                       {"blocks", finding.blocks},
                       {"times", finding.times},
+                      {"processes", finding.processes},
                       {"pid", finding.pid},
                       {"stacks", ordered_json::array()}};
   if (!finding.leak_class.empty()) {
@@ -56,6 +57,7 @@ ordered_json result_json(const CheckFinding& finding) {
   ordered_json result = {{"ruleId", finding.kind},
                          {"level", "error"},
                          {"message", {{"text", finding.message}}},
+                         {"occurrenceCount", finding.times},
                          {"locations", ordered_json::array()},
                          {"relatedLocations", ordered_json::array()}};
   for (const CheckStack& stack : finding.stacks) {
@@ -112,6 +114,8 @@ std::string check_json(const CheckReport& report) {
                     {"blocks", sum.blocks},
                     {"guarded", sum.guarded},
                     {"unwatched", sum.unwatched},
+                    {"not_watched", sum.not_watched},
+                    {"notes", sum.notes},
                     {"leaks_searched", sum.leaks_searched},
                     {"reachable_bytes", sum.reachable_bytes},
                     {"reachable_blocks", sum.reachable_blocks},

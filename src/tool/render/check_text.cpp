@@ -55,10 +55,13 @@ std::string stack_text(const CheckStack& stack, const CheckFinding& finding, con
                         : fmt::format("  {} by thread {}\n", role_text(stack.role, finding), stack.thread);
   const std::size_t count = frames_of_program(stack);
   const std::size_t quoted = frame_to_quote(stack, count);
+  bool first = true;
   for (std::size_t i = 0; i < count && i < kFramesShown; ++i) {
     const SourceFrame& frame = stack.frames[i];
-    out += fmt::format("    {} {}{}\n", i == 0 ? "at" : "by", frame_text(frame),
+    if (is_inside_library(stack.frames, i)) continue;
+    out += fmt::format("    {} {}{}\n", first ? "at" : "by", frame_text(frame),
                        frame.inlined ? " (inlined)" : "");
+    first = false;
     const std::string line = i == quoted ? source_line(frame) : std::string();
     if (!line.empty()) out += "         " + palette.paint(Style::kDim, "| " + line) + "\n";
   }
@@ -70,10 +73,14 @@ std::string stack_text(const CheckStack& stack, const CheckFinding& finding, con
 std::string finding_text(const CheckFinding& finding, std::size_t number, const Palette& palette) {
   std::string out =
       palette.paint(Style::kBad, fmt::format("{}. {}", number, finding.kind)) + ": " + finding.message + "\n";
+  const std::string where = finding.processes > 1 ? fmt::format(" in {} processes", finding.processes) : "";
   if (!finding.leak_class.empty())
     out += fmt::format("  {}, {} resident\n", finding.leak_class, human_bytes(finding.resident));
   for (const CheckStack& stack : finding.stacks) out += stack_text(stack, finding, palette);
-  if (finding.times > 1) out += fmt::format("  met {} times\n", with_thousands(finding.times));
+  if (finding.times > 1)
+    out += fmt::format("  met {} times{}\n", with_thousands(finding.times), where);
+  else if (!where.empty())
+    out += fmt::format("  met{}\n", where);
   return out + "  " + finding.advice + "\n\n";
 }
 
@@ -101,6 +108,8 @@ std::string watched_text(const CheckSummary& sum) {
         "  {} blocks may be held by registers of threads that could not be stopped (--leaks=all shows "
         "them)\n",
         with_thousands(sum.uncertain_blocks));
+  for (const std::string& program : sum.not_watched) out += "  not watched: " + program + "\n";
+  for (const std::string& note : sum.notes) out += "  note: " + note + "\n";
   for (const std::string& failure : sum.leak_failures) out += "  leaks: " + failure + "\n";
   if (sum.suppressed != 0) out += fmt::format("  {} suppressed\n", sum.suppressed);
   return out;

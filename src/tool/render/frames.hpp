@@ -17,6 +17,10 @@ nlohmann::ordered_json frames_json(const CallStacks::Text& stack);
 nlohmann::ordered_json frame_json(const SourceFrame& frame);
 // "work (service.cpp:41)", or as much of it as is known.
 std::string frame_text(const SourceFrame& frame);
+// A function's name as people write it: std::string, no allocators, no parameters where they are many.
+std::string short_name(const std::string& function);
+// Whether only frames of the C++ library's headers stand inside of this one, which is one as well: the program wrote the outermost.
+bool is_inside_library(const std::vector<SourceFrame>& frames, std::size_t index);
 // The line itself, without the space around it; empty when the source is not where it was compiled.
 std::string source_line(const SourceFrame& frame);
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "tool/render/frames.hpp"
 
 namespace loam::tool {
@@ -44,29 +47,56 @@ std::string origins_text(const LeakReport& report, const LeakGroup& group, Symbo
   return out;
 }
 
+// What there is to see of a block whose stack nobody knows: where it lies, and its first bytes.
+std::string example_text(const LeakReport& report, const LeakGroup& group, std::uint64_t index) {
+  constexpr std::size_t kBytes = 16;
+  const format::LeakRecord& record = report.records[index];
+  if (!group.origins.empty()) return fmt::format("    {:#x}\n", record.address);
+  unsigned char bytes[sizeof record.words];
+  std::memcpy(bytes, record.words, sizeof bytes);
+  const std::size_t count = std::min<std::uint64_t>(kBytes, record.bytes / 8 * 8);
+  std::string out = fmt::format("    {:#x}, span {:#x}", record.address, record.span);
+  for (std::size_t i = 0; i < count; ++i) out += fmt::format("{}{:02x}", i % 8 == 0 ? "  " : " ", bytes[i]);
+  return out + "\n";
+}
+
+std::string since_text(const LeakReport& report, const LeakGroup& group) {
+  if (!report.has_before) return {};
+  const bool fewer = group.blocks < group.blocks_before;
+  const std::uint64_t change =
+      fewer ? group.blocks_before - group.blocks : group.blocks - group.blocks_before;
+  return fmt::format(", {}{} since the last look", fewer ? "-" : "+", with_thousands(change));
+}
+
+// What is lost stays so: as many as were lost at the last look are at least as old.
+std::string age_text(const LeakReport& report, const LeakGroup& group) {
+  const std::uint64_t old = std::min(group.blocks, group.blocks_before);
+  if (report.seconds_since <= 0 || old == 0) return {};
+  return fmt::format("    {} of these older than {}\n", old == group.blocks ? "all" : with_thousands(old),
+                     human_ns(report.seconds_since * 1e9));
+}
+
 std::string group_text(const LeakReport& report, const LeakGroup& group, Symbols& symbols,
                        const Palette& palette) {
   std::string out =
       palette.paint(group.dead_slot ? Style::kWarn : Style::kBad,
                     fmt::format("  {}: {} of {} bytes, {}", class_of(group), blocks_text(group.blocks),
                                 group.block_bytes, human_bytes(group.bytes)));
-  out += fmt::format(" ({} resident)", human_bytes(group.resident));
-  if (report.has_before)
-    out += fmt::format(", {:+} since the last look", static_cast<std::int64_t>(group.blocks) -
-                                                         static_cast<std::int64_t>(group.blocks_before));
-  out += "\n";
+  out += fmt::format(" ({} resident){}\n", human_bytes(group.resident), since_text(report, group));
   if (group.looks_grown >= kLooksToGrow)
     out += palette.paint(Style::kBad,
                          fmt::format("    growing: more in {} looks in a row\n", group.looks_grown));
+  out += age_text(report, group);
   if (group.indirect_blocks > 0) {
-    out += fmt::format("    on these hang {}, {} ({} resident)\n", blocks_text(group.indirect_blocks),
-                       human_bytes(group.indirect_bytes), human_bytes(group.indirect_resident));
+    out += fmt::format("    on these hang {}, {} ({} resident), the largest\n      {}\n",
+                       blocks_text(group.indirect_blocks), human_bytes(group.indirect_bytes),
+                       human_bytes(group.indirect_resident), report.chain(group.hanging));
   }
   if (!group.certain)
     out += "    as many could be held by registers of waiting threads, which nobody can see\n";
   out += fmt::format("    begins with: {}{}\n", group.shape,
                      group.text.empty() ? "" : fmt::format(" \"{}\"", group.text));
-  for (const std::uint64_t index : group.examples) out += fmt::format("    {}\n", report.chain(index));
+  for (const std::uint64_t index : group.examples) out += example_text(report, group, index);
   return out + origins_text(report, group, symbols, palette);
 }
 
@@ -124,6 +154,7 @@ std::string header_text(const LeakReport& report) {
                        human_bytes(report.trailer.huge_broken), human_bytes(report.trailer.huge_before),
                        human_bytes(report.trailer.huge_restored));
   }
+  if (report.suppressed > 0) out += fmt::format("  {} suppressed\n", report.suppressed);
   if (header.left_out > 0)
     out += fmt::format("  {} more leaked blocks are only counted\n", with_thousands(header.left_out));
   return out;
@@ -134,6 +165,7 @@ ordered_json example_json(const LeakReport& report, std::uint64_t index) {
   ordered_json words = ordered_json::array();
   for (const std::uint64_t word : record.words) words.push_back(fmt::format("{:#018x}", word));
   return {{"address", fmt::format("{:#x}", record.address)},
+          {"bytes", record.bytes},
           {"span", fmt::format("{:#x}", record.span)},
           {"words", words}};
 }
@@ -160,6 +192,11 @@ ordered_json group_json(const LeakReport& report, const LeakGroup& group, Symbol
     out["blocks_before"] = group.blocks_before;
     out["bytes_before"] = group.bytes_before;
     out["growing"] = group.looks_grown >= kLooksToGrow;
+  }
+  out["hanging"] = ordered_json::array();  // from a block that hangs on them to the lost one
+  if (group.indirect_blocks > 0) {
+    for (const std::uint64_t index : report.links(group.hanging))
+      out["hanging"].push_back(example_json(report, index));
   }
   out["examples"] = ordered_json::array();
   for (const std::uint64_t index : group.examples) out["examples"].push_back(example_json(report, index));
@@ -226,9 +263,11 @@ ordered_json leaks_json(const LeakReport& report, const LeakView& view) {
   out["pid"] = report.pid;
   out["figures"] = figures_json(report);
   out["silent_threads"] = report.silent;
+  out["suppressed"] = report.suppressed;
   out["stacks_of"] = report.header.every_block != 0 ? "every block"
                      : report.sites.empty()         ? "none"
                                                     : "a sample";
+  if (report.has_before) out["seconds_since_last"] = report.seconds_since;
   out["groups"] = ordered_json::array();
   for (const LeakGroup& group : report.groups) {
     if (is_shown(group, view)) out["groups"].push_back(group_json(report, group, symbols));

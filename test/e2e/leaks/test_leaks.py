@@ -194,6 +194,82 @@ class Sites(Case):
         self.finish(target, "")
 
 
+class Wishes(Case):
+    """What is asked for on the command line."""
+
+    def suppressed(self, target, text, *arguments):
+        with tempfile.NamedTemporaryFile("w", suffix=".supp") as file:
+            file.write(text)
+            file.flush()
+            return leaks(target.pid, "--suppressions", file.name, *arguments)
+
+    def test_suppressions(self):
+        target, _ = self.start(PROGRAMS / "sites", options="stacks=1")
+        before = self.look(target.pid, status=99)
+        done = self.suppressed(target, "leak:lose_here\n", "--format", "json")
+        left = json.loads(done.stdout)
+        self.assertEqual((done.returncode, left["suppressed"]), (99, 1))
+        self.assertEqual(len(left["groups"]), len(before["groups"]) - 1)
+        self.assertNotIn("lose_here", [frame["function"] for group in left["groups"] for stack in group["stacks"]
+                                       for frame in stack["frames"]])
+        done = self.suppressed(target, "{\n all of it\n Memcheck:Leak\n fun:malloc\n ...\n fun:main\n}\nleak:lose*\n")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn(" suppressed\n", done.stdout)
+        self.assertEqual(self.suppressed(target, "nonsense\n").returncode, 2)
+        self.finish(target, "")
+
+    def test_what_no_stack_is_known_of_is_not_suppressed(self):
+        target, _ = self.start(PROGRAMS / "sites", options="sample_bytes=0")
+        self.assertEqual(self.suppressed(target, "leak:*\n*:*\n").returncode, 99)
+        self.finish(target, "")
+
+    def test_exit_code(self):
+        target, _ = self.start(PROGRAMS / "places", "nowhere")
+        self.assertEqual([leaks(target.pid, "--exit-code", code).returncode for code in ("0", "7")], [0, 7])
+        self.assertEqual(leaks(target.pid, "--exit-code", "256").returncode, 2)
+        self.finish(target)
+
+    def test_output_goes_to_the_file_alone(self):
+        target, _ = self.start(PROGRAMS / "places", "nowhere")
+        with tempfile.NamedTemporaryFile("r") as file:
+            done = leaks(target.pid, "--format", "json", "--output", file.name)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (99, "", ""))
+            self.assertEqual(json.load(file)["schema"], "loam-leaks/1")
+        self.finish(target)
+
+    def test_what_is_seen_of_a_block_without_a_stack(self):
+        target, _ = self.start(PROGRAMS / "places", "nowhere", options="sample_bytes=0")
+        address = self.groups(self.look(target.pid), PLACE_BYTES)[0]["examples"][0]
+        text = leaks(target.pid).stdout
+        self.assertIn(f"    {address['address']}, span {address['span']}  01 01 01 01 01 01 01 01  01 01", text)
+        self.finish(target)
+
+    def test_age(self):
+        target, _ = self.start(PROGRAMS / "places", "nowhere")
+        runtime = self.enterContext(tempfile.TemporaryDirectory())
+        environment = {**preload.plain_environment(), "XDG_RUNTIME_DIR": runtime}
+        texts = [subprocess.run([LOAM, "leaks", str(target.pid), *arguments], env=environment, text=True, timeout=60,
+                                capture_output=True, check=False).stdout
+                 for arguments in (["--since-last"], ["--every", "0.2", "--looks", "2"], ["--since-last", "--format", "json"])]
+        self.assertNotIn("older than", texts[0])
+        self.assertRegex(texts[1], r"all of these older than [\d.]+ m?s")
+        self.assertGreater(json.loads(texts[2])["seconds_since_last"], 0.2)
+        self.finish(target)
+
+
+class Owners(Case):
+    def test_chain_of_lost_blocks(self):
+        target, _ = self.start(PROGRAMS / "list")
+        report = self.look(target.pid, status=99)
+        group, = [group for group in report["groups"] if group["indirect_blocks"] == 3]
+        self.assertEqual([link["bytes"] for link in group["hanging"]], [304, 64, 64, 64])
+        self.assertEqual(group["hanging"][-1]["address"], group["examples"][0]["address"])
+        addresses = [link["address"] for link in group["hanging"]]
+        self.assertIn(f"{addresses[0]} (304 bytes, \"the body of the last one\") <- {addresses[1]} (64 bytes) <- ",
+                      leaks(target.pid).stdout)
+        self.finish(target)
+
+
 class Surroundings(Case):
     def test_nothing_is_left(self):
         target, _ = self.start(PROGRAMS / "places", "nowhere")

@@ -1,6 +1,8 @@
 """`loam check` from outside: formats, exit statuses, suppressions, leaks, what happens where it cannot watch."""
 import json
+import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -29,9 +31,72 @@ int main(int count, char** words) {
 }
 """
 
+# Executes `static` by one of the functions there are; each must answer as it does alone.
+WAYS = r"""
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char** environ;
+int main(int count, char** words) {
+  char* list[] = {"static", NULL};
+  int status = 1, child = 0, way = atoi(words[1]);
+  if (way >= 7) {
+    if (way == 7) posix_spawn(&child, "./static", NULL, NULL, list, environ);
+    if (way == 8) posix_spawnp(&child, "static", NULL, NULL, list, environ);
+  } else if ((child = fork()) == 0) {
+    if (way == 0) execve("./static", list, environ);
+    if (way == 1) execv("./static", list);
+    if (way == 2) execvp("static", list);
+    if (way == 3) execvpe("static", list, environ);
+    if (way == 4) execl("./static", "static", "a", "b", NULL);
+    if (way == 5) execlp("static", "static", NULL);
+    if (way == 6) execle("./static", "static", "a", NULL, environ);
+    _exit(9);
+  }
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 8;
+}
+"""
+
 
 def findings(done):
     return json.loads(done.stdout or done.stderr[done.stderr.index("{"):])["findings"]
+
+
+# Of SARIF 2.1.0 what the reports use: object -> members that it must have, and what each may be. A list stands for many of one.
+SARIF = {
+    "log": ({"version", "runs"}, {"$schema": str, "version": {"2.1.0"}, "runs": ["run"]}),
+    "run": ({"tool"}, {"tool": "tool", "results": ["result"]}),
+    "tool": ({"driver"}, {"driver": "component"}),
+    "component": ({"name"}, {"name": str, "version": str, "rules": ["rule"]}),
+    "rule": ({"id"}, {"id": str, "shortDescription": "message"}),
+    "message": ({"text"}, {"text": str}),
+    "result": ({"message"}, {"ruleId": str, "level": {"none", "note", "warning", "error"}, "message": "message",
+                             "locations": ["location"], "relatedLocations": ["location"], "occurrenceCount": int}),
+    "location": (set(), {"physicalLocation": "physical", "logicalLocations": ["logical"], "message": "message"}),
+    "physical": ({"artifactLocation"}, {"artifactLocation": "artifact", "region": "region"}),
+    "artifact": ({"uri"}, {"uri": str}),
+    "region": ({"startLine"}, {"startLine": int}),
+    "logical": ({"fullyQualifiedName"}, {"fullyQualifiedName": str}),
+}
+
+
+def sarif_faults(value, kind, path=""):
+    """What in a value is not as SARIF wants it, as a list of sentences."""
+    if isinstance(kind, list):
+        if not isinstance(value, list):
+            return [f"{path} is no list"]
+        return [fault for i, one in enumerate(value) for fault in sarif_faults(one, kind[0], f"{path}/{i}")]
+    if isinstance(kind, set):
+        return [] if value in kind else [f"{path} is {value}"]
+    if not isinstance(kind, str):
+        return [] if isinstance(value, kind) and value != 0 else [f"{path} is {value!r}"]
+    required, members = SARIF[kind]
+    faults = [f"{path} has no {name}" for name in sorted(required - set(value))]
+    for name, member in value.items():
+        faults += sarif_faults(member, members[name], f"{path}/{name}") if name in members else [f"{path} has {name}"]
+    return faults
 
 
 class Case(unittest.TestCase):
@@ -49,6 +114,11 @@ class Case(unittest.TestCase):
 
     def report(self, *words, options=()):
         return findings(self.check(*words, options=("--format", "json", *options)))
+
+    def shell(self, script, *options):
+        """A check of the shell that runs the script, with the program as $P and the tool's test programs in $T."""
+        env = support.plain_environment(P=self.program, T=support.PROGRAMS)
+        return loam("check", *options, "--", "/bin/sh", "-c", script, env=env, cwd=self.folder.name)
 
     def suppressed(self, text, *words):
         with tempfile.NamedTemporaryFile("w", suffix=".supp") as file:
@@ -103,6 +173,66 @@ class Leaks(Case):
         self.assertEqual([finding["kind"] for finding in self.report("leak", "twice")], ["double-free"])
 
 
+class Processes(Case):
+    def test_the_same_in_several_is_one(self):
+        done = self.shell("$P leak; $P late; $P leak", "--format", "json")
+        self.assertEqual([(finding["kind"], finding["bytes"], finding["blocks"], finding["times"], finding["processes"])
+                          for finding in findings(done)],
+                         [("use-after-free", 33, 1, 1, 1), ("leak", 1000, 2, 1, 2), ("leak", 1000, 2, 1, 2),
+                          ("leak", 80, 2, 1, 2)])
+        done = self.shell("$P twice; $P; $P twice", "--format", "json")
+        self.assertEqual([(finding["kind"], finding["times"], finding["processes"]) for finding in findings(done)],
+                         [("double-free", 2, 2)])
+
+    def test_the_text_says_in_how_many(self):
+        self.assertIn("  met in 2 processes\n", self.shell("$P leak; $P leak").stderr)
+        self.assertIn("  met 2 times in 2 processes\n", self.shell("$P late; $P late").stderr)
+        self.assertNotIn("processes\n", self.check("leak").stderr)
+
+
+class Unwatched(Case):
+    """What cannot be watched is said: of the program before it runs, of what it executes in the report."""
+
+    def test_the_program_itself(self):
+        for name, reason in (("static", "statically linked"), ("exporting", "itself defines malloc")):
+            done = loam("check", "--", support.PROGRAMS / name)
+            self.assertEqual(done.returncode, 125)
+            self.assertIn(reason, done.stderr)
+
+    def test_what_it_executes(self):
+        done = self.shell("$T/static; $T/exporting; $T/linking; ./sample; $T/static; nowhere; $T/plain", "--format", "json")
+        summary = json.loads(done.stderr[done.stderr.index("{"):])["summary"]
+        self.assertEqual([line.split("'")[1].rsplit("/", 1)[1] for line in summary["not_watched"]], ["static", "exporting"])
+        self.assertEqual([line.split("'")[1].rsplit("/", 1)[1] for line in summary["notes"]], ["linking"])
+        text = self.shell("$T/static").stderr
+        self.assertRegex(text, r"\n  not watched: cannot serve '\S+/static': it is statically linked")
+
+    def test_by_any_way(self):
+        source = pathlib.Path(self.folder.name) / "ways.c"
+        source.write_text(WAYS)
+        program = source.with_suffix("")
+        subprocess.run(["cc", "-w", str(source), "-o", str(program)], check=True)
+        (pathlib.Path(self.folder.name) / "static").unlink(missing_ok=True)
+        (pathlib.Path(self.folder.name) / "static").symlink_to(support.PROGRAMS / "static")
+        env = support.plain_environment(PATH=f"{self.folder.name}:/usr/bin:/bin")
+        for way in range(9):
+            done = loam("check", "--format", "json", "--", program, way, env=env, cwd=self.folder.name)
+            self.assertEqual(done.returncode, 0, (way, done.stderr))
+            summary = json.loads(done.stderr[done.stderr.index("{"):])["summary"]
+            self.assertEqual(len(summary["not_watched"]), 1, way)
+
+    def test_privileged(self):
+        path = pathlib.Path(self.folder.name) / "privileged"
+        shutil.copy("/bin/true", path)
+        if os.getuid() == 0:
+            os.chown(path, 65534, 0)
+            path.chmod(0o4755)
+        else:
+            path = pathlib.Path("/bin/su")
+        self.assertEqual(loam("check", "--", path).returncode, 125)
+        self.assertIn("it is setuid", self.shell(f"{path} --version > /dev/null; exit 0").stderr)
+
+
 class Suppressions(Case):
     def test_own_lines(self):
         self.assertEqual(len(self.suppressed("leak:parser_init\n", "leak")), 2)
@@ -132,7 +262,9 @@ class Formats(Case):
 
     def test_sarif(self):
         done = self.check("leak", options=("--format", "sarif"))
-        run, = json.loads(done.stderr[done.stderr.index("{"):])["runs"]
+        log = json.loads(done.stderr[done.stderr.index("{"):])
+        self.assertEqual(sarif_faults(log, "log"), [])
+        run, = log["runs"]
         rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
         self.assertEqual(len(run["results"]), 3)
         for result in run["results"]:
@@ -140,6 +272,20 @@ class Formats(Case):
             where = result["locations"][0]["physicalLocation"]
             self.assertTrue(where["artifactLocation"]["uri"].startswith("file:///"))
             self.assertGreater(where["region"]["startLine"], 0)
+
+    def test_sarif_of_nothing_and_of_several(self):
+        for words in ((), ("twice",), ("leak", "late")):
+            done = self.check(*words, options=("--format", "sarif"))
+            self.assertEqual(sarif_faults(json.loads(done.stderr[done.stderr.index("{"):]), "log"), [])
+
+    def test_what_is_no_sarif(self):
+        def log(**result):
+            return {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "loam"}}, "results": [result]}]}
+        self.assertEqual(sarif_faults(log(message={"text": "x"}), "log"), [])
+        for bad in (log(), log(message={"text": 5}), log(message={"text": "x"}, level="terrible"), {"runs": []},
+                    log(message={"text": "x"}, locations={}), log(message={"text": "x"}, advice="none"),
+                    log(message={"text": "x"}, locations=[{"physicalLocation": {"region": {"startLine": 0}}}])):
+            self.assertNotEqual(sarif_faults(bad, "log"), [])
 
     def test_junit(self):
         for words, failures in (((), 0), (("leak",), 3)):
