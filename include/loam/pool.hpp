@@ -232,7 +232,7 @@ class pool {
 
   [[gnu::cold, gnu::noinline]] T* allocate_watched() {
     void* block = ::operator new(sizeof(T), std::align_val_t{alignof(T)});
-    blocks_.insert(reinterpret_cast<std::uintptr_t>(block), block);
+    blocks_.insert(reinterpret_cast<std::uintptr_t>(block), this);
     return static_cast<T*>(block);
   }
   // What is not in the set goes to the heap all the same: it knows best what is wrong with it.

@@ -111,7 +111,7 @@ class pool_resource final : public std::pmr::memory_resource {
     void* block = alignment > alignof(std::max_align_t) ? ::operator new(bytes, std::align_val_t{alignment})
                                                         : ::operator new(bytes);
     if (alignment <= alignof(std::max_align_t))
-      blocks_.insert(reinterpret_cast<std::uintptr_t>(block), block);
+      blocks_.insert(reinterpret_cast<std::uintptr_t>(block), this);
     return block;
   }
   [[gnu::cold, gnu::noinline]] void deallocate_elsewhere(void* block, std::size_t bytes,
