@@ -1,5 +1,6 @@
 #include "check/pages.hpp"
 
+#include "check/poison.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::check {
@@ -9,6 +10,8 @@ namespace {
 constexpr uint64_t kLeastWindow = uint64_t{16} << 20;
 // When all chunks hold live blocks: looking for one at each allocation would cost more than the tier.
 constexpr uint32_t kWaits = 4096;
+// Of 128 TiB of addresses.
+constexpr uint64_t kMostPoison = uint64_t{4} << 40;
 constexpr uint64_t kPlainPoison = 0xf5a5'a5a5'a5a5'a5a5u;
 
 }  // namespace
@@ -26,9 +29,7 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring) {
       sys::advise_huge(records_, records, true);
       bytes_ = bytes;
       secret_ = secret;
-      // Without a limit on addresses only: it is reserved, never used.
-      if (sys::address_space_limit() == ~uint64_t{0})
-        poison_ = reinterpret_cast<uint64_t>(sys::map(bytes / kUnit * kStride, true));
+      reserve_poison();
       return true;
     }
     if (start_ != nullptr) sys::unmap(start_, bytes);
@@ -36,6 +37,16 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring) {
     if (pages_ != nullptr) sys::unmap(pages_, pages);
   }
   return false;
+}
+
+// Without a limit on addresses only: it is reserved, never used.
+void Pages::reserve_poison() {
+  if (sys::address_space_limit() != ~uint64_t{0}) return;
+  for (uint64_t stride = Poison::kMostStride; stride >= Poison::kLeastStride && poison_ == 0; stride /= 2) {
+    stride_ = stride;
+    if (bytes_ / kUnit * stride <= kMostPoison)
+      poison_ = reinterpret_cast<uint64_t>(sys::map(bytes_ / kUnit * stride, true));
+  }
 }
 
 bool Pages::is_spent(uint64_t chunk) const {
@@ -186,13 +197,13 @@ bool Pages::open_page(const void* address) {
 
 uint64_t Pages::poison_word(const BlockInfo& block) const {
   if (poison_ == 0) return kPlainPoison;
-  return poison_ + offset_of(block.user) / kUnit * kStride + kStride / 2;
+  return poison_ + offset_of(block.user) / kUnit * stride_ + stride_ / 2 + kPoisonByte;
 }
 
 BlockInfo Pages::find_poisoned(uint64_t address, int64_t* displacement) const {
   const uint64_t offset = address - poison_;
-  if (poison_ == 0 || offset >= bytes_ / kUnit * kStride) return {};
-  const BlockInfo info = find(start_ + offset / kStride * kUnit);
+  if (poison_ == 0 || offset >= bytes_ / kUnit * stride_) return {};
+  const BlockInfo info = find(start_ + offset / stride_ * kUnit);
   if (info.record == nullptr || info.record->state.load(std::memory_order_acquire) != BlockState::kFreed)
     return {};
   *displacement = static_cast<int64_t>(address - poison_word(info));

@@ -77,13 +77,12 @@ class Pages {
     std::atomic<uint32_t> live;
     std::atomic<bool> retired;
   };
-  static constexpr uint64_t kStride = 4096;
-
   uint64_t offset_of(const void* address) const {
     return static_cast<uint64_t>(static_cast<const char*>(address) - start_);
   }
   Page& page_of(const void* address) const { return pages_[offset_of(address) / kPage]; }
   BlockInfo info_of(uint64_t unit) const;
+  void reserve_poison();
   bool next_chunk(PagePart& part);
   bool is_spent(uint64_t chunk) const;
   static bool hold(Page& page);
@@ -95,6 +94,7 @@ class Pages {
   Record* records_ = nullptr;  // one a unit
   Page* pages_ = nullptr;
   uint64_t poison_ = 0;  // start of the region; 0: none
+  uint64_t stride_ = 0;  // of a unit in it
   uint64_t secret_ = 0;
   Visitor retiring_ = nullptr;
   uint64_t next_chunk_ = 0;

@@ -114,6 +114,13 @@ TEST(Pages, PoisonLeadsBack) {
   int64_t displacement = 0;
   EXPECT_EQ(pages.find_poisoned(word + 300, &displacement).user, block.user);
   EXPECT_EQ(displacement, 300);
+  // A large index, or a member far in front: nobody else's stretch.
+  for (const int64_t far : {int64_t{30000}, int64_t{-30000}}) {
+    EXPECT_EQ(pages.find_poisoned(word + static_cast<uint64_t>(far), &displacement).user, block.user);
+    EXPECT_EQ(displacement, far);
+  }
+  EXPECT_GE(word & 0xff, 0x80u);
+  EXPECT_EQ(word % 16, 0u);
 }
 
 TEST(Pages, ByteBehindAndByteInFront) {
