@@ -26,7 +26,7 @@ unsigned draw(struct plan* plan, unsigned from, unsigned to);
 struct ring {
   struct plan random;
   unsigned live;
-  char* blocks[4096];
+  char* blocks[4096 + 16]; /* some are added at the end */
 };
 
 /* Blocks that are taken out of the round and kept. */
