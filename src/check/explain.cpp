@@ -50,6 +50,13 @@ bool explain_guarded(const char* address, Finding* finding) {
 }
 
 bool explain_retired(const void* address, Finding* finding) {
+  const BlockInfo missed = state.pages.find_behind(address);
+  if (missed.record != nullptr) {
+    finding->evidence = Evidence::kFault;
+    finding->kind = Kind::kUnderflow;
+    describe(missed, finding);
+    return true;
+  }
   const BlockInfo block = state.pages.find(address);
   if (block.record == nullptr || !is_freed(block)) return false;
   finding->evidence = Evidence::kFault;
