@@ -89,7 +89,7 @@ static void read_dead(struct hunt* hunt) {
   if (hunt->defect) read_at(place, hunt->plan.width);
 }
 
-/* Two and four bytes at least would be too often what is there already; the highest two bytes of a word of poison are 0. */
+/* Two bytes at least, for one may be what is there already; not zeros, for the highest two bytes of poison are. */
 static uint64_t value_of(struct hunt* hunt) { return 0x0101010101010101u * draw(&hunt->plan, 1, 127); }
 
 static void write_now(struct hunt* hunt) {

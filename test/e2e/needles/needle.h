@@ -11,7 +11,7 @@ struct plan {
   unsigned live;       /* blocks that each thread keeps */
   unsigned threads;    /* that share the site */
   unsigned distance;   /* calls between the free and the bad access */
-  unsigned width;      /* bytes of the bad access: 1, 2, 4 or 8 */
+  unsigned width;      /* bytes of the bad access: 2, 4 or 8 */
   unsigned beyond;     /* how far past the end */
   size_t size;         /* of the needle */
   size_t offset;       /* in it, of the bad access */

@@ -18,7 +18,7 @@ void make_plan(struct plan* plan, uint64_t seed) {
   plan->live = 1u << draw(plan, 0, 12);
   plan->threads = draw(plan, 1, 4);
   plan->distance = draw(plan, 0, 3) == 0 ? 0 : draw(plan, 1, 2000);
-  plan->width = 1u << draw(plan, 0, 3);
+  plan->width = 1u << draw(plan, 1, 3);
   plan->beyond = draw(plan, 16, 64);
   /* As many of 16 to 31 bytes as of 512 to 1,023; room for a word of each width. */
   const unsigned least = 1u << draw(plan, 4, 9);
