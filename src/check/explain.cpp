@@ -37,6 +37,8 @@ GuardedRecord* nearer(GuardedRecord* before, const char* address) {
 
 bool explain_guarded(const char* address, Finding* finding) {
   GuardedRecord* record = state.guarded.find(address);
+  // In front of the first run of all.
+  if (record == nullptr) record = state.guarded.starting_at(state.guarded.page_behind(address));
   if (record == nullptr) return false;
   record = nearer(record, address);
   if (!was_used(record)) return false;
