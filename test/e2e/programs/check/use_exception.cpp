@@ -6,9 +6,14 @@ extern "C" {
 #include <stdexcept>
 
 // The handler reads what the unwinding has freed.
+__attribute__((noinline)) static void drop(int* number) {
+  delete number;  // @free
+  sink = 0;
+}
+
 struct Owner {
   int* number;
-  ~Owner() { delete number; }  // @free
+  ~Owner() { drop(number); }
 };
 
 static void work(int* number) {
