@@ -41,7 +41,7 @@ bool open(const Settings& settings, const Hooks& hooks) {
   state.poison.open(Quarantine::kSlots, at_most(kPoisonRegion, kPoisonPart));
   state.guarded.open(at_most(kWindow, kWindowPart), settings.flip, state.secret);
   if (settings.page_window != 0)
-    state.pages.open(at_most(settings.page_window, kWindowPart), state.secret, inspect_poison);
+    state.pages.open(at_most(settings.page_window, kWindowPart), state.secret, inspect_poison, report);
   return true;
 }
 

@@ -37,6 +37,8 @@ GuardedRecord* nearer(GuardedRecord* before, const char* address) {
 
 bool explain_guarded(const char* address, Finding* finding) {
   GuardedRecord* record = state.guarded.find(address);
+  // In front of the first run of all.
+  if (record == nullptr) record = state.guarded.starting_at(state.guarded.page_behind(address));
   if (record == nullptr) return false;
   record = nearer(record, address);
   if (!was_used(record)) return false;
@@ -50,6 +52,13 @@ bool explain_guarded(const char* address, Finding* finding) {
 }
 
 bool explain_retired(const void* address, Finding* finding) {
+  const BlockInfo missed = state.pages.find_behind(address);
+  if (missed.record != nullptr) {
+    finding->evidence = Evidence::kFault;
+    finding->kind = Kind::kUnderflow;
+    describe(missed, finding);
+    return true;
+  }
   const BlockInfo block = state.pages.find(address);
   if (block.record == nullptr || !is_freed(block)) return false;
   finding->evidence = Evidence::kFault;

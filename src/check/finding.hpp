@@ -25,7 +25,8 @@ enum class Evidence : uint8_t {
   kPoisonRead,  // the program followed a pointer that it read from a freed block
 };
 
-enum class Access : uint8_t { kUnknown, kRead, kWrite, kExecute };
+// kRelease: a pointer that was read from a freed block was itself given to free.
+enum class Access : uint8_t { kUnknown, kRead, kWrite, kExecute, kRelease };
 
 struct Finding {
   Kind kind;

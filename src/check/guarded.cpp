@@ -34,6 +34,10 @@ bool Guarded::open(uint64_t most_bytes, bool flip, uint64_t secret) {
       pages_ = pages;
       flip_ = flip;
       secret_ = secret;
+      // A page in front of the first run, as each other run has one: it belongs to nobody.
+      sys::guard(start_, kPage);
+      records_[0].pages = 1;
+      next_ = high_ = guarded_to_ = 1;
       return true;
     }
     sys::unmap(start_, bytes);

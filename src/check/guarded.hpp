@@ -36,6 +36,7 @@ class Guarded {
   GuardedRecord* find(const void* address) const;
   // The run that begins at this page.
   GuardedRecord* starting_at(const char* page) const;
+  const char* page_behind(const void* address) const { return start_ + (page_of(address) + 1) * kPage; }
   bool covers(const void* address) const { return page_of(address) < pages_; }
 
   // Whether the address lies in a run, on a page without access.

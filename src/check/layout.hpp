@@ -24,7 +24,8 @@ constexpr size_t kFrontBytes = 64;  // of the room in front of a block that stan
 
 inline uint64_t canary_word(uint64_t secret, const char* memory) {
   const uint64_t mixed = (reinterpret_cast<uint64_t>(memory) ^ secret) * 0x9e3779b97f4a7c15u;
-  return mixed | 0x0100000000000001u;  // neither an empty string nor a zero number at either end
+  // No byte of it is text, or zero: whichever comes first behind a block, the end of a string does not look like it.
+  return mixed | 0x8080808080808080u;
 }
 
 // Memory for `size` bytes and the canary; 0 if it overflows.

@@ -1,5 +1,6 @@
 #include "check/pages.hpp"
 
+#include "check/poison.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::check {
@@ -9,12 +10,15 @@ namespace {
 constexpr uint64_t kLeastWindow = uint64_t{16} << 20;
 // When all chunks hold live blocks: looking for one at each allocation would cost more than the tier.
 constexpr uint32_t kWaits = 4096;
+// Of 128 TiB of addresses.
+constexpr uint64_t kMostPoison = uint64_t{4} << 40;
 constexpr uint64_t kPlainPoison = 0xf5a5'a5a5'a5a5'a5a5u;
 
 }  // namespace
 
-bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring) {
+bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring, Reporter report) {
   retiring_ = retiring;
+  report_ = report;
   for (uint64_t bytes = most_bytes; bytes >= kLeastWindow; bytes /= 2) {
     const uint64_t records = bytes / kUnit * sizeof(Record);
     const uint64_t pages = bytes / kPage * sizeof(Page);
@@ -26,9 +30,7 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring) {
       sys::advise_huge(records_, records, true);
       bytes_ = bytes;
       secret_ = secret;
-      // Without a limit on addresses only: it is reserved, never used.
-      if (sys::address_space_limit() == ~uint64_t{0})
-        poison_ = reinterpret_cast<uint64_t>(sys::map(bytes / kUnit * kStride, true));
+      reserve_poison();
       return true;
     }
     if (start_ != nullptr) sys::unmap(start_, bytes);
@@ -36,6 +38,16 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring) {
     if (pages_ != nullptr) sys::unmap(pages_, pages);
   }
   return false;
+}
+
+// Without a limit on addresses only: it is reserved, never used.
+void Pages::reserve_poison() {
+  if (sys::address_space_limit() != ~uint64_t{0}) return;
+  for (uint64_t stride = Poison::kMostStride; stride >= Poison::kLeastStride && poison_ == 0; stride /= 2) {
+    stride_ = stride;
+    if (bytes_ / kUnit * stride <= kMostPoison)
+      poison_ = reinterpret_cast<uint64_t>(sys::map(bytes_ / kUnit * stride, true));
+  }
 }
 
 bool Pages::is_spent(uint64_t chunk) const {
@@ -72,8 +84,17 @@ bool Pages::next_chunk(PagePart& part) {
     page_of(first + i * kPage).live.store(1, std::memory_order_relaxed);
     page_of(first + i * kPage).retired.store(false, std::memory_order_relaxed);
   }
-  part = {first, first + kPage, first + kChunk, 0};
+  // The first block of all has room for a front of its own.
+  part = {first + kUnit, first + kPage, first + kChunk, 0};
   return true;
+}
+
+// The word in front of a block is the end of its neighbour's canary, if one ends there. Else it is written here, or was when the
+// page before was filled.
+void Pages::write_front(Record& record, char* user, const char* free_from) {
+  const bool may_be_first = offset_of(user) % kPage <= kUnit;
+  record.own_front = user != free_from || (may_be_first && find(user - 1).record == nullptr);
+  if (record.own_front && !is_page_start(user)) write_canary(end_extent(user), canary_word(secret_, user));
 }
 
 Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** user) {
@@ -94,8 +115,9 @@ Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** 
     }
     auto* at = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(part.next), step));
     if (at + bytes <= part.page_end) {
-      part.next = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(at + bytes), kUnit));
       Record& record = records_[offset_of(at) / kUnit];
+      write_front(record, at, part.next);
+      part.next = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(at + bytes), kUnit));
       record.size = static_cast<uint32_t>(size);
       record.alignment_log = static_cast<uint8_t>(alignment_log);
       record.place = place_of(at);
@@ -105,6 +127,9 @@ Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** 
       *user = at;
       return &record;
     }
+    // What is left of the page is in front of the next one's first block.
+    if (part.next < part.page_end)
+      write_canary(end_extent(part.page_end), canary_word(secret_, part.page_end));
     char* done = part.page_end - kPage;
     part.next = part.page_end < part.chunk_end ? part.page_end : nullptr;
     part.page_end += kPage;
@@ -130,6 +155,16 @@ BlockInfo Pages::find(const void* address) const {
   return {};
 }
 
+void Pages::describe_damage(const BlockInfo& block, const char* first, const char* last, Kind kind,
+                            Finding* finding) {
+  finding->kind = kind;
+  finding->evidence = Evidence::kCanary;
+  finding->access = Access::kWrite;
+  finding->address = reinterpret_cast<uint64_t>(first);
+  finding->extent = static_cast<uint64_t>(last - first) + 1;
+  describe(block, finding);
+}
+
 Extent Pages::tail(const BlockInfo& block) const {
   return {block.user + block.size, block.capacity - block.size};
 }
@@ -143,6 +178,7 @@ void Pages::release_page(char* page) {
     const BlockInfo block = info_of(unit);
     retiring_(block, poison_word(block));
   }
+  look_at_front_behind(page + kPage);
   sys::guard(page, kPage);
   retired_.fetch_add(1, std::memory_order_relaxed);
   record.retired.store(true, std::memory_order_release);
@@ -152,28 +188,64 @@ void Pages::give(const BlockInfo& block) {
   release_page(start_ + base::align_down(offset_of(block.user), kPage));
 }
 
-bool Pages::check_canaries(const BlockInfo& block, Finding* finding) const {
+bool Pages::read_front(const BlockInfo& block, Finding* finding) const {
+  const uint64_t word = canary_word(secret_, block.user);
+  const char* last = nullptr;
+  const char* first = find_damage(end_extent(block.user), word, &last);
+  if (first == nullptr) [[likely]]
+    return false;
+  describe_damage(block, first, last, Kind::kUnderflow, finding);
+  write_canary(end_extent(block.user), word);
+  return true;
+}
+
+// Of a page's first block the front lies on the page before: it is looked at here, or when that page is retired.
+bool Pages::check_front(const BlockInfo& block, Finding* finding) {
+  if (!block.record->own_front) return false;
+  if (!is_page_start(block.user)) return read_front(block, finding);
+  char* before = block.user - kPage;
+  if (!hold(page_of(before))) return false;
+  const bool damaged = read_front(block, finding);
+  release_page(before);
+  return damaged;
+}
+
+void Pages::look_at_front_behind(const char* page_end) {
+  const uint64_t unit = offset_of(page_end) / kUnit;
+  if (offset_of(page_end) == bytes_ || !records_[unit].own_front) return;
+  if (!holds_memory(records_[unit].state.load(std::memory_order_acquire))) return;
+  Finding finding{};
+  if (read_front(info_of(unit), &finding)) report_(finding);
+}
+
+bool Pages::check_canaries(const BlockInfo& block, Finding* finding) {
   const uint64_t word = canary_word(secret_, block.user);
   const char* last = nullptr;
   const char* first = find_damage(tail(block), word, &last);
   if (first == nullptr) [[likely]]
-    return false;
-  finding->kind = Kind::kOverflow;
-  finding->evidence = Evidence::kCanary;
-  finding->access = Access::kWrite;
-  finding->address = reinterpret_cast<uint64_t>(first);
-  finding->extent = static_cast<uint64_t>(last - first) + 1;
+    return check_front(block, finding);
   // The next block begins right behind: what does not begin at this one's end was done from there.
   const BlockInfo next = find(block.user + block.capacity);
   const bool from_next = last == block.user + block.capacity - 1 && first != block.user + block.size;
-  if (from_next && next.record != nullptr && next.user == block.user + block.capacity) {
-    finding->kind = Kind::kUnderflow;
-    describe(next, finding);
-  } else {
-    describe(block, finding);
-  }
+  if (from_next && next.record != nullptr && next.user == block.user + block.capacity)
+    describe_damage(next, first, last, Kind::kUnderflow, finding);
+  else
+    describe_damage(block, first, last, Kind::kOverflow, finding);
   write_canary(tail(block), word);
   return true;
+}
+
+// What was written right in front of a page's first block, behind all blocks of the page before, which has been retired.
+BlockInfo Pages::find_behind(const void* address) const {
+  const uint64_t page = base::align_up(reinterpret_cast<uint64_t>(address) + 1, kPage);
+  const auto* start = reinterpret_cast<const char*>(page);
+  if (start - static_cast<const char*>(address) > static_cast<ptrdiff_t>(kWord)) return {};
+  const BlockInfo before = find(address);
+  if (before.record != nullptr && address < before.user + before.size) return {};
+  const BlockInfo next = find(start);
+  const bool live =
+      next.record != nullptr && next.record->state.load(std::memory_order_acquire) == BlockState::kLive;
+  return live && next.user == start ? next : BlockInfo{};
 }
 
 bool Pages::is_retired(const void* address) const {
@@ -186,13 +258,13 @@ bool Pages::open_page(const void* address) {
 
 uint64_t Pages::poison_word(const BlockInfo& block) const {
   if (poison_ == 0) return kPlainPoison;
-  return poison_ + offset_of(block.user) / kUnit * kStride + kStride / 2;
+  return poison_ + offset_of(block.user) / kUnit * stride_ + stride_ / 2 + kPoisonByte;
 }
 
 BlockInfo Pages::find_poisoned(uint64_t address, int64_t* displacement) const {
   const uint64_t offset = address - poison_;
-  if (poison_ == 0 || offset >= bytes_ / kUnit * kStride) return {};
-  const BlockInfo info = find(start_ + offset / kStride * kUnit);
+  if (poison_ == 0 || offset >= bytes_ / kUnit * stride_) return {};
+  const BlockInfo info = find(start_ + offset / stride_ * kUnit);
   if (info.record == nullptr || info.record->state.load(std::memory_order_acquire) != BlockState::kFreed)
     return {};
   *displacement = static_cast<int64_t>(address - poison_word(info));

@@ -33,7 +33,9 @@ class Pages {
 
   // Called with each freed block of a page that is about to be retired, and the word that it was filled with.
   using Visitor = void (*)(const BlockInfo& block, uint64_t word);
-  bool open(uint64_t most_bytes, uint64_t secret, Visitor retiring);
+  // Called with damage that is seen when a page is retired.
+  using Reporter = void (*)(Finding& finding);
+  bool open(uint64_t most_bytes, uint64_t secret, Visitor retiring, Reporter report);
 
   // Null if there is no room, or the block is too large for it. The bytes are zero.
   Record* take(PagePart& part, size_t size, unsigned alignment_log, char** user);
@@ -49,8 +51,10 @@ class Pages {
   }
   // The block whose memory the address lies in, whether its page is retired or not.
   BlockInfo find(const void* address) const;
-  bool check_canaries(const BlockInfo& block, Finding* finding) const;
+  bool check_canaries(const BlockInfo& block, Finding* finding);
   bool is_retired(const void* address) const;
+  // The live block that a bad access to a retired page may have missed by a few bytes; none if it did not.
+  BlockInfo find_behind(const void* address) const;
   bool open_page(const void* address);
 
   // What a freed block is filled with: an address in a reserved region, a stretch for each unit.
@@ -77,26 +81,34 @@ class Pages {
     std::atomic<uint32_t> live;
     std::atomic<bool> retired;
   };
-  static constexpr uint64_t kStride = 4096;
-
   uint64_t offset_of(const void* address) const {
     return static_cast<uint64_t>(static_cast<const char*>(address) - start_);
   }
   Page& page_of(const void* address) const { return pages_[offset_of(address) / kPage]; }
   BlockInfo info_of(uint64_t unit) const;
+  void reserve_poison();
   bool next_chunk(PagePart& part);
   bool is_spent(uint64_t chunk) const;
   static bool hold(Page& page);
   void release_page(char* page);
   Extent tail(const BlockInfo& block) const;
+  bool is_page_start(const char* user) const { return offset_of(user) % kPage == 0; }
+  void write_front(Record& record, char* user, const char* free_from);
+  bool read_front(const BlockInfo& block, Finding* finding) const;
+  void look_at_front_behind(const char* page_end);
+  bool check_front(const BlockInfo& block, Finding* finding);
+  static void describe_damage(const BlockInfo& block, const char* first, const char* last, Kind kind,
+                              Finding* finding);
 
   char* start_ = nullptr;
   uint64_t bytes_ = 0;
   Record* records_ = nullptr;  // one a unit
   Page* pages_ = nullptr;
   uint64_t poison_ = 0;  // start of the region; 0: none
+  uint64_t stride_ = 0;  // of a unit in it
   uint64_t secret_ = 0;
   Visitor retiring_ = nullptr;
+  Reporter report_ = nullptr;
   uint64_t next_chunk_ = 0;
   uint64_t used_chunks_ = 0;
   std::atomic<uint64_t> retired_{0};

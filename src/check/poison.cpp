@@ -16,7 +16,7 @@ bool Poison::open(uint64_t slots, uint64_t most_bytes) {
     void* region = sys::map(slots * stride, true);
     if (region == nullptr) continue;
     start_ = reinterpret_cast<uint64_t>(region);
-    first_ = start_ + stride / 2;
+    first_ = start_ + stride / 2 + kPoisonByte;
     stride_ = stride;
     slots_ = slots;
     return true;
@@ -28,7 +28,8 @@ bool Poison::open(uint64_t slots, uint64_t most_bytes) {
 Poison::Place Poison::find(uint64_t address) const {
   const uint64_t offset = address - start_;
   if (slots_ == 0 || offset >= slots_ * stride_) return {false, 0, 0};
-  return {true, offset / stride_, static_cast<int64_t>(offset % stride_) - static_cast<int64_t>(stride_ / 2)};
+  const auto in_stretch = static_cast<int64_t>(offset % stride_);
+  return {true, offset / stride_, in_stretch - static_cast<int64_t>(stride_ / 2 + kPoisonByte)};
 }
 
 void fill_poison(char* start, size_t bytes, uint64_t word) {

@@ -3,6 +3,8 @@
 // names the block and the displacement.
 // Invariant: without a region (address space is limited) the word is an odd pattern outside of user space: a fault then
 // tells nothing, but a write to a freed block is still seen.
+// The lowest byte of the word is neither zero nor text, so that a zero written to a block's start shows; its lowest four
+// bits are, for some instructions fault without an address when theirs is not aligned.
 // Requires: open() was called. Locking: none after it.
 #pragma once
 
@@ -10,6 +12,8 @@
 #include <cstdint>
 
 namespace loam::check {
+
+constexpr uint64_t kPoisonByte = 0xd0;
 
 class Poison {
  public:

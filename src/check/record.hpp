@@ -36,8 +36,8 @@ struct Record {
   std::atomic<BlockState> state;
   Family family;
   uint8_t alignment_log;  // of the alignment asked for; 4 where none was
-  uint8_t reserved;
-  uint32_t thread;  // that allocated
+  bool own_front;         // of a block in the page tier: no neighbour's canary ends in front of it
+  uint32_t thread;        // that allocated
   StackId allocated_at;
   uint32_t freed_by;  // thread
   StackId freed_at;

@@ -221,7 +221,8 @@ Outcome release(heap::ThreadHeap* heap, const Returned& returned) {
 
 Outcome report_foreign(const Returned& returned, const char* place) {
   Finding finding = call_finding(Kind::kInvalidFree, returned, returned.stack);
-  finding.place = place;
+  // What is wrong with a pointer that is poison is where it was read.
+  if (!explain_fault(finding.address, Access::kRelease, &finding)) finding.place = place;
   report(finding);
   return after_wrong_call();
 }

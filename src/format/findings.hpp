@@ -32,7 +32,7 @@ enum class FindingKind : std::uint32_t {
 };
 
 enum class FindingEvidence : std::uint32_t { kCall, kFault, kCanary, kPoison, kPoisonRead };
-enum class FindingAccess : std::uint32_t { kUnknown, kRead, kWrite, kExecute };
+enum class FindingAccess : std::uint32_t { kUnknown, kRead, kWrite, kExecute, kRelease };
 enum class FindingFamily : std::uint32_t { kMalloc, kNew, kNewArray };
 
 // Roles of the stacks of a finding, in the order in which they are kept.

@@ -100,6 +100,10 @@ std::string use_message(const FindingRecord& record) {
       return fmt::format("write of {} at {:#x}, {} {} after it was freed, seen later", plural(record.extent),
                          record.address, place_of(record), block_of(record));
     case FindingEvidence::kPoisonRead:
+      if (record.access == FindingAccess::kRelease) {
+        return fmt::format("{} of a pointer that was read from {} after it was freed",
+                           release_name(record.freed_as), block_of(record));
+      }
       return fmt::format(
           "{} through a pointer that was read from {} after it was freed (at {} from what the pointer was)",
           access_name(record.access), block_of(record), plural(record.extent));

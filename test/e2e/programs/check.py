@@ -4,7 +4,7 @@
 check.py [--only TEXT] [--flags "-O0 ..."] [--compilers gcc,clang] [--options "--full"]
 With the defect exactly one finding is wanted, of the kind that the first line of the source names; each of its stacks that has
 a mark (@access, @allocation, @free) in the source must name a line with that mark, in a frame of the function that the line
-stands in. Without it there must be none, and the exit status 0. A source with a part under PLUGIN is built as a library too. The programs are built here, once for each compiler and set of flags, into a folder that goes again.
+stands in. What is on the side without a guard page says "with --flip" there, and is run so. Without the defect there must be none, and the exit status 0. A source with a part under PLUGIN is built as a library too. The programs are built here, once for each compiler and set of flags, into a folder that goes again.
 Exit status: 0 all as wanted, 1 not.
 """
 import argparse
@@ -99,6 +99,8 @@ def build(source, compiler, flags, folder):
 
 def work(source, compiler, flags, folder, options):
     program = build(source, compiler, flags, folder)
+    if "with --flip" in source.read_text().splitlines()[0]:
+        options = [*options, "--flip"]
     wrong = [f"with the defect: {text}" for text in run_one(source, program, True, options)]
     return wrong + [f"clean: {text}" for text in run_one(source, program, False, options)]
 

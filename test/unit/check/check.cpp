@@ -193,6 +193,24 @@ TEST_F(Check, PoisonNamesTheBlock) {
   EXPECT_FALSE(explain_fault(word + 24, Access::kRead, &finding));
 }
 
+TEST_F(Check, FreeOfAPointerReadFromAFreedBlock) {
+  char* block = take(40);
+  give(block);
+  void* poison;
+  memcpy(&poison, block + 8, sizeof poison);
+  EXPECT_EQ(give(poison), Outcome::kForeign);
+  report_foreign({poison, Family::kMalloc, false, 0, 66}, "mapping");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].kind, Kind::kUseAfterFree);
+  EXPECT_EQ(found[0].access, Access::kRelease);
+  EXPECT_EQ(found[0].block, reinterpret_cast<uint64_t>(block));
+  EXPECT_EQ(found[0].here, 66u);
+  EXPECT_EQ(found[0].place, nullptr);
+  report_foreign({&poison, Family::kMalloc, false, 0, 66}, "stack");
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[1].kind, Kind::kInvalidFree);
+}
+
 TEST_F(Check, LargeBlocksStandAgainstGuards) {
   char* block = take(200000);
   memset(block, 1, 200000);

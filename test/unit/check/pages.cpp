@@ -33,6 +33,10 @@ void look(const BlockInfo& block, uint64_t word) {
   ++looked_at;
 }
 
+std::vector<Finding> told;
+
+void tell(Finding& finding) { told.push_back(finding); }
+
 void give(Pages& pages, const Block& block) {
   const BlockInfo info = pages.find(block.user);
   fill_poison(info.user, info.size, pages.poison_word(info));
@@ -42,7 +46,7 @@ void give(Pages& pages, const Block& block) {
 
 TEST(Pages, BlocksAreFoundFromAnyOfTheirBytes) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   std::vector<Block> blocks;
   for (size_t i = 0; i < 2000; ++i) {
@@ -62,7 +66,7 @@ TEST(Pages, BlocksAreFoundFromAnyOfTheirBytes) {
 
 TEST(Pages, PageIsRetiredWhenItsLastBlockGoes) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   std::vector<Block> blocks;
   for (int i = 0; i < 100; ++i) blocks.push_back(take(pages, part, 100));
@@ -70,7 +74,9 @@ TEST(Pages, PageIsRetiredWhenItsLastBlockGoes) {
   looked_at = 0;
   unsigned on_page = 0;
   for (const Block& block : blocks) {
-    if (block.user - first < static_cast<ptrdiff_t>(Pages::kPage)) ++on_page;
+    if (reinterpret_cast<uint64_t>(block.user) / Pages::kPage ==
+        reinterpret_cast<uint64_t>(first) / Pages::kPage)
+      ++on_page;
   }
   for (unsigned i = 1; i < on_page; ++i) give(pages, blocks[i]);
   EXPECT_FALSE(pages.is_retired(first));
@@ -85,16 +91,19 @@ TEST(Pages, PageIsRetiredWhenItsLastBlockGoes) {
 // Also those of a page whose last block went while it was still being filled.
 TEST(Pages, EachFreedBlockIsLookedAtOnce) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   looked_at = 0;
   for (int i = 0; i < 10000; ++i) give(pages, take(pages, part, 40));
-  EXPECT_EQ(looked_at, pages.retired_pages() * (Pages::kPage / Pages::kUnit));
+  // The first unit of each chunk is left free.
+  constexpr uint64_t kPages = Pages::kChunk / Pages::kPage;
+  const uint64_t chunks = (pages.retired_pages() + kPages - 1) / kPages;
+  EXPECT_EQ(looked_at, pages.retired_pages() * (Pages::kPage / Pages::kUnit) - chunks);
 }
 
 TEST(Pages, PageStillBeingFilledStays) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   const Block block = take(pages, part, 40);
   give(pages, block);
@@ -104,7 +113,7 @@ TEST(Pages, PageStillBeingFilledStays) {
 
 TEST(Pages, PoisonLeadsBack) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   const Block block = take(pages, part, 40);
   take(pages, part, 40);
@@ -114,11 +123,18 @@ TEST(Pages, PoisonLeadsBack) {
   int64_t displacement = 0;
   EXPECT_EQ(pages.find_poisoned(word + 300, &displacement).user, block.user);
   EXPECT_EQ(displacement, 300);
+  // A large index, or a member far in front: nobody else's stretch.
+  for (const int64_t far : {int64_t{30000}, int64_t{-30000}}) {
+    EXPECT_EQ(pages.find_poisoned(word + static_cast<uint64_t>(far), &displacement).user, block.user);
+    EXPECT_EQ(displacement, far);
+  }
+  EXPECT_GE(word & 0xff, 0x80u);
+  EXPECT_EQ(word % 16, 0u);
 }
 
 TEST(Pages, ByteBehindAndByteInFront) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   const Block left = take(pages, part, 20);
   const Block right = take(pages, part, 20);
@@ -133,9 +149,61 @@ TEST(Pages, ByteBehindAndByteInFront) {
   EXPECT_EQ(finding.block, reinterpret_cast<uint64_t>(right.user));
 }
 
+// The word in front of a page's first block lies on the page before, in what that had left over; of a chunk's first block and
+// of an aligned one it belongs to nobody.
+TEST(Pages, ByteInFrontWhereNoNeighbourEnds) {
+  Pages pages;
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
+  for (const unsigned log : {4u, 8u}) {
+    PagePart part{};
+    unsigned fronts = 0;
+    std::vector<Block> blocks;
+    for (int i = 0; i < 1000; ++i) {
+      const Block block = take(pages, part, 300, log);
+      Finding finding{};
+      ASSERT_FALSE(pages.check_canaries(pages.find(block.user), &finding));
+      if (!block.record->own_front) continue;
+      ++fronts;
+      block.user[-1] = 0;
+      ASSERT_TRUE(pages.check_canaries(pages.find(block.user), &finding)) << i;
+      EXPECT_EQ(finding.kind, Kind::kUnderflow);
+      EXPECT_EQ(finding.offset, -1);
+      ASSERT_FALSE(pages.check_canaries(pages.find(block.user), &finding));
+    }
+    EXPECT_GT(fronts, 80u);  // one a page at least
+  }
+}
+
+TEST(Pages, ByteInFrontWhereThePageBeforeIsRetired) {
+  Pages pages;
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
+  PagePart part{};
+  std::vector<Block> blocks;
+  for (int i = 0; i < 30; ++i) blocks.push_back(take(pages, part, 300));
+  char* first = nullptr;
+  for (const Block& block : blocks) {
+    if (first == nullptr && reinterpret_cast<uint64_t>(block.user) % Pages::kPage == 0) first = block.user;
+  }
+  ASSERT_NE(first, nullptr);
+  first[-1] = 0;
+  told.clear();
+  for (const Block& block : blocks) {
+    if (block.user < first) give(pages, block);
+  }
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].kind, Kind::kUnderflow);
+  EXPECT_EQ(told[0].block, reinterpret_cast<uint64_t>(first));
+  ASSERT_TRUE(pages.is_retired(first - 1));
+  EXPECT_EQ(pages.find_behind(first - 1).user, first);
+  EXPECT_EQ(pages.find_behind(first - 9).record, nullptr);
+  EXPECT_EQ(pages.find_behind(blocks[0].user).record, nullptr);
+  Finding finding{};
+  EXPECT_FALSE(pages.check_canaries(pages.find(first), &finding));
+}
+
 TEST(Pages, AlignmentAndWhatIsTooLarge) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   for (unsigned log = 4; log <= 11; ++log) {
     const Block block = take(pages, part, 60, log);
@@ -148,7 +216,7 @@ TEST(Pages, AlignmentAndWhatIsTooLarge) {
 
 TEST(Pages, SpentChunksComeBackAndLiveOnesDoNot) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   const Block kept = take(pages, part, 100);
   memset(kept.user, 7, 100);
@@ -167,7 +235,7 @@ TEST(Pages, SpentChunksComeBackAndLiveOnesDoNot) {
 
 TEST(Pages, ThreadsFreeEachOthers) {
   Pages pages;
-  ASSERT_TRUE(pages.open(kWindow, 1, look));
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
   PagePart part{};
   std::vector<Block> blocks;
   for (int i = 0; i < 20000; ++i) blocks.push_back(take(pages, part, 40));

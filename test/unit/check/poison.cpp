@@ -25,6 +25,15 @@ TEST(Poison, WordLeadsBackToSlotAndDisplacement) {
   EXPECT_FALSE(poison.find(poison.word(0) - Poison::kMostStride).inside);
 }
 
+TEST(Poison, WordBeginsNeitherWithZeroNorOffAlignment) {
+  Poison poison;
+  ASSERT_TRUE(poison.open(1024, uint64_t{1} << 40));
+  for (const uint64_t slot : {uint64_t{0}, uint64_t{517}}) {
+    EXPECT_GE(poison.word(slot) & 0xff, 0x80u);
+    EXPECT_EQ(poison.word(slot) % 16, 0u);
+  }
+}
+
 TEST(Poison, TouchingTheRegionFaults) {
   Poison poison;
   ASSERT_TRUE(poison.open(16, uint64_t{1} << 30));
