@@ -109,12 +109,14 @@ Home take_memory(heap::ThreadHeap* heap, size_t size, unsigned alignment_log, bo
   char* memory = take_aligned(heap, bytes, alignment_log, zero);
   if (memory == nullptr) return {};
   Span* span = heap::page_map.find(memory);
-  Home home;
-  if (span != nullptr && records_of(*span) != nullptr) {
-    home = home_in(*span, memory);
-  } else if (span == nullptr && (home = home_outside(memory)).record != nullptr) {
+  Home home{};
+  if (span == nullptr) {
+    home = home_outside(memory);
     alignment_log = alignment_log < kHeaderLog ? kHeaderLog : alignment_log;
-  } else {
+  } else if (records_of(*span) != nullptr) {
+    home = home_in(*span, memory);
+  }
+  if (home.record == nullptr) {
     heap::release_outside(memory);
     return {};
   }

@@ -9,7 +9,7 @@
 
 namespace loam::format {
 
-inline constexpr std::uint32_t kLeaksVersion = 2;
+inline constexpr std::uint32_t kLeaksVersion = 3;
 
 struct LeakHeader {
   std::uint32_t version;
@@ -31,6 +31,8 @@ struct LeakHeader {
   std::uint64_t copy_ns;   // of that the copy of the process
   std::uint64_t map_ns;
   std::uint64_t mark_ns;
+  std::uint64_t copy_cpu_ns;  // of processor time: on a busy machine the clock tells what others did, too
+  std::uint64_t mark_cpu_ns;
   std::uint64_t sort_ns;
   std::uint64_t words_read;
 

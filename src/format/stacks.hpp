@@ -101,7 +101,7 @@ class StackRecords {
   }
   // Requires: index is below the stack's frame_count.
   std::uint64_t frame(std::uint32_t index) const {
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, body_ + sizeof(StackRecord) + std::size_t{index} * 8, 8);
     return word;
   }

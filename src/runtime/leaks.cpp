@@ -180,6 +180,8 @@ void fill_header(const Analysis& analysis, const scan::Leaks& leaks, const scan:
   header.copy_ns = snapshot.copy_ns();
   header.map_ns = analysis.map_ns;
   header.mark_ns = leaks.mark_ns();
+  header.copy_cpu_ns = snapshot.copy_cpu_ns();
+  header.mark_cpu_ns = leaks.mark_cpu_ns();
   header.sort_ns = leaks.sort_ns();
   header.words_read = leaks.words_read();
   header.root_stack_bytes = figures.stack_bytes;

@@ -29,7 +29,8 @@ uint64_t address_of(const void* block) { return reinterpret_cast<uint64_t>(block
 // Uniform over twice the mean, so that a program whose allocations come in a rhythm is not sampled in step with it.
 uint64_t distance(const ThreadHeap& heap, const void* block) {
   const uint64_t mixed = (address_of(block) ^ heap.drawn_bytes ^ heap.id) * 0x9e3779b97f4a7c15u;
-  return 1 + static_cast<uint64_t>(static_cast<unsigned __int128>(mixed) * (2 * sample_bytes) >> 64);
+  const uint64_t most = 2 * sample_bytes;
+  return 1 + static_cast<uint64_t>(static_cast<unsigned __int128>(mixed) * most >> 64);
 }
 
 bool is_small(const Span* span) { return span != nullptr && span->kind == SpanKind::kSmall; }

@@ -12,6 +12,7 @@ constexpr uint64_t kSparseBytes = uint64_t{256} << 10;
 
 bool Leaks::find(Roots& roots, Scratch& scratch) {
   const uint64_t begin = sys::monotonic_ns();
+  const uint64_t cpu_begin = sys::thread_cpu_ns();
   BlockSet open = map_.copy(map_.live(), scratch);
   Marker marker(map_, open, &readable_);
   if (open.words() == nullptr || !marker.prepare(scratch)) return false;
@@ -22,6 +23,7 @@ bool Leaks::find(Roots& roots, Scratch& scratch) {
   words_read_ = marker.words_read();
   const uint64_t marked = sys::monotonic_ns();
   mark_ns_ = marked - begin;
+  mark_cpu_ns_ = sys::thread_cpu_ns() - cpu_begin;
   const bool sorted = sort(lost, open, scratch);
   sort_ns_ = sys::monotonic_ns() - marked;
   return sorted;

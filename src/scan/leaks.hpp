@@ -55,6 +55,7 @@ class Leaks {
   const Reachable& reachable(unsigned class_index) const { return reachable_[class_index]; }
   uint64_t words_read() const { return words_read_; }
   uint64_t mark_ns() const { return mark_ns_; }
+  uint64_t mark_cpu_ns() const { return mark_cpu_ns_; }
   uint64_t sort_ns() const { return sort_ns_; }
 
  private:
@@ -89,6 +90,7 @@ class Leaks {
   BlockSet done_;      // by index
   uint64_t words_read_ = 0;
   uint64_t mark_ns_ = 0;
+  uint64_t mark_cpu_ns_ = 0;
   uint64_t sort_ns_ = 0;
   Reachable reachable_[kMostClasses] = {};
 };

@@ -59,12 +59,14 @@ Snapshot::Side Snapshot::take(Stop& stop, int signal, const SnapshotHooks& hooks
       continue;
     }
     const uint64_t begin = sys::monotonic_ns();
+    const uint64_t cpu_begin = sys::thread_cpu_ns();
     copy_ = sys::copy_process();
     if (copy_ == 0) {
       hooks.in_copy();
       return Side::kCopy;
     }
     shared_->copy_ns = sys::monotonic_ns() - begin;
+    shared_->copy_cpu_ns = sys::thread_cpu_ns() - cpu_begin;
     hooks.unlock();
     stop.resume();
     shared_->pause_ns = stop.pause_ns();

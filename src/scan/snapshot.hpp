@@ -44,6 +44,7 @@ class Snapshot {
   // Known to the copy when counts() has returned true.
   uint64_t pause_ns() const { return shared_->pause_ns; }
   uint64_t copy_ns() const { return shared_->copy_ns; }
+  uint64_t copy_cpu_ns() const { return shared_->copy_cpu_ns; }
   uint32_t attempts() const { return shared_->attempts; }
 
  private:
@@ -53,6 +54,7 @@ class Snapshot {
     uint32_t attempts;
     uint64_t pause_ns;
     uint64_t copy_ns;
+    uint64_t copy_cpu_ns;
   };
 
   void judge(uint32_t verdict);

@@ -239,7 +239,8 @@ void Machine::step_binary(uint8_t code) {
     case kShr:
       return push(right < 64 ? left >> right : 0);
     case kShra:
-      return push(static_cast<uint64_t>(signed_left >> (right < 64 ? right : 63)));
+      if (right >= 63) return push(signed_left < 0 ? ~uint64_t{0} : 0);
+      return push(static_cast<uint64_t>(signed_left >> right));
     case kDiv:
       if (right == 0 || (right == ~uint64_t{0} && left == uint64_t{1} << 63)) break;
       return push(static_cast<uint64_t>(signed_left / signed_right));

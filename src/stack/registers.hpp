@@ -50,7 +50,7 @@ struct Registers {
     constexpr int kPlaces[kRegisterCount] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
                                              REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                              REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
-    Registers out;
+    Registers out{};
     for (unsigned i = 0; i < kRegisterCount; ++i)
       out.value[i] = static_cast<uint64_t>(context.uc_mcontext.gregs[kPlaces[i]]);
     out.known = (1u << kRegisterCount) - 1;

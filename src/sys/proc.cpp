@@ -120,7 +120,7 @@ uint64_t count_mappings() {
 
 bool find_file(const void* address, uint64_t* offset, char* path, size_t size) {
   Lines lines("/proc/self/maps");
-  char text[640];
+  char text[640] = {};
   const auto wanted = reinterpret_cast<uint64_t>(address);
   while (lines.next(text, sizeof text)) {
     const char* at = text;

@@ -75,7 +75,7 @@ bool for_each_thread(void (*visit)(const ThreadName&, void*), void* argument) {
                                O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (failed(folder)) return false;
   const bool ours = proc_is_ours();
-  alignas(8) char buffer[4096];
+  alignas(8) char buffer[4096] = {};
   bool any = false;
   for (;;) {
     const long bytes = raw_call(SYS_getdents64, folder, reinterpret_cast<long>(buffer), sizeof buffer);

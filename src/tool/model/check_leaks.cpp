@@ -107,6 +107,7 @@ std::vector<Group> make_groups(const LeakReport& report) {
     owner.indirect_bytes += record.bytes;
   }
   std::vector<Group> sorted;
+  sorted.reserve(groups.size());
   for (const auto& [key, group] : groups) sorted.push_back(group);
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Group& a, const Group& b) { return a.whole() > b.whole(); });

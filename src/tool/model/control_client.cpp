@@ -232,8 +232,9 @@ Snapshot ask_stats(std::uint64_t pid) {
   std::memcpy(&classes, reply.payload.data(), sizeof classes);
   Snapshot out;
   out.slot = std::make_shared<format::CounterSlot>();
-  std::memcpy(static_cast<void*>(out.slot.get()), reply.payload.data() + sizeof classes,
-              sizeof(format::CounterSlot));
+  // Its words are atomic only for who shares the slot with the process; this copy is nobody else's.
+  std::copy_n(reply.payload.data() + sizeof classes, sizeof(format::CounterSlot),
+              reinterpret_cast<char*>(out.slot.get()));
   out.slot->executable[format::kNameBytes - 1] = '\0';
   const std::size_t count = std::min<std::size_t>(classes.count, format::kMaxClasses);
   out.class_bytes.assign(classes.bytes, classes.bytes + count);

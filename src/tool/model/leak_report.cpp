@@ -69,7 +69,7 @@ std::string shape_of(const LeakRecord& record, const ModuleMap& modules) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t word = record.words[i];
     std::string name = modules.name(word);
-    if (!name.empty() && i > 0) name = name.substr(0, name.rfind('+'));
+    if (const std::size_t plus = name.rfind('+'); i > 0 && plus != std::string::npos) name.resize(plus);
     if (i > 0) shape += ", ";
     if (word == 0)
       shape += "0";

@@ -216,6 +216,8 @@ ordered_json figures_json(const LeakReport& report) {
           {"copy_ns", header.copy_ns},
           {"map_ns", header.map_ns},
           {"mark_ns", header.mark_ns},
+          {"copy_cpu_ns", header.copy_cpu_ns},
+          {"mark_cpu_ns", header.mark_cpu_ns},
           {"sort_ns", header.sort_ns},
           {"search_ns", trailer.search_ns},
           {"attempts", header.attempts},

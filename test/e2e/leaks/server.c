@@ -1,6 +1,7 @@
 // A server as the search for leaks meets one: event loops on epoll, a heap of linked records, clients that ask all the time,
 // a request now and then that loses what it has allocated.
-//   server LOOPS CLIENTS MEGABYTES SECONDS LEAK_EVERY
+//   server LOOPS CLIENTS MEGABYTES SECONDS LEAK_EVERY [DEAF]
+// DEAF threads more block all signals and wait.
 // Says "ready", serves until its input ends or the time is up, then one line of figures. Every answer must be right: the
 // client checks it.
 #include <errno.h>
@@ -136,8 +137,20 @@ static void* ask(void* argument) {
   return NULL;
 }
 
+// Holds the only pointer to a block while no signal can reach it.
+static void* be_deaf(void* unused) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, NULL);
+  void* volatile held = malloc(5000);
+  memset(held, 1, 5000);
+  while (!atomic_load(&stop)) usleep(1000000);
+  free(held);
+  return unused;
+}
+
 int main(int argc, char** argv) {
-  if (argc != 6) return 2;
+  if (argc != 6 && argc != 7) return 2;
   const int loops = atoi(argv[1]);
   const int clients = atoi(argv[2]);
   const size_t records = fill((size_t)atol(argv[3]) << 20);
@@ -157,6 +170,9 @@ int main(int argc, char** argv) {
     if (epoll_ctl(loop[i % loops].epoll, EPOLL_CTL_ADD, pair[0], &event) != 0) return 3;
     client[i] = (struct client){pair[1], records};
     if (pthread_create(&thread, NULL, ask, &client[i]) != 0) return 3;
+  }
+  for (int i = 0; argc == 7 && i < atoi(argv[6]); ++i) {
+    if (pthread_create(&thread, NULL, be_deaf, NULL) != 0) return 3;
   }
   printf("ready %zu\n", records);
   fflush(stdout);
