@@ -8,8 +8,6 @@ namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kPage = 4096;
-// Below this much, regions stay on small pages: the last region of a small heap would add up to 2 MiB to it.
-constexpr uint64_t kFrom = uint64_t{32} << 20;
 constexpr unsigned kSmallFaults = 16;
 // A huge page must cost less than this part of the small faults that it replaces: not all of it will be touched.
 constexpr uint64_t kWorthPart = 2;
@@ -41,7 +39,7 @@ bool HugePages::try_huge(char* region, uint64_t mapped) {
 }
 
 bool HugePages::advise(char* region, uint64_t mapped) {
-  if (mapped < kFrom) return false;
+  if (mapped < from_) return false;
   if (verdict_ == Verdict::kDoesNot && mapped >= try_again_at_) verdict_ = Verdict::kUntried;
   switch (verdict_) {
     case Verdict::kUntried:

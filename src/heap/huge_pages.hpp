@@ -14,12 +14,16 @@ class HugePages {
   // Requires: `region` is new, unused and aligned to 2 MiB; `mapped` bytes of regions came before it. Asks the kernel for
   // a huge page there if that pays; touches a little of the region when it has to find out. Returns whether it asked.
   bool advise(char* region, uint64_t mapped);
+  // From the first region on: for a mode that goes round through much more memory than the program would.
+  void begin_early() { from_ = 0; }
 
  private:
   enum class Verdict : uint8_t { kUntried, kTrying, kPays, kDoesNot };
 
   bool try_huge(char* region, uint64_t mapped);
 
+  // Below this much, regions stay on small pages: the last region of a small heap would add up to 2 MiB to it.
+  uint64_t from_ = uint64_t{32} << 20;
   Verdict verdict_ = Verdict::kUntried;
   uint64_t small_ns_ = 0;      // a small fault, measured
   uint64_t try_again_at_ = 0;  // bytes mapped

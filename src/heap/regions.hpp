@@ -67,6 +67,7 @@ class Regions {
   uint64_t table_bytes() const { return committed_; }
   const sys::Source& source() const { return source_; }
   sys::Lock& lock() { return growth_; }
+  void prefer_huge_pages() { huge_pages_.begin_early(); }
   void set_decay_ns(uint64_t delay) { decay_ns_ = delay; }
 
  private:
