@@ -35,7 +35,11 @@ Poison::Place Poison::find(uint64_t address) const {
 void fill_poison(char* start, size_t bytes, uint64_t word) {
   auto* words = reinterpret_cast<uint64_t*>(start);
   const size_t count = bytes / 8;
-  for (size_t i = 0; i < count; ++i) words[i] = word;
+  for (size_t i = 0; i < count; ++i) {
+    words[i] = word;
+    // Or the compiler makes a string instruction of it, whose start costs more than most blocks.
+    asm volatile("" : : : "memory");
+  }
   for (size_t i = count * 8; i < bytes; ++i) start[i] = static_cast<char>(word >> (8 * (i % 8)));
 }
 
@@ -46,7 +50,9 @@ bool is_filled(const char* start, size_t bytes, uint64_t word) {
   const size_t count = bytes / 8;
   uint64_t differs = 0;
   for (size_t i = 0; i < count; ++i) differs |= words[i] ^ word;
-  return differs == 0 && (bytes % 8 == 0 || memcmp(start + count * 8, &word, bytes % 8) == 0);
+  for (size_t i = count * 8; i < bytes; ++i)
+    differs |= static_cast<uint8_t>(start[i] ^ static_cast<char>(word >> (8 * (i % 8))));
+  return differs == 0;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "runtime/checking.hpp"
 
+#include "heap/regions.hpp"
 #include "report/messages.hpp"
 #include "runtime/call_stacks.hpp"
 #include "stack/stack.hpp"
@@ -54,6 +55,8 @@ bool open_checking(const options::Values& values) {
     report::complaint("there is no memory for check mode, this process is not watched");
     return false;
   }
+  // Blocks come back by way of the quarantine, from all over its memory.
+  heap::regions.prefer_huge_pages();
   stack::prepare();
   begin_findings();
   prepare_faults(values.keep_going);
