@@ -44,10 +44,18 @@ bool is_within_budget() {
   return state.guarded_blocks.load(std::memory_order_relaxed) < kGuardsAtStart + blocks / kGuardsPart;
 }
 
-bool is_chosen(ThreadPart* part, StackId stack) {
-  if (part == nullptr) return false;
-  if (state.settings.tier == Tier::kFull) return is_within_budget();
-  return state.sites.wants(stack) && is_within_budget();
+struct Treatment {
+  bool guarded;
+  bool paged;
+};
+
+// As far as the site goes: what is chosen may find no room.
+Treatment treatment_of(ThreadPart* part, StackId stack) {
+  if (part == nullptr) return {false, false};
+  if (state.settings.tier == Tier::kFull) return {is_within_budget(), true};
+  const uint32_t count = state.sites.count(stack);
+  return {state.sites.guards(count) && is_within_budget(),
+          state.settings.tier == Tier::kThorough || Sites::pages(count)};
 }
 
 void* allocate_guarded(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted, StackId stack) {
@@ -90,8 +98,9 @@ void* allocate(heap::ThreadHeap* heap, const Wanted& wanted) {
   const size_t most = state.settings.tier == Tier::kDefault ? heap::kMaxSmall : Pages::kMostBytes;
   const bool large = memory_for(wanted.size) > most;
   void* block = nullptr;
-  if (large || is_chosen(part, stack)) block = allocate_guarded(heap, part, wanted, stack);
-  if (block == nullptr && part != nullptr) block = allocate_in_page(heap, part, wanted, stack);
+  const Treatment treatment = treatment_of(part, stack);
+  if (large || treatment.guarded) block = allocate_guarded(heap, part, wanted, stack);
+  if (block == nullptr && treatment.paged) block = allocate_in_page(heap, part, wanted, stack);
   if (block == nullptr) block = allocate_cheap(heap, part, wanted, stack);
   leave(part);
   return block;

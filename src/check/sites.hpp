@@ -1,6 +1,7 @@
-// Which allocations are worth a guard page: decided by call site, so that cold code, where the defects are, is guarded whole.
-// The first of each site, then at the powers of two and one in `rate`; sites are looked at afresh now and then. All
-// within a budget that grows with the number of blocks.
+// Which allocations are worth a guard page, and which a place in the page tier: decided by call site, so that cold code, where
+// the defects are, is watched most closely. The first of each site are guarded, then at the powers of two and one in `rate`;
+// sites are looked at afresh now and then. All within a budget that grows with the number of blocks. The page tier gets the
+// first kPaged of each site, then kPagedRun in a row now and then.
 // Invariant: two sites that share an entry are guarded less often, never more. State is valid when zero.
 // Locking: none; the counts are relaxed atomics.
 #pragma once
@@ -19,14 +20,26 @@ class Sites {
     rate_ = rate;
   }
 
-  // Whether an allocation of this site is to be guarded, as far as the site goes.
-  bool wants(StackId site) {
+  static constexpr uint32_t kPaged = 1024;
+  static constexpr uint32_t kPagedRun = 64;
+  static constexpr uint32_t kPagedEvery = 2048;
+
+  // Counts an allocation of this site. Returns how many came before it.
+  uint32_t count(StackId site) {
     std::atomic<uint32_t>& entry = counts_[(site * 0x9e3779b1u) >> (32 - kLog)];
     const uint32_t count = entry.load(std::memory_order_relaxed);
     entry.store(count + 1, std::memory_order_relaxed);
+    return count;
+  }
+
+  // Whether the allocation after so many of its site is to be guarded, as far as the site goes.
+  bool guards(uint32_t count) const {
     if (count < first_) return true;
     return rate_ != 0 && ((count & (count - 1)) == 0 || count % rate_ == 0);
   }
+
+  // Whether it is one for the page tier.
+  static bool pages(uint32_t count) { return count < kPaged || count % kPagedEvery < kPagedRun; }
 
   // The next one of each site is guarded again.
   void rearm() {
