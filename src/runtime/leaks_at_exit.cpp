@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "runtime/leaks.hpp"
 #include "runtime/runtime.hpp"
+#include "stack/walk.hpp"
 #include "sys/kernel.hpp"
 #include "sys/mappings.hpp"
 #include "sys/side_thread.hpp"
@@ -79,11 +80,18 @@ struct Code {
 
 constinit Code code;
 
-// Where the frames of the program begin above those of exit(): at the first word that may be a return address into it. What
-// only looks like one makes the part that counts larger.
+// Where the frames of the program begin above those of exit(): at its first frame. Where main returned that is _start's, and what
+// main and its callees have left below is nobody's. Where the stack cannot be followed so far, at the first word that may be a return
+// address into the program; what only looks like one makes the part that counts larger.
 uint64_t end_of_exit(uint64_t frame) {
   code.read(frame);
   if (code.overflow) return frame;
+  stack::Registers here;
+  stack::Registers::here(here);
+  stack::Walk walk(here);
+  do {
+    if (code.holds(walk.frame().pc())) return walk.sp() > frame ? walk.sp() : frame;
+  } while (walk.next());
   uint64_t at = frame;
   while (at < code.stack_end && !code.holds(*reinterpret_cast<const uint64_t*>(at))) at += sizeof(uint64_t);
   return at;

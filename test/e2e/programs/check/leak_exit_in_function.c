@@ -3,7 +3,7 @@
 
 /* exit() is called deep down: what frames hold that nobody returns to is shown as a dead slot, and lost blocks are lost. */
 static void work(int defect) {
-  char* block = malloc(90); /* @allocation */
+  char* block = hidden(malloc(90)); /* @allocation */
   block[0] = 1;
   if (!defect) free(block);
 }
@@ -15,6 +15,7 @@ static void finish(int depth) {
 
 int main(int count, char** words) {
   work(has_defect(count, words));
+  scrub();
   finish(10);
   return 1;
 }
