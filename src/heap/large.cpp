@@ -56,9 +56,10 @@ void* allocate_large(size_t size, size_t alignment, bool* zero) {
   // The slices first: when there is no memory for records either, theirs may be had again.
   recycle_records(run.slice, slices);
   Span* span = make_large(run.slice, slices, bytes);
+  // No record: perhaps just now only, in a signal handler that interrupted whoever was taking memory for records.
   if (span == nullptr) {
     regions.release(run.slice, slices, run.zero);
-    return nullptr;
+    return allocate_outside(bytes, alignment, zero);
   }
   if (zero != nullptr) *zero = run.zero;
   return span->start;
