@@ -192,8 +192,10 @@ class arena {
  private:
   static constexpr std::size_t least_chunk = 256;
   static constexpr std::size_t chunk_alignment = alignof(std::max_align_t);
+  // A multiple of chunk_alignment, as all chunks are: allocate() relies on it.
   static constexpr std::uint32_t clamp_chunk(std::size_t bytes) noexcept {
-    return static_cast<std::uint32_t>(std::clamp(bytes, least_chunk, std::size_t{1} << 31));
+    return static_cast<std::uint32_t>(std::clamp(bytes, least_chunk, std::size_t{1} << 31) / chunk_alignment *
+                                      chunk_alignment);
   }
 
   struct chunk {
@@ -290,7 +292,7 @@ inline void* arena::allocate_slow(std::size_t bytes, std::size_t alignment) {
 inline void arena::add_chunk(std::size_t bytes) {
   std::size_t wanted = detail::align_up(bytes + sizeof(chunk), chunk_alignment);
   const std::size_t doubled = std::min(largest_ * 2, std::max<std::size_t>(largest_chunk, first_chunk_));
-  wanted = std::max({wanted, std::size_t{first_chunk_} / chunk_alignment * chunk_alignment, doubled});
+  wanted = std::max({wanted, std::size_t{first_chunk_}, doubled});
   auto* fresh = static_cast<chunk*>(upstream()->allocate(wanted, chunk_alignment));
   fresh->bytes = wanted;
   fresh->previous = chunk_;

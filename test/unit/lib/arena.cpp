@@ -66,6 +66,20 @@ TEST(Arena, GivesAligned) {
   EXPECT_FALSE(memory.owns(nullptr));
 }
 
+// The fast path compares with what is left in a chunk: an end that is no multiple of 16 would let it wrap.
+TEST(Arena, StaysInItsChunksWhateverTheirSize) {
+  for (const std::size_t first : {std::size_t{257}, std::size_t{4'097}, std::size_t{2'000'001}}) {
+    counting_resource upstream;
+    arena memory(first, &upstream);
+    for (std::size_t taken = 0; taken < 5 * first; taken += 16) {
+      static_cast<void>(memory.allocate(1));
+      ASSERT_GE(upstream.live, taken) << "chunks from " << first;
+    }
+    static_cast<void>(memory.allocate(std::size_t{3} << 20));
+    ASSERT_GE(upstream.live, std::size_t{3} << 20);
+  }
+}
+
 TEST(Arena, RefusesWhatCannotBe) {
   arena memory;
   EXPECT_THROW(static_cast<void>(memory.allocate(SIZE_MAX)), std::bad_alloc);
