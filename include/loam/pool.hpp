@@ -163,7 +163,8 @@ class pool {
     return damaged;
   }
 
-  // Destroys all live objects and gives all memory back to upstream. Requires: no destructor frees another object of this pool. O(blocks); if T has no destructor to run, O(pages).
+  // Destroys all live objects and gives all memory back to upstream. Requires: no destructor frees another object of this pool.
+  // O(blocks); if T has no destructor to run, O(pages).
   void clear() noexcept {
     if constexpr (!std::is_trivially_destructible_v<T>) {
       for_each([](T* object) { object->~T(); });
