@@ -11,6 +11,7 @@
 #ifndef LOAM_POOL_HPP
 #define LOAM_POOL_HPP
 
+#include <loam/detail/address_set.hpp>
 #include <loam/detail/pool_pages.hpp>
 
 #include <algorithm>
@@ -59,7 +60,7 @@ class pool {
     void* block = free_.take(shape);
     if (block == nullptr) [[unlikely]]
       block = add_page();
-    *detail::state_of_own(pages_, shape, block, seen_) = detail::block_live;
+    pages_.state_of_own(shape, block) = detail::block_state::live;
     return from_block(block);
   }
 
@@ -68,12 +69,12 @@ class pool {
     if (detail::watched) [[unlikely]]
       return deallocate_watched(object);
     void* block = to_block(object);
-    unsigned char* state = detail::state_of(pages_, shape, block, seen_);
-    if (state == nullptr || *state != detail::block_live) [[unlikely]]
+    detail::block_state* state = pages_.state_of(shape, block);
+    if (state == nullptr || *state != detail::block_state::live) [[unlikely]]
       return refuse(state, object);
     if (has_fences && !fences_stand(block)) [[unlikely]]
       return detail::refuse(pool_fault::damaged_fence, object);
-    *state = detail::block_free;
+    *state = detail::block_state::free;
     free_.give(block);
   }
 
@@ -121,7 +122,7 @@ class pool {
 
   // Whether the address lies in the pool's memory; any address may be asked for. O(1).
   bool owns(const void* address) const noexcept {
-    return detail::watched ? blocks_.find(reinterpret_cast<std::uintptr_t>(address)) != nullptr
+    return detail::watched ? blocks_.contains(reinterpret_cast<std::uintptr_t>(address))
                            : pages_.contains(address);
   }
 
@@ -129,9 +130,7 @@ class pool {
   std::size_t live() const noexcept {
     if (detail::watched) return blocks_.size();
     std::size_t count = 0;
-    for (page* at = pages_.newest(); at != nullptr; at = at->previous)
-      count +=
-          static_cast<std::size_t>(std::count(at->states(), at->states() + shape.count, detail::block_live));
+    for_each_block([&](std::byte*) { ++count; });
     return count;
   }
   // Bytes taken from upstream.
@@ -142,11 +141,7 @@ class pool {
   void for_each(Visit&& visit) {
     if (detail::watched) [[unlikely]]
       return for_each_watched(visit);
-    for (page* at = pages_.newest(); at != nullptr; at = at->previous) {
-      for (std::uint32_t i = 0; i < shape.count; ++i) {
-        if (at->states()[i] == detail::block_live) visit(object_in(at->block(shape, i)));
-      }
-    }
+    for_each_block([&](std::byte* block) { visit(object_in(block)); });
   }
 
   // Looks at the fences of every live object; refuses each that is damaged, and returns how many there were. O(blocks).
@@ -175,14 +170,12 @@ class pool {
     blocks_.clear();
     free_.clear();
     pages_.release();
-    seen_ = {};
   }
 
  private:
   static constexpr bool has_fences = Checks::fence_bytes > 0;
   static constexpr unsigned char fence_byte = 0xfd;
   static constexpr detail::block_shape shape = detail::pool_pages::shape_of(block_bytes);
-  using page = detail::pool_pages::page;
 
   static void* to_block(T* object) noexcept {
     return reinterpret_cast<std::byte*>(object) - Checks::fence_bytes;
@@ -205,22 +198,32 @@ class pool {
            std::all_of(rest, rest + behind(), stands);
   }
 
-  [[gnu::cold, gnu::noinline]] static void refuse(const unsigned char* state, const T* object) noexcept {
+  [[gnu::cold, gnu::noinline]] static void refuse(const detail::block_state* state,
+                                                  const T* object) noexcept {
     detail::refuse(state == nullptr ? pool_fault::foreign_pointer : pool_fault::double_free, object);
   }
 
   bool may_be_freed(T* object) noexcept {
     if (detail::watched) [[unlikely]]
       return true;  // loam check tells, with its stacks
-    const unsigned char* state = detail::state_of(pages_, shape, to_block(object), seen_);
-    if (state != nullptr && *state == detail::block_live) [[likely]]
+    const detail::block_state* state = pages_.state_of(shape, to_block(object));
+    if (state != nullptr && *state == detail::block_state::live) [[likely]]
       return true;
     refuse(state, object);
     return false;
   }
 
+  template <class Visit>
+  void for_each_block(Visit&& visit) const {
+    for (detail::pool_pages::page* at = pages_.newest(); at != nullptr; at = at->previous) {
+      for (std::uint32_t i = 0; i < shape.count; ++i) {
+        if (at->states()[i] == detail::block_state::live) visit(at->block(shape, i));
+      }
+    }
+  }
+
   [[gnu::cold, gnu::noinline]] void* add_page() {
-    free_.add(pages_.add(shape));
+    free_.add(pages_.add(shape), shape);
     return free_.take(shape);
   }
 
@@ -233,7 +236,7 @@ class pool {
 
   [[gnu::cold, gnu::noinline]] T* allocate_watched() {
     void* block = ::operator new(sizeof(T), std::align_val_t{alignof(T)});
-    blocks_.insert(reinterpret_cast<std::uintptr_t>(block), this);
+    blocks_.insert(reinterpret_cast<std::uintptr_t>(block));
     return static_cast<T*>(block);
   }
   // What is not in the set goes to the heap all the same: it knows best what is wrong with it.
@@ -243,9 +246,8 @@ class pool {
   }
 
   detail::free_list free_;
-  detail::pool_pages::seen_page seen_;
   detail::pool_pages pages_;
-  detail::address_map blocks_;  // under loam check
+  detail::address_set blocks_;  // under loam check
 };
 
 // Constructed objects for their next use: what an object has acquired (a buffer, a connection) stays with it.

@@ -8,6 +8,7 @@
 #ifndef LOAM_POOL_RESOURCE_HPP
 #define LOAM_POOL_RESOURCE_HPP
 
+#include <loam/detail/address_set.hpp>
 #include <loam/detail/pool_pages.hpp>
 
 #include <array>
@@ -20,7 +21,7 @@ class pool_resource final : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t largest_pooled = 4096;
 
-  // Takes nothing from upstream until the first block; then 64 KiB at a time for each size in use.
+  // Takes nothing from upstream until the first block; then at least 64 KiB at a time, and of that 64 KiB for each size in use.
   explicit pool_resource(std::pmr::memory_resource* upstream = std::pmr::new_delete_resource()) noexcept
       : pages_(upstream) {}
   pool_resource(const pool_resource&) = delete;
@@ -32,14 +33,13 @@ class pool_resource final : public std::pmr::memory_resource {
   void release() noexcept {
     for (detail::free_list& list : lists_) list.clear();
     pages_.release();
-    seen_ = {};
     blocks_.for_each([](std::uintptr_t block) { ::operator delete(reinterpret_cast<void*>(block)); });
     blocks_.clear();
   }
 
   // Whether the address lies in the pages, for any address at all. O(1).
   bool owns(const void* address) const noexcept {
-    return detail::watched ? blocks_.find(reinterpret_cast<std::uintptr_t>(address)) != nullptr
+    return detail::watched ? blocks_.contains(reinterpret_cast<std::uintptr_t>(address))
                            : pages_.contains(address);
   }
   // Bytes taken from upstream for pages.
@@ -83,7 +83,7 @@ class pool_resource final : public std::pmr::memory_resource {
     void* block = lists_[index].take(shapes[index]);
     if (block == nullptr) [[unlikely]]
       block = add_page(index);
-    *detail::state_of_own(pages_, shapes[index], block, seen_) = detail::block_live;
+    pages_.state_of_own(shapes[index], block) = detail::block_state::live;
     return block;
   }
 
@@ -92,17 +92,17 @@ class pool_resource final : public std::pmr::memory_resource {
     if (wanted > largest_pooled || detail::watched) [[unlikely]]
       return deallocate_elsewhere(memory, bytes, alignment);
     const std::size_t index = class_of(wanted);
-    unsigned char* state = detail::state_of(pages_, shapes[index], memory, seen_);
-    if (state == nullptr || *state != detail::block_live) [[unlikely]]
+    detail::block_state* state = pages_.state_of(shapes[index], memory);
+    if (state == nullptr || *state != detail::block_state::live) [[unlikely]]
       return detail::refuse(state == nullptr ? pool_fault::foreign_pointer : pool_fault::double_free, memory);
-    *state = detail::block_free;
+    *state = detail::block_state::free;
     lists_[index].give(memory);
   }
 
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }
 
   [[gnu::cold, gnu::noinline]] void* add_page(std::size_t index) {
-    lists_[index].add(pages_.add(shapes[index]));
+    lists_[index].add(pages_.add(shapes[index]), shapes[index]);
     return lists_[index].take(shapes[index]);
   }
 
@@ -110,8 +110,7 @@ class pool_resource final : public std::pmr::memory_resource {
     if (!detail::watched) return pages_.upstream()->allocate(bytes, alignment);
     void* block = alignment > alignof(std::max_align_t) ? ::operator new(bytes, std::align_val_t{alignment})
                                                         : ::operator new(bytes);
-    if (alignment <= alignof(std::max_align_t))
-      blocks_.insert(reinterpret_cast<std::uintptr_t>(block), this);
+    if (alignment <= alignof(std::max_align_t)) blocks_.insert(reinterpret_cast<std::uintptr_t>(block));
     return block;
   }
   [[gnu::cold, gnu::noinline]] void deallocate_elsewhere(void* block, std::size_t bytes,
@@ -127,15 +126,15 @@ class pool_resource final : public std::pmr::memory_resource {
 
   static constexpr std::array<detail::block_shape, classes> make_shapes() noexcept {
     std::array<detail::block_shape, classes> all{};
-    for (std::size_t i = 0; i < classes; ++i) all[i] = detail::pool_pages::shape_of(size_of(i));
+    for (std::size_t i = 0; i < classes; ++i)
+      all[i] = detail::pool_pages::shape_of(size_of(i), static_cast<std::uint16_t>(i));
     return all;
   }
   static const std::array<detail::block_shape, classes> shapes;
 
-  detail::pool_pages::seen_page seen_;
   std::array<detail::free_list, classes> lists_;
   detail::pool_pages pages_;
-  detail::address_map blocks_;  // under loam check
+  detail::address_set blocks_;  // under loam check
 };
 
 inline constexpr std::array<detail::block_shape, pool_resource::classes> pool_resource::shapes =

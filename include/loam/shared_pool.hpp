@@ -41,24 +41,20 @@ class shared_blocks {
   void* take(const block_shape& shape) {
     local_list* mine = list();
     void* block;
-    if (mine == nullptr || mine->top == mine->bottom()) [[unlikely]] {
+    if (mine == nullptr || mine->top == mine->bottom()) [[unlikely]]
       block = take_slow();
-      mine = list();
-    } else {
+    else
       block = *--mine->top;
-    }
-    pool_pages::seen_page none;
-    unsigned char* state = state_of_own(pages_, shape, block, mine == nullptr ? none : mine->seen);
-    relaxed(*state).store(block_live, std::memory_order_relaxed);
+    relaxed(pages_.state_of_own(shape, block)).store(block_state::live, std::memory_order_relaxed);
     return block;
   }
 
   // Whether the block was live, and is free now. Of two threads that free a block at the very same moment both may be told so.
   bool give(const block_shape& shape, void* block) noexcept {
-    unsigned char* state = live_state(shape, block);
+    block_state* state = live_state(shape, block);
     if (state == nullptr) [[unlikely]]
       return false;
-    relaxed(*state).store(block_free, std::memory_order_relaxed);
+    relaxed(*state).store(block_state::free, std::memory_order_relaxed);
     local_list* mine = list();
     if (mine == nullptr || mine->top == mine->limit) [[unlikely]]
       give_slow(block);
@@ -68,11 +64,9 @@ class shared_blocks {
   }
 
   // Null if the block may not be freed; then refuse() has said why.
-  unsigned char* live_state(const block_shape& shape, const void* block) const noexcept {
-    local_list* mine = list();
-    pool_pages::seen_page none;
-    unsigned char* state = state_of(pages_, shape, block, mine == nullptr ? none : mine->seen);
-    if (state != nullptr && relaxed(*state).load(std::memory_order_relaxed) == block_live) [[likely]]
+  block_state* live_state(const block_shape& shape, const void* block) const noexcept {
+    block_state* state = pages_.state_of(shape, block);
+    if (state != nullptr && relaxed(*state).load(std::memory_order_relaxed) == block_state::live) [[likely]]
       return state;
     refuse(state == nullptr ? pool_fault::foreign_pointer : pool_fault::double_free, block);
     return nullptr;
@@ -89,7 +83,6 @@ class shared_blocks {
     std::uint64_t number;  // of the pool
     void** top;            // behind the newest block
     void** limit;
-    pool_pages::seen_page seen;
     void** bottom() noexcept { return reinterpret_cast<void**>(this + 1); }
     std::size_t count() noexcept { return static_cast<std::size_t>(top - bottom()); }
   };
@@ -156,7 +149,7 @@ class shared_blocks {
     void* memory = ::operator new(sizeof(local_list) + 2 * batch_ * sizeof(void*), std::nothrow);
     if (memory == nullptr) return nullptr;
     auto* fresh = static_cast<local_list*>(memory);
-    *fresh = {number_, fresh->bottom(), fresh->bottom() + 2 * batch_, {}};
+    *fresh = {number_, fresh->bottom(), fresh->bottom() + 2 * batch_};
     return place = fresh;
   }
 
@@ -179,7 +172,7 @@ class shared_blocks {
   // Requires: the lock.
   void* take_shared() {
     if (void* block = free_.take(shape_)) return block;
-    free_.add(pages_.add(shape_));
+    free_.add(pages_.add(shape_), shape_);
     return free_.take(shape_);
   }
 
@@ -200,9 +193,7 @@ class shared_blocks {
     for (std::size_t i = 0; i < count; ++i) free_.give(blocks[i]);
   }
 
-  static std::atomic_ref<unsigned char> relaxed(unsigned char& state) noexcept {
-    return std::atomic_ref(state);
-  }
+  static std::atomic_ref<block_state> relaxed(block_state& state) noexcept { return std::atomic_ref(state); }
 
   const block_shape shape_;
   const std::size_t batch_;

@@ -191,15 +191,15 @@ TEST(Pool, AgreesWithAModel) {
   EXPECT_TRUE(model.empty());
 }
 
-TEST(AddressMap, AgreesWithAModel) {
+TEST(AddressSet, AgreesWithAModel) {
   std::mt19937_64 random(7);
-  detail::address_map set;
+  detail::address_set set;
   std::map<std::uintptr_t, bool> model;
   for (int step = 0; step < 200'000; ++step) {
-    const std::uintptr_t address = (random() % 3'000 + 1) << 16;
-    ASSERT_EQ(set.find(address) != nullptr, model.count(address) == 1);
+    const std::uintptr_t address = (random() % 3'000 + 1) << 4;
+    ASSERT_EQ(set.contains(address), model.count(address) == 1);
     if (random() % 2 == 0) {
-      if (model.emplace(address, true).second) set.insert(address, &model);
+      if (model.emplace(address, true).second) set.insert(address);
     } else {
       ASSERT_EQ(set.erase(address), model.erase(address) == 1);
     }
@@ -207,6 +207,26 @@ TEST(AddressMap, AgreesWithAModel) {
   ASSERT_EQ(set.size(), model.size());
   set.for_each([&](std::uintptr_t address) { ASSERT_EQ(model.erase(address), 1u); });
   EXPECT_TRUE(model.empty());
+}
+
+// Pages near each other and far apart, so that some meet in a slot.
+TEST(PageTable, AgreesWithAModel) {
+  std::mt19937_64 random(11);
+  detail::page_table table;
+  std::map<std::uintptr_t, std::uint16_t> model;
+  for (int step = 0; step < 20'000; ++step) {
+    const std::uintptr_t page = ((random() % 4 << 20) + random() % 900 + 1) << 16;
+    const auto kind = static_cast<std::uint16_t>(random() % 40);
+    if (step % 4 == 0 && model.emplace(page, kind).second)
+      table.insert(page, kind, reinterpret_cast<void*>(page + 1));
+    const auto at = model.find(page);
+    const std::uintptr_t inside = page + random() % 65'536;
+    ASSERT_EQ(table.contains(inside), at != model.end());
+    void* value = at != model.end() && at->second == kind ? reinterpret_cast<void*>(page + 1) : nullptr;
+    ASSERT_EQ(table.find(inside, kind), value);
+  }
+  table.clear();
+  for (const auto& [page, kind] : model) ASSERT_FALSE(table.contains(page));
 }
 
 TEST(ObjectCache, KeepsObjectsWithWhatTheyHave) {

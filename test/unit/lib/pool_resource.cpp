@@ -50,7 +50,10 @@ TEST(PoolResource, RefusesWhatIsWrong) {
   memory.deallocate(block, 48);
   memory.deallocate(block, 48);
   memory.deallocate(theirs, 48);
-  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>{pool_fault::double_free, pool_fault::foreign_pointer}));
+  void* small = memory.allocate(96);
+  memory.deallocate(small, 32);  // another size's
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>{pool_fault::double_free, pool_fault::foreign_pointer,
+                                                    pool_fault::foreign_pointer}));
   EXPECT_TRUE(memory.owns(block));
   EXPECT_FALSE(memory.owns(theirs));
 }
