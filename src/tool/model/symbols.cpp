@@ -141,25 +141,50 @@ void set_line(Dwarf_Die* unit, Dwarf_Addr address, SourceFrame& frame) {
                           dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &folder)));
 }
 
+// Entries that have no addresses of their own but may contain functions: some compilers leave those where they were declared.
+// (dwarf_getscopes passes such entries by with all that is in them.)
+bool only_contains(Dwarf_Die* die) {
+  switch (dwarf_tag(die)) {
+    case DW_TAG_namespace:
+    case DW_TAG_module:
+    case DW_TAG_class_type:
+    case DW_TAG_structure_type:
+    case DW_TAG_union_type:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Adds the functions of which the address is a part to `chain`, the outermost first. Whether there are any.
+bool descend(Dwarf_Die* parent, Dwarf_Addr address,
+             std::vector<Dwarf_Die>& chain) {  // NOLINT(misc-no-recursion): as deep as the source
+  Dwarf_Die child;
+  if (dwarf_child(parent, &child) != 0) return false;
+  do {
+    if (only_contains(&child)) {
+      if (descend(&child, address, chain)) return true;
+    } else if (dwarf_haspc(&child, address) > 0) {
+      const bool function = is_function(&child);
+      if (function) chain.push_back(child);
+      return descend(&child, address, chain) || function;
+    }
+  } while (dwarf_siblingof(&child, &child) == 0);
+  return false;
+}
+
 // The functions at the address, the innermost inlined one first.
 std::vector<SourceFrame> functions_at(Dwarf_Die* unit, Dwarf_Addr address, SourceFrame frame) {
   std::vector<SourceFrame> frames;
-  Dwarf_Die* scopes = nullptr;
-  if (dwarf_getscopes(unit, address, &scopes) > 0) {
-    // The innermost entry's own chain of parents: what stands there are the functions it was inlined into.
-    Dwarf_Die* chain = nullptr;
-    const int count = dwarf_getscopes_die(&scopes[0], &chain);
-    for (int i = 0; i < count; ++i) {
-      if (!is_function(&chain[i])) continue;
-      set_name(&chain[i], frame);
-      frame.inlined = dwarf_tag(&chain[i]) == DW_TAG_inlined_subroutine;
-      frames.push_back(frame);
-      if (!frame.inlined) break;
-      call_site(&chain[i], frame);
-    }
-    std::free(chain);
+  std::vector<Dwarf_Die> chain;
+  descend(unit, address, chain);
+  for (auto die = chain.rbegin(); die != chain.rend(); ++die) {
+    set_name(&*die, frame);
+    frame.inlined = dwarf_tag(&*die) == DW_TAG_inlined_subroutine;
+    frames.push_back(frame);
+    if (!frame.inlined) break;
+    call_site(&*die, frame);
   }
-  std::free(scopes);
   return frames;
 }
 
