@@ -118,7 +118,7 @@ class arena {
 
   // Takes the block back if it was allocated last (under `loam check`: any block); otherwise it stays until a rewind.
   void give_back(void* block, std::size_t bytes) noexcept {
-    if (watched_ != nullptr) [[unlikely]]
+    if (watched() != nullptr) [[unlikely]]
       return forget(block);
     const auto start = reinterpret_cast<std::uintptr_t>(block);
     if (start + bytes == at_) at_ = start;
@@ -135,10 +135,12 @@ class arena {
   // Where the arena stands. Valid until a rewind to an older mark, reset() or release().
   mark now() const noexcept {
     mark here;
-    here.last = chunk_;
     here.at = at_;
-    here.cleanups = cleanups_;
-    here.watched = watched_ == nullptr ? 0 : watched_->count;
+    if (touched_) {
+      here.last = has_.current;
+      here.cleanups = has_.cleanups;
+      here.watched = has_.watched == nullptr ? 0 : has_.watched->count;
+    }
     return here;
   }
 
@@ -233,9 +235,9 @@ class arena {
 
   void remember(cleanup* node, void (*run)(void*, std::size_t) noexcept, void* objects,
                 std::size_t count) noexcept {
-    *node = {cleanups_, run, objects, count};
-    cleanups_ = node;
-    touched_ = true;
+    belongings& mine = touch();
+    *node = {mine.cleanups, run, objects, count};
+    mine.cleanups = node;
   }
 
   std::uintptr_t buffer_start() const noexcept {
@@ -253,71 +255,86 @@ class arena {
   void forget(void* block) noexcept;
   void forget_from(std::size_t first) noexcept;
 
+  // What an arena has beside its buffer.
+  struct belongings {
+    chunk* current = nullptr;  // null: the buffer, or nothing yet
+    chunk* spare = nullptr;    // kept by a rewind
+    cleanup* cleanups = nullptr;
+    watched_blocks* watched = nullptr;
+    std::size_t largest = 0;  // chunk so far
+  };
+  belongings& touch() noexcept {
+    if (!touched_) new (&has_) belongings;
+    touched_ = true;
+    return has_;
+  }
+  chunk* current() const noexcept { return touched_ ? has_.current : nullptr; }
+  watched_blocks* watched() const noexcept { return touched_ ? has_.watched : nullptr; }
+
   // Few words, and one flag that tells whether there is anything to do at the end: of an inline_arena that stays within its
   // buffer they are all that is written and read.
-  std::uintptr_t at_ = 0;   // the next free byte
-  std::uintptr_t end_ = 0;  // of the current chunk or buffer
-  chunk* chunk_ = nullptr;  // the current one; null: the buffer, or nothing yet
-  chunk* spare_ = nullptr;  // kept by a rewind
-  cleanup* cleanups_ = nullptr;
-  watched_blocks* watched_ = nullptr;
+  std::uintptr_t at_ = 0;                // the next free byte
+  std::uintptr_t end_ = 0;               // of the current chunk or buffer
   std::pmr::memory_resource* upstream_;  // null: new_delete_resource()
   std::uint32_t first_chunk_;
   std::uint32_t buffer_bytes_ = 0;
-  std::size_t largest_ = 0;  // chunk so far
-  bool touched_ = false;     // there are chunks, blocks or destructors to run
+  bool touched_ = false;  // has_ is there: chunks, blocks or destructors to run
+  union {
+    belongings has_;  // begins its life with the first of them
+  };
 };
 static_assert(sizeof(arena) % alignof(std::max_align_t) == 0,
               "the buffer of an inline_arena follows at once");
 
 inline void* arena::allocate_slow(std::size_t bytes, std::size_t alignment) {
   if (bytes == 0) return allocate(1, alignment);
-  touched_ = true;
+  belongings& mine = touch();
   if (detail::watched) return allocate_watched(bytes, alignment);
   if (bytes > std::size_t{PTRDIFF_MAX} - alignment) throw std::bad_alloc();
   // The chunk's start is aligned for everything ordinary; only more than that may need room in front.
   const std::size_t needed = bytes + (alignment > chunk_alignment ? alignment : 0);
-  if (spare_ != nullptr && spare_->bytes - sizeof(chunk) >= needed) {
-    spare_->previous = chunk_;
-    chunk_ = std::exchange(spare_, nullptr);
+  if (mine.spare != nullptr && mine.spare->bytes - sizeof(chunk) >= needed) {
+    mine.spare->previous = mine.current;
+    mine.current = std::exchange(mine.spare, nullptr);
   } else {
     add_chunk(needed);
   }
-  const std::uintptr_t at = detail::align_up(chunk_->start(), alignment);
+  const std::uintptr_t at = detail::align_up(mine.current->start(), alignment);
   at_ = at + bytes;
-  end_ = chunk_->end();
+  end_ = mine.current->end();
   return reinterpret_cast<void*>(at);
 }
 
 inline void arena::add_chunk(std::size_t bytes) {
   std::size_t wanted = detail::align_up(bytes + sizeof(chunk), chunk_alignment);
-  const std::size_t doubled = std::min(largest_ * 2, std::max<std::size_t>(largest_chunk, first_chunk_));
+  const std::size_t doubled = std::min(has_.largest * 2, std::max<std::size_t>(largest_chunk, first_chunk_));
   wanted = std::max({wanted, std::size_t{first_chunk_}, doubled});
   auto* fresh = static_cast<chunk*>(upstream()->allocate(wanted, chunk_alignment));
   fresh->bytes = wanted;
-  fresh->previous = chunk_;
-  chunk_ = fresh;
-  largest_ = std::min(std::max(largest_, wanted), largest_chunk);
+  fresh->previous = has_.current;
+  has_.current = fresh;
+  has_.largest = std::min(std::max(has_.largest, wanted), largest_chunk);
 }
 
 inline void* arena::allocate_watched(std::size_t bytes, std::size_t alignment) {
-  if (watched_ == nullptr) watched_ = new watched_blocks{};
-  if (watched_->count == watched_->capacity) {
-    const std::size_t capacity = watched_->capacity * 2 + 16;
+  if (has_.watched == nullptr) has_.watched = new watched_blocks{};
+  watched_blocks* blocks = has_.watched;
+  if (blocks->count == blocks->capacity) {
+    const std::size_t capacity = blocks->capacity * 2 + 16;
     auto* entries = new watched_block[capacity];
-    std::copy_n(watched_->entries, watched_->count, entries);
-    delete[] watched_->entries;
-    watched_->entries = entries;
-    watched_->capacity = capacity;
+    std::copy_n(blocks->entries, blocks->count, entries);
+    delete[] blocks->entries;
+    blocks->entries = entries;
+    blocks->capacity = capacity;
   }
   void* block = ::operator new(bytes, std::align_val_t{alignment});
-  watched_->entries[watched_->count++] = {block, alignment};
+  blocks->entries[blocks->count++] = {block, alignment};
   return block;
 }
 
 inline void arena::forget(void* block) noexcept {
-  for (std::size_t i = watched_->count; i-- > 0;) {
-    watched_block& entry = watched_->entries[i];
+  for (std::size_t i = has_.watched->count; i-- > 0;) {
+    watched_block& entry = has_.watched->entries[i];
     if (entry.block != block) continue;
     ::operator delete(entry.block, std::align_val_t{entry.alignment});
     entry.block = nullptr;
@@ -326,59 +343,63 @@ inline void arena::forget(void* block) noexcept {
 }
 
 inline void arena::forget_from(std::size_t first) noexcept {
-  while (watched_->count > first) {
-    const watched_block& entry = watched_->entries[--watched_->count];
+  while (has_.watched->count > first) {
+    const watched_block& entry = has_.watched->entries[--has_.watched->count];
     ::operator delete(entry.block, std::align_val_t{entry.alignment});
   }
 }
 
 inline void arena::keep_or_drop(chunk* of) noexcept {
-  if (spare_ == nullptr) {
-    spare_ = of;
-  } else if (of->bytes > spare_->bytes) {
-    drop(std::exchange(spare_, of));
+  if (has_.spare == nullptr) {
+    has_.spare = of;
+  } else if (of->bytes > has_.spare->bytes) {
+    drop(std::exchange(has_.spare, of));
   } else {
     drop(of);
   }
 }
 
 inline void arena::rewind(const mark& to) noexcept {
-  while (cleanups_ != to.cleanups) {
-    const cleanup* newest = cleanups_;
-    cleanups_ = newest->previous;
-    newest->run(newest->objects, newest->count);
+  if (touched_) {
+    while (has_.cleanups != to.cleanups) {
+      const cleanup* newest = has_.cleanups;
+      has_.cleanups = newest->previous;
+      newest->run(newest->objects, newest->count);
+    }
+    if (has_.watched != nullptr) [[unlikely]]
+      forget_from(to.watched);
+    while (has_.current != to.last) keep_or_drop(std::exchange(has_.current, has_.current->previous));
+    end_ = end_of(has_.current);
   }
-  if (watched_ != nullptr) [[unlikely]]
-    forget_from(to.watched);
-  while (chunk_ != to.last) keep_or_drop(std::exchange(chunk_, chunk_->previous));
   at_ = to.at;
-  end_ = end_of(chunk_);
 }
 
 inline void arena::release() noexcept {
   reset();
-  if (spare_ != nullptr) drop(std::exchange(spare_, nullptr));
-  if (watched_ == nullptr) return;
-  delete[] watched_->entries;
-  delete std::exchange(watched_, nullptr);
+  if (!touched_) return;
+  if (has_.spare != nullptr) drop(std::exchange(has_.spare, nullptr));
+  if (has_.watched == nullptr) return;
+  delete[] has_.watched->entries;
+  delete std::exchange(has_.watched, nullptr);
 }
 
 inline bool arena::owns(const void* address) const noexcept {
   const auto wanted = reinterpret_cast<std::uintptr_t>(address);
-  for (std::size_t i = 0; watched_ != nullptr && i < watched_->count; ++i) {
+  const watched_blocks* blocks = watched();
+  for (std::size_t i = 0; blocks != nullptr && i < blocks->count; ++i) {
     loam_block block;
-    if (loam_find(address, &block) == LOAM_LIVE && block.base == watched_->entries[i].block) return true;
+    if (loam_find(address, &block) == LOAM_LIVE && block.base == blocks->entries[i].block) return true;
   }
   std::uintptr_t end = at_;
-  for (const chunk* each = chunk_; each != nullptr; each = each->previous, end = end_of(each)) {
+  for (const chunk* each = current(); each != nullptr; each = each->previous, end = end_of(each)) {
     if (wanted >= each->start() && wanted < end) return true;
   }
   return buffer_bytes_ != 0 && wanted >= buffer_start() && wanted < end;
 }
 
 inline std::size_t arena::reserved() const noexcept {
-  std::size_t bytes = spare_ == nullptr ? 0 : spare_->bytes;
-  for (const chunk* each = chunk_; each != nullptr; each = each->previous) bytes += each->bytes;
+  std::size_t bytes = touched_ && has_.spare != nullptr ? has_.spare->bytes : 0;
+  for (const chunk* each = current(); each != nullptr; each = each->previous) bytes += each->bytes;
   return bytes;
 }
 
