@@ -60,7 +60,6 @@ class pool {
     void* block = free_.take(shape);
     if (block == nullptr) [[unlikely]]
       block = add_page();
-    pages_.state_of_own(shape, block) = detail::block_state::live;
     return from_block(block);
   }
 
@@ -74,8 +73,7 @@ class pool {
       return refuse(state, object);
     if (has_fences && !fences_stand(block)) [[unlikely]]
       return detail::refuse(pool_fault::damaged_fence, object);
-    *state = detail::block_state::free;
-    free_.give(block);
+    free_.give(block, state);
   }
 
   // An object. Throws what upstream and the constructor do; nothing has changed then.

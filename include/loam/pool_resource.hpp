@@ -56,7 +56,7 @@ class pool_resource final : public std::pmr::memory_resource {
 
   static std::size_t class_of(std::size_t bytes) noexcept {
     if (bytes <= direct) [[likely]]
-      return (bytes + (bytes == 0) + step - 1) / step - 1;
+      return (bytes - (bytes != 0)) / step;
     const auto exponent = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;
     return direct_classes + (exponent - 9) * 4 + ((bytes - 1) >> (exponent - 2)) - 4;
   }
@@ -83,7 +83,6 @@ class pool_resource final : public std::pmr::memory_resource {
     void* block = lists_[index].take(shapes[index]);
     if (block == nullptr) [[unlikely]]
       block = add_page(index);
-    pages_.state_of_own(shapes[index], block) = detail::block_state::live;
     return block;
   }
 
@@ -95,8 +94,7 @@ class pool_resource final : public std::pmr::memory_resource {
     detail::block_state* state = pages_.state_of(shapes[index], memory);
     if (state == nullptr || *state != detail::block_state::live) [[unlikely]]
       return detail::refuse(state == nullptr ? pool_fault::foreign_pointer : pool_fault::double_free, memory);
-    *state = detail::block_state::free;
-    lists_[index].give(memory);
+    lists_[index].give(memory, state);
   }
 
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }

@@ -37,24 +37,26 @@ class shared_blocks {
   shared_blocks& operator=(const shared_blocks&) = delete;
   ~shared_blocks() { leave(number_); }
 
-  // `shape` is what the constructor was given, as a constant where the caller has one.
-  void* take(const block_shape& shape) {
+  void* take() {
     local_list* mine = list();
-    void* block;
+    free_block* block;
     if (mine == nullptr || mine->top == mine->bottom()) [[unlikely]]
       block = take_slow();
     else
       block = *--mine->top;
-    relaxed(pages_.state_of_own(shape, block)).store(block_state::live, std::memory_order_relaxed);
+    relaxed(*block->state).store(block_state::live, std::memory_order_relaxed);
     return block;
   }
 
   // Whether the block was live, and is free now. Of two threads that free a block at the very same moment both may be told so.
-  bool give(const block_shape& shape, void* block) noexcept {
-    block_state* state = live_state(shape, block);
+  // `shape` is what the constructor was given, as a constant where the caller has one.
+  bool give(const block_shape& shape, void* memory) noexcept {
+    block_state* state = live_state(shape, memory);
     if (state == nullptr) [[unlikely]]
       return false;
     relaxed(*state).store(block_state::free, std::memory_order_relaxed);
+    auto* block = static_cast<free_block*>(memory);
+    block->state = state;
     local_list* mine = list();
     if (mine == nullptr || mine->top == mine->limit) [[unlikely]]
       give_slow(block);
@@ -81,9 +83,9 @@ class shared_blocks {
   // An array, not a chain: a count beside a chain would be one more word that each call waits for.
   struct local_list {
     std::uint64_t number;  // of the pool
-    void** top;            // behind the newest block
-    void** limit;
-    void** bottom() noexcept { return reinterpret_cast<void**>(this + 1); }
+    free_block** top;      // behind the newest block
+    free_block** limit;
+    free_block** bottom() noexcept { return reinterpret_cast<free_block**>(this + 1); }
     std::size_t count() noexcept { return static_cast<std::size_t>(top - bottom()); }
   };
 
@@ -146,22 +148,22 @@ class shared_blocks {
     if (end.ended) return nullptr;
     local_list*& place = mine_.lists[number_ % local_lists::places];
     if (place != nullptr) send_home(std::exchange(place, nullptr));
-    void* memory = ::operator new(sizeof(local_list) + 2 * batch_ * sizeof(void*), std::nothrow);
+    void* memory = ::operator new(sizeof(local_list) + 2 * batch_ * sizeof(free_block*), std::nothrow);
     if (memory == nullptr) return nullptr;
     auto* fresh = static_cast<local_list*>(memory);
     *fresh = {number_, fresh->bottom(), fresh->bottom() + 2 * batch_};
     return place = fresh;
   }
 
-  [[gnu::cold, gnu::noinline]] void* take_slow() {
+  [[gnu::cold, gnu::noinline]] free_block* take_slow() {
     local_list* mine = list();
     if (mine == nullptr) mine = make_list();
     std::lock_guard lock(mutex_);
-    void* block = take_shared();
+    free_block* block = take_shared();
     if (mine != nullptr) {
       // Fewer than a batch rather than another page.
       for (std::size_t i = 1; i < batch_; ++i) {
-        void* more = free_.take(shape_);
+        free_block* more = free_.pop(shape_);
         if (more == nullptr) break;
         *mine->top++ = more;
       }
@@ -170,14 +172,14 @@ class shared_blocks {
   }
 
   // Requires: the lock.
-  void* take_shared() {
-    if (void* block = free_.take(shape_)) return block;
+  free_block* take_shared() {
+    if (free_block* block = free_.pop(shape_)) return block;
     free_.add(pages_.add(shape_), shape_);
-    return free_.take(shape_);
+    return free_.pop(shape_);
   }
 
   // The older half goes to the others: what was freed last is still in this thread's cache.
-  [[gnu::cold, gnu::noinline]] void give_slow(void* block) noexcept {
+  [[gnu::cold, gnu::noinline]] void give_slow(free_block* block) noexcept {
     local_list* mine = list();
     if (mine == nullptr) mine = make_list();
     if (mine == nullptr) return take_in(&block, 1);
@@ -188,9 +190,9 @@ class shared_blocks {
     *mine->top++ = block;
   }
 
-  void take_in(void** blocks, std::size_t count) noexcept {
+  void take_in(free_block** blocks, std::size_t count) noexcept {
     std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < count; ++i) free_.give(blocks[i]);
+    for (std::size_t i = 0; i < count; ++i) free_.push(blocks[i]);
   }
 
   static std::atomic_ref<block_state> relaxed(block_state& state) noexcept { return std::atomic_ref(state); }
@@ -221,7 +223,7 @@ class shared_pool {
   [[nodiscard]] T* allocate() {
     if (detail::watched) [[unlikely]]
       return static_cast<T*>(::operator new(sizeof(T), std::align_val_t{alignof(T)}));
-    return static_cast<T*>(blocks_.take(shape));
+    return static_cast<T*>(blocks_.take());
   }
 
   // By any thread. Requires: allocate() returned the object; else it is refused.

@@ -45,8 +45,12 @@ inline std::atomic<pool_fault_handler> fault_handler{&abort_on_fault};
   fault_handler.load(std::memory_order_acquire)(fault, block);
 }
 
+enum class block_state : std::uint8_t;
+
+// What a block holds while it is free. Where its state is stands with it: taking a block then asks for no page.
 struct free_block {
   free_block* next;
+  block_state* state;
 };
 constexpr std::size_t least_block = sizeof(free_block);
 
@@ -113,11 +117,6 @@ class pool_pages {
     const std::uint32_t index = shape.index_of(offset);
     return shape.is_start(offset, index) ? on->states() + index : nullptr;
   }
-  // The same of a block that is known to be of these pages.
-  block_state& state_of_own(const block_shape& shape, const void* block) const noexcept {
-    return find(shape, block)->states()[shape.index_of(offset_of(block))];
-  }
-
   static std::uint32_t offset_of(const void* address) noexcept {
     return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(address) & (page_bytes - 1));
   }
@@ -198,27 +197,47 @@ class pool_pages {
 };
 
 // The free blocks of one size: those given back, the newest first, then those of the newest page that never were handed out.
-// Knows nothing of states.
 class free_list {
  public:
-  // Null when a page is wanted (see add).
+  // A block, live from now on. Null when a page is wanted (see add).
   void* take(const block_shape& shape) noexcept {
     free_block* block = first_;
     if (block == nullptr) [[unlikely]]
       return take_fresh(shape);
     first_ = block->next;
+    *block->state = block_state::live;
     return block;
   }
-  void give(void* memory) noexcept {
+  // Requires: `state` is the live block's.
+  void give(void* memory, block_state* state) noexcept {
+    *state = block_state::free;
     auto* block = static_cast<free_block*>(memory);
+    block->state = state;
+    push(block);
+  }
+
+  // The same without a change of the state: a block that is free, here and elsewhere.
+  free_block* pop(const block_shape& shape) noexcept {
+    free_block* block = first_;
+    if (block != nullptr) {
+      first_ = block->next;
+    } else if (void* fresh = take_fresh(shape)) {
+      block = static_cast<free_block*>(fresh);
+      block->state = fresh_state_ - 1;
+      *block->state = block_state::free;
+    }
+    return block;
+  }
+  void push(free_block* block) noexcept {
     block->next = first_;
     first_ = block;
   }
 
   // Requires: no block is left that never was handed out.
-  void add(const pool_pages::page* page, const block_shape& shape) noexcept {
+  void add(pool_pages::page* page, const block_shape& shape) noexcept {
     fresh_ = page->blocks;
     end_ = page->block(shape, shape.count);
+    fresh_state_ = page->states();
   }
   void clear() noexcept { *this = {}; }
 
@@ -227,12 +246,14 @@ class free_list {
     if (fresh_ == end_) return nullptr;
     void* block = fresh_;
     fresh_ += shape.size;
+    *fresh_state_++ = block_state::live;
     return block;
   }
 
   free_block* first_ = nullptr;
   std::byte* fresh_ = nullptr;
   std::byte* end_ = nullptr;
+  block_state* fresh_state_ = nullptr;
 };
 
 }  // namespace detail
