@@ -89,7 +89,9 @@ TEST_F(Stop, NobodyRunsUntilResumed) {
 TEST_F(Stop, RegistersAndStackAreThoseOfTheInterrupted) {
   start(1, [this] {
     uint64_t here = 0x1234'5678'9abc'def0;
-    while (!end) asm volatile("" : "+r"(here));
+    static_assert(sizeof end == 1);
+    // A loop of the compiler's could keep it in memory.
+    asm volatile("1: cmpb $0, (%1)\n\tje 1b" : "+r"(here) : "r"(&end) : "memory", "cc");
   });
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);

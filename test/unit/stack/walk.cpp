@@ -120,7 +120,8 @@ TEST(Walk, StartsAtAnInterruptedFrame) {
   EXPECT_EQ(g_interrupted.ending, Ending::kComplete);
   const auto expected = by_libgcc(nullptr);
   ASSERT_GT(g_interrupted.count, expected.size() - 1);
-  for (size_t i = 2; i < expected.size(); ++i)
+  // Up to this function's caller: by_libgcc() may or may not be a frame of its own.
+  for (size_t i = 2; i + 1 < expected.size(); ++i)
     EXPECT_EQ(g_frames[g_interrupted.count - i].pc(), expected[expected.size() - i]);
 }
 
