@@ -1,9 +1,10 @@
 // Graphs of blocks on the real heap, for measuring the marker: so many blocks of mixed sizes, each reached through one
-// pointer of another, in the order in which they were allocated or in random order.
+// pointer of another, in the order in which they were allocated or in random order; or the records of a server's table.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "support/heap.hpp"
@@ -56,6 +57,32 @@ inline Graph make_graph(test::HeapUser& heap, uint64_t live, bool shuffled, uint
   }
   static uint64_t* root;
   root = blocks[0];
+  graph.root = &root;
+  return graph;
+}
+
+// What test/e2e/leaks/server.c holds: `live` records of 48 to 304 bytes in the chains of a table, each of which knows the one
+// allocated before it.
+inline Graph make_records(test::HeapUser& heap, uint64_t live, uint64_t seed) {
+  constexpr uint64_t kChains = uint64_t{1} << 18;
+  Random random{seed};
+  auto* heads = static_cast<uint64_t**>(heap.allocate(kChains * sizeof(uint64_t*)));
+  Graph graph;
+  graph.blocks = live + 1;
+  uint64_t* last = nullptr;
+  for (uint64_t i = 0; i < live; ++i) {
+    const size_t size = 48 + random.next() % 257;
+    auto* record = static_cast<uint64_t*>(heap.allocate(size));
+    std::memset(record, 0, size);
+    graph.bytes += heap::find_size(record);
+    uint64_t*& head = heads[random.next() % kChains];
+    record[0] = reinterpret_cast<uint64_t>(head);
+    record[1] = reinterpret_cast<uint64_t>(last);
+    record[2] = i;
+    head = last = record;
+  }
+  static uint64_t* root;
+  root = reinterpret_cast<uint64_t*>(heads);
   graph.root = &root;
   return graph;
 }

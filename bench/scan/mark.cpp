@@ -1,8 +1,9 @@
 // How fast the heap is marked, by the marker and by what it might have been: figures for the decision on the marker.
-//   scan-mark [order|random] [BLOCKS] [ROUNDS]
+//   scan-mark [order|random|records] [BLOCKS] [ROUNDS]
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -69,22 +70,22 @@ struct Result {
 Result mark_by_map(uint64_t root) {
   scan::Scratch scratch;
   scan::BlockMap map;
-  const uint64_t begin = sys::monotonic_ns();
+  const uint64_t begin = sys::thread_cpu_ns();
   if (!map.build(runtime::view_of_heap(), scratch)) std::abort();
   scan::BlockSet open = map.copy(map.live(), scratch);
   scan::Marker marker(map, open, nullptr);
   if (!marker.prepare(scratch)) std::abort();
-  const uint64_t built = sys::monotonic_ns();
+  const uint64_t built = sys::thread_cpu_ns();
   marker.add_word(root);
   marker.drain();
-  const uint64_t end = sys::monotonic_ns();
+  const uint64_t end = sys::thread_cpu_ns();
   return {static_cast<double>(built - begin) / 1e6, static_cast<double>(end - built) / 1e6, marker.blocks()};
 }
 
 Result timed(uint64_t (*mark)(uint64_t), uint64_t root) {
-  const uint64_t begin = sys::monotonic_ns();
+  const uint64_t begin = sys::thread_cpu_ns();
   const uint64_t blocks = mark(root);
-  return {0, static_cast<double>(sys::monotonic_ns() - begin) / 1e6, blocks};
+  return {0, static_cast<double>(sys::thread_cpu_ns() - begin) / 1e6, blocks};
 }
 
 void print(const char* name, std::vector<Result>& results) {
@@ -99,14 +100,16 @@ void print(const char* name, std::vector<Result>& results) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool shuffled = argc > 1 && std::string_view(argv[1]) == "random";
+  const std::string_view kind = argc > 1 ? argv[1] : "order";
   const uint64_t blocks = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 2'000'000;
   const uint64_t rounds = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 7;
   test::HeapUser user;
-  const bench::Graph graph = bench::make_graph(user, blocks, shuffled, 4711);
+  const bench::Graph graph = kind == "records" ? bench::make_records(user, blocks, 4711)
+                                               : bench::make_graph(user, blocks, kind == "random", 4711);
   const auto root = reinterpret_cast<uint64_t>(*graph.root);
-  std::printf("%s: %lu blocks, %.0f MB\n", shuffled ? "random order" : "order of allocation",
-              static_cast<unsigned long>(graph.blocks), static_cast<double>(graph.bytes) / 1e6);
+  std::printf("%s: %lu blocks, %.0f MB, %.0f MB of it asked for as huge pages\n", std::string(kind).c_str(),
+              static_cast<unsigned long>(graph.blocks), static_cast<double>(graph.bytes) / 1e6,
+              static_cast<double>(heap::regions.advised_bytes()) / 1e6);
   std::vector<Result> plain, fetched, mapped;
   for (uint64_t i = 0; i < rounds; ++i) {
     plain.push_back(timed(mark_by_find<0>, root));

@@ -19,7 +19,17 @@ uint64_t touch_ns(char* start, unsigned pages) {
   return sys::thread_cpu_ns() - begin;
 }
 
+// How much the heap grows before a kernel whose huge pages were dear is asked again.
+constexpr uint64_t kAgainAt = 2;
+
 }  // namespace
+
+bool HugeCredit::account(uint64_t small_ns, uint64_t huge_ns) {
+  const auto worth = static_cast<int64_t>(small_ns * (kHugePage / kPage) / kWorthPart);
+  credit_ns_ += worth - static_cast<int64_t>(huge_ns);
+  if (credit_ns_ > kMost) credit_ns_ = kMost;
+  return credit_ns_ >= 0;
+}
 
 bool HugePages::try_huge(char* region, uint64_t mapped) {
   if (!sys::advise_huge(region, kHugePage, true)) {
@@ -27,13 +37,10 @@ bool HugePages::try_huge(char* region, uint64_t mapped) {
     try_again_at_ = ~uint64_t{0};  // a kernel without them will not get any
     return false;
   }
-  const uint64_t huge_ns = touch_ns(region, 1);
-  if (huge_ns * kWorthPart < small_ns_ * (kHugePage / kPage)) {
-    verdict_ = Verdict::kPays;
-    return true;
-  }
+  if (credit_.account(small_ns_, touch_ns(region, 1))) return true;
   verdict_ = Verdict::kDoesNot;
-  try_again_at_ = mapped * 4;
+  try_again_at_ = mapped * kAgainAt;
+  credit_.begin_again();
   sys::advise_huge(region, kHugePage, false);  // so that its mapping stays one with its neighbours'
   return false;
 }
@@ -44,10 +51,9 @@ bool HugePages::advise(char* region, uint64_t mapped) {
   switch (verdict_) {
     case Verdict::kUntried:
       small_ns_ = touch_ns(region, kSmallFaults) / kSmallFaults;
-      verdict_ = Verdict::kTrying;
+      verdict_ = Verdict::kMayPay;
       return false;
-    case Verdict::kTrying:
-    case Verdict::kPays:
+    case Verdict::kMayPay:
       // Each one is measured: the first huge pages that a kernel hands out may be warm, and the next cost ten times that.
       return try_huge(region, mapped);
     case Verdict::kDoesNot:

@@ -1,6 +1,6 @@
 // Whether a new region is worth a huge page on this machine, now. A huge-page fault clears 2 MiB at once: where the
 // kernel has them at hand it is three to seven times cheaper a byte than small faults, in a virtual machine whose host
-// backs memory lazily it can be several times dearer. So the heap measures both, on two of its own new regions.
+// backs memory lazily it can be several times dearer. So the heap measures both, on its own new regions.
 // Locking: the caller holds the growth lock of the regions.
 #pragma once
 
@@ -8,6 +8,23 @@
 #include <cstdint>
 
 namespace loam::heap {
+
+// What huge pages have saved so far, in nanoseconds of faults: one dear fault among cheap ones (the host had to find
+// memory, somebody else held the processor) is forgiven, a run of dear ones is not.
+class HugeCredit {
+ public:
+  // A huge page cost `huge_ns` and stands for small ones of `small_ns` each. Returns whether the next is worth trying.
+  bool account(uint64_t small_ns, uint64_t huge_ns);
+  // For the next attempt after a run of dear ones.
+  void begin_again() { credit_ns_ = kAgain; }
+
+ private:
+  static constexpr int64_t kFirst = 6'000'000;
+  static constexpr int64_t kAgain = 1'000'000;
+  static constexpr int64_t kMost = 12'000'000;
+
+  int64_t credit_ns_ = kFirst;
+};
 
 class HugePages {
  public:
@@ -18,13 +35,14 @@ class HugePages {
   void begin_early() { from_ = 0; }
 
  private:
-  enum class Verdict : uint8_t { kUntried, kTrying, kPays, kDoesNot };
+  enum class Verdict : uint8_t { kUntried, kMayPay, kDoesNot };
 
   bool try_huge(char* region, uint64_t mapped);
 
   // Below this much, regions stay on small pages: the last region of a small heap would add up to 2 MiB to it.
   uint64_t from_ = uint64_t{32} << 20;
   Verdict verdict_ = Verdict::kUntried;
+  HugeCredit credit_;
   uint64_t small_ns_ = 0;      // a small fault, measured
   uint64_t try_again_at_ = 0;  // bytes mapped
 };

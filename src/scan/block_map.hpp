@@ -92,6 +92,7 @@ class BlockMap {
   // Span 0 is nobody's.
   uint32_t span_count() const { return span_count_; }
   const Span& span(uint32_t index) const { return spans_[index]; }
+  uint32_t index_of(const Span& span) const { return static_cast<uint32_t>(&span - spans_); }
 
   uint64_t words() const { return words_; }  // 64-bit words of a set of all blocks
   const BlockSet& live() const { return live_; }

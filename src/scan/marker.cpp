@@ -9,7 +9,6 @@ namespace {
 
 // From here on the kernel is asked which pages of a block hold anything.
 constexpr uint64_t kSparseBytes = uint64_t{256} << 10;
-constexpr uint64_t kAddressMask = (uint64_t{1} << 48) - 1;
 
 // So many bytes of a block are fetched ahead; the processor sees by itself that the lines behind are wanted next.
 constexpr uint64_t kFetchBytes = 320;
@@ -28,27 +27,34 @@ LOAM_UNWATCHED inline uint64_t load(uint64_t address) {
 }  // namespace
 
 bool Marker::prepare(Scratch& scratch) {
-  stack_ = scratch.take<Entry>(map_.live_blocks() + 1);
-  return stack_ != nullptr;
+  ring_mask_ = (uint64_t{2} << base::highest_bit(map_.words() + 1)) - 1;
+  waiting_ = scratch.take<uint64_t>(map_.words());
+  ring_ = scratch.take<Group>(ring_mask_ + 1);
+  return waiting_ != nullptr && ring_ != nullptr;
 }
 
-void Marker::push(const BlockMap::Block& block) {
-  const BlockMap::Span& span = *block.span;
-  const uint64_t address = map_.address(span, block.index);
-  const uint64_t units = readable_ == nullptr || readable_->all() ? span.read_units : 0;
-  stack_[top_++] = address | (units << kSizeShift);
-  ++blocks_;
+// Whether a block is still open is as good as random where each is pointed to more than once, and what tells lies in the third
+// or fourth of loads that wait for each other: a branch that is guessed wrong would undo all that was begun meanwhile.
+void Marker::take(const BlockMap::Block& block) {
+  const uint32_t word = block.number / 64;
+  const unsigned at = block.number % 64;
+  uint64_t& open = open_.words()[word];
+  uint64_t& waiting = waiting_[word];
+  const uint64_t was = (open >> at) & 1;
+  const uint64_t begins = was & uint64_t{waiting == 0};
+  open &= ~(uint64_t{1} << at);
+  waiting |= was << at;
+  ring_[last_ & ring_mask_] = {word, map_.index_of(*block.span)};
+  last_ += begins;
+  blocks_ += was;
 }
 
 void Marker::follow(uint64_t word) {
   const BlockMap::Block block = map_.find(word);
-  if (block.span == nullptr || !open_.remove(block.number)) return;
-  push(block);
+  if (block.span != nullptr) take(block);
 }
 
-void Marker::add_block(const BlockMap::Block& block) {
-  if (open_.remove(block.number)) push(block);
-}
+void Marker::add_block(const BlockMap::Block& block) { take(block); }
 
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
   words_ += (end - start) / sizeof(uint64_t);
@@ -61,36 +67,51 @@ void Marker::add_range(uint64_t start, uint64_t end) {
 }
 
 // Blocks of spans that are not uniform, and all blocks while something of the heap is unreadable.
-void Marker::read_unusual(uint64_t address) {
-  const BlockMap::Block block = map_.find(address);
-  if (block.span == nullptr) return;
-  const uint64_t bytes = base::align_down(map_.bytes(*block.span, block.index), sizeof(uint64_t));
-  if (readable_ == nullptr) return read_words(address, address + bytes);
+void Marker::read_unusual(const Entry& entry) {
+  const uint64_t bytes = base::align_down(map_.bytes(*entry.span, entry.index), sizeof(uint64_t));
+  if (readable_ == nullptr) return read_words(entry.start, entry.start + bytes);
   const auto visit = [](uint64_t start, uint64_t end, void* marker) {
     static_cast<Marker*>(marker)->read_words(start, end);
   };
-  readable_->visit(address, address + bytes, bytes >= kSparseBytes, visit, this);
+  readable_->visit(entry.start, entry.start + bytes, bytes >= kSparseBytes, visit, this);
 }
 
-void Marker::read(Entry entry) {
-  const uint64_t address = entry & kAddressMask;
-  const uint64_t bytes = (entry >> kSizeShift) * BlockMap::kUnit;
-  if (bytes == 0) [[unlikely]]
-    return read_unusual(address);
-  read_words(address, address + bytes);
+void Marker::read(const Entry& entry) {
+  if (entry.start == entry.end) [[unlikely]]
+    return read_unusual(entry);
+  read_words(entry.start, entry.end);
+}
+
+// The next block that waits, if there is one.
+bool Marker::next(Entry& entry) {
+  if (bits_ == 0) {
+    if (first_ == last_) return false;
+    const Group group = ring_[first_++ & ring_mask_];
+    bits_ = waiting_[group.word];
+    waiting_[group.word] = 0;
+    span_ = &map_.span(group.span);
+    index_ = group.word * 64 - span_->base;
+    units_ = readable_ == nullptr || readable_->all() ? span_->read_units : 0;
+  }
+  const uint32_t index = index_ + base::lowest_bit(bits_);
+  bits_ &= bits_ - 1;
+  const uint64_t start = map_.address(*span_, index);
+  entry = {start, start + units_ * BlockMap::kUnit, span_, index};
+  return true;
 }
 
 void Marker::drain() {
   Entry queue[kQueue] = {};
   unsigned at = 0;
   unsigned waiting = 0;
-  while (top_ > 0 || waiting > 0) {
-    if (waiting < kQueue && top_ > 0) {
-      const Entry entry = stack_[--top_];
-      prefetch(entry & kAddressMask, (entry >> kSizeShift) * BlockMap::kUnit);
-      queue[(at + waiting++) % kQueue] = entry;
-      continue;
+  for (;;) {
+    while (waiting < kQueue) {
+      Entry& entry = queue[(at + waiting) % kQueue];
+      if (!next(entry)) break;
+      prefetch(entry.start, entry.end - entry.start);
+      ++waiting;
     }
+    if (waiting == 0) return;
     const Entry oldest = queue[at];
     at = (at + 1) % kQueue;
     --waiting;

@@ -1,10 +1,13 @@
 // Marks what can be reached: takes words, finds the blocks they point to, reads those blocks' words in turn. Conservative:
 // every aligned word of a block counts, and a pointer to any byte of a block is one to it (so low tag bits do no harm).
 //
-// Blocks that are found wait in a stack; what leaves it passes through a short queue while its memory is on its way from
-// RAM, so that the processor waits for many blocks at once instead of one after the other.
+// Blocks that are found wait as bits, 64 neighbours of a span to a word, and the words wait in a ring. Until a word's turn
+// comes others of its blocks are found, so that they are read one behind the other: memory that pointers lead to in any order
+// is read by pages. What leaves the words passes through a short queue while its memory is on its way from RAM, so that the
+// processor waits for many blocks at once instead of one after the other.
 //
-// Invariant: a block is in `open` until it is found, and is read once. Owns the stack; the set is the caller's.
+// Invariants: a block is in `open` until it is found, and is read once; a word is in the ring, once, exactly if it has a bit.
+// Owns the bits and the ring; the set is the caller's.
 // Locking: none. Requires: what the map describes does not change meanwhile, and its blocks are readable.
 #pragma once
 
@@ -21,7 +24,7 @@ class Marker {
   Marker(const BlockMap& map, BlockSet& open, const Readable* readable)
       : map_(map), open_(open), readable_(readable), lowest_(map.lowest()), extent_(map.extent()) {}
 
-  // Returns false when there is no memory for the stack.
+  // Returns false when there is no memory for what waits.
   bool prepare(Scratch& scratch);
 
   void add_word(uint64_t word) { look_at(word); }
@@ -38,28 +41,45 @@ class Marker {
  private:
   static constexpr unsigned kQueue = 8;
 
-  // A block that waits: its address, and in the 16 bits that addresses leave free its size in units of 16 bytes; 0 if that
-  // must be looked up.
-  using Entry = uint64_t;
-  static constexpr unsigned kSizeShift = 48;
+  // 64 blocks of which some wait.
+  struct Group {
+    uint32_t word;
+    uint32_t span;
+  };
+  // A block on its way from RAM.
+  struct Entry {
+    uint64_t start;
+    uint64_t end;  // start: to be looked up
+    const BlockMap::Span* span;
+    uint32_t index;
+  };
 
   void look_at(uint64_t word) {
     if (word - lowest_ >= extent_) return;
     follow(word);
   }
   void follow(uint64_t word);
-  void push(const BlockMap::Block& block);
-  void read(Entry entry);
+  void take(const BlockMap::Block& block);
+  bool next(Entry& entry);
+  void read(const Entry& entry);
   void read_words(uint64_t start, uint64_t end);
-  void read_unusual(uint64_t address);
+  void read_unusual(const Entry& entry);
 
   const BlockMap& map_;
   BlockSet& open_;
   const Readable* readable_;
   const uint64_t lowest_;
   const uint64_t extent_;
-  Entry* stack_ = nullptr;
-  uint64_t top_ = 0;
+  uint64_t* waiting_ = nullptr;  // a bit for each block
+  Group* ring_ = nullptr;
+  uint64_t ring_mask_ = 0;
+  uint64_t first_ = 0;
+  uint64_t last_ = 0;
+  // The group whose turn it is, and which of its blocks are left.
+  const BlockMap::Span* span_ = nullptr;
+  uint32_t index_ = 0;
+  uint64_t bits_ = 0;
+  uint64_t units_ = 0;
   uint64_t blocks_ = 0;
   uint64_t words_ = 0;
 };
