@@ -170,19 +170,25 @@ void list_block(uint32_t number) {
   last = number;
 }
 
-void keep_buffers_live() {
+Buffered close_buffers() {
+  Buffered all{0, 0};
   for (Thread* thread = threads.first(); thread != nullptr; thread = thread->next) {
     if (!thread->used) continue;
     for (auto& of_kind : thread->buffers) {
       for (Buffer& buffer : of_kind) {
         if (buffer.block == kNoBlock) continue;
         const uint64_t start = space.address(buffer.block);
-        set_bits(space.live(buffer.block), (buffer.next - start) / buffer.bytes,
-                 (buffer.end - start) / buffer.bytes);
+        for (uint64_t at = buffer.next; at < buffer.end; at += buffer.bytes) {
+          const uint64_t index = (at - start) / buffer.bytes;
+          space.open_bits(buffer.block)[index / 64] &= ~(uint64_t{1} << (index % 64));
+        }
+        all.objects += (buffer.end - buffer.next) / buffer.bytes;
+        all.bytes += buffer.end - buffer.next;
         buffer.cursor = 0;
       }
     }
   }
+  return all;
 }
 
 void* allocate_slowly(Kind kind, size_t bytes) {

@@ -37,8 +37,13 @@ bool release(uint64_t address);
 void reset_buffers(Thread& thread);
 void give_back_buffers(Thread& thread);
 
-// For the end of a collection, under the lock, while the world stands still.
-void keep_buffers_live();
+// For a collection, under the lock, while the world stands still. What lies in buffers is live whether it is reached or not: a thread
+// that is just taking an object goes on with it afterwards.
+struct Buffered {
+  uint64_t objects;
+  uint64_t bytes;
+};
+Buffered close_buffers();
 void forget_lists();
 void list_block(uint32_t number);
 

@@ -123,7 +123,6 @@ Swept sweep_all() {
       ++swept.live_objects;
     }
   }
-  keep_buffers_live();
   return swept;
 }
 
@@ -140,7 +139,9 @@ void mark_all(uint64_t caller_stack) {
   heap.figures.mark_ns = sys::monotonic_ns() - begin;
 }
 
-void count(const Swept& swept) {
+void count(Swept swept, const Buffered& buffered) {
+  swept.live_objects -= buffered.objects;
+  swept.live_bytes -= buffered.bytes;
   Figures& figures = heap.figures;
   ++figures.collections;
   figures.reclaimed_bytes += swept.dead_bytes;
@@ -159,9 +160,10 @@ __attribute__((noinline)) void collect_below() {
   const uint64_t begin = sys::monotonic_ns();
   stop_world();
   const uint64_t most = open_all();
+  const Buffered buffered = close_buffers();
   if (marker.prepare(most)) {
     mark_all(caller_stack);
-    count(sweep_all());
+    count(sweep_all(), buffered);
   } else {
     heap.figures.allocated_before = heap.figures.allocated_bytes;
   }
