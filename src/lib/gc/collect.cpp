@@ -1,0 +1,203 @@
+#include "lib/gc/collect.hpp"
+
+#include <string.h>
+
+#include "base/bits.hpp"
+#include "lib/gc/allocate.hpp"
+#include "lib/gc/finalize.hpp"
+#include "lib/gc/heap.hpp"
+#include "lib/gc/helper.hpp"
+#include "lib/gc/marker.hpp"
+#include "lib/gc/roots.hpp"
+#include "lib/gc/stop.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::collector {
+
+namespace {
+
+// Room that is this scattered is left until more of the block is free: filling it would cost more than it gives.
+constexpr unsigned kLeastFree = 16;  // of so many objects one
+// A second thread is not worth waking for less.
+constexpr uint64_t kWorthHelp = uint64_t{2} << 20;
+
+constinit Marker marker;
+constinit CollectionObserver observer = nullptr;
+constinit LeakObserver leak_observer = nullptr;
+constinit MoreRoots more_roots = nullptr;
+
+bool has_objects(const Block& block) { return block.state == State::kSmall || block.state == State::kLarge; }
+
+unsigned count_live(uint32_t number, unsigned words) {
+  const uint64_t* live = space.live(number);
+  unsigned count = 0;
+  for (unsigned i = 0; i < words; ++i) count += base::count_bits(live[i]);
+  return count;
+}
+
+// Returns an upper bound of the number of objects that can be found.
+uint64_t open_all() {
+  uint64_t most = 0;
+  for (uint32_t i = 0; i < space.block_count(); ++i) {
+    const Block& block = space.block(i);
+    if (!has_objects(block)) continue;
+    memcpy(space.open_bits(i), space.live(i), Space::words(block) * sizeof(uint64_t));
+    most += block.slots;
+  }
+  return most;
+}
+
+// What is never collected.
+void mark_kept() {
+  for (uint32_t number = 0; number < space.block_count(); ++number) {
+    const Block& block = space.block(number);
+    if (!has_objects(block) || !is_kept(block.kind)) continue;
+    const uint64_t* live = space.live(number);
+    for (unsigned i = 0; i < Space::words(block); ++i) {
+      for (uint64_t rest = live[i]; rest != 0; rest &= rest - 1)
+        marker.add_word(space.start_of({number, i * 64 + base::lowest_bit(rest)}));
+    }
+  }
+}
+
+void report_leaks(uint32_t number) {
+  const Block& block = space.block(number);
+  const uint64_t* open = space.open_bits(number);
+  for (unsigned i = 0; i < Space::words(block); ++i) {
+    for (uint64_t rest = open[i]; rest != 0; rest &= rest - 1) {
+      const Slot slot{number, i * 64 + base::lowest_bit(rest)};
+      leak_observer(space.start_of(slot), space.bytes_of(slot));
+    }
+  }
+}
+
+struct Swept {
+  uint64_t dead_bytes;
+  uint64_t live_bytes;
+  uint64_t live_objects;
+};
+
+void sweep_small(uint32_t number, Swept& swept) {
+  Block& block = space.block(number);
+  BlockMore& more = space.more(number);
+  uint64_t* live = space.live(number);
+  uint64_t* open = space.open_bits(number);
+  const unsigned words = Space::words(block);
+  unsigned dead = 0;
+  for (unsigned i = 0; i < words; ++i) {
+    if (open[i] == 0) continue;
+    dead += base::count_bits(open[i]);
+    live[i] &= ~open[i];
+    open[i] = 0;
+  }
+  const unsigned left = count_live(number, words);
+  block.pristine = false;
+  block.freed = 0;
+  more.live = static_cast<uint16_t>(left);
+  more.listed = false;
+  swept.dead_bytes += uint64_t{dead} * block.bytes;
+  swept.live_bytes += uint64_t{left} * block.bytes;
+  swept.live_objects += left;
+  if (more.owned) return;
+  if (left == 0)
+    space.release(number);
+  else if ((block.slots - left) * kLeastFree >= block.slots)
+    list_block(number);
+}
+
+// Blocks with no live object are free afterwards, those with room are on the lists, lowest address first.
+Swept sweep_all() {
+  Swept swept{};
+  forget_lists();
+  for (uint32_t number = 0; number < space.block_count(); ++number) {
+    const Block& block = space.block(number);
+    if (!has_objects(block)) continue;
+    if (leak_observer != nullptr && heap.settings.find_leaks) report_leaks(number);
+    if (block.state == State::kSmall) {
+      sweep_small(number, swept);
+    } else if (space.open_bits(number)[0] != 0) {
+      swept.dead_bytes += space.more(number).large_bytes;
+      space.release(number);
+    } else {
+      swept.live_bytes += space.more(number).large_bytes;
+      ++swept.live_objects;
+    }
+  }
+  return swept;
+}
+
+void mark_all(uint64_t caller_stack) {
+  const uint64_t begin = sys::monotonic_ns();
+  roots.mark(marker, caller_stack);
+  finalizers.mark_data(marker);
+  mark_kept();
+  if (more_roots != nullptr) more_roots(marker);
+  const bool helped = heap.figures.live_bytes + allocated_since_collection() >= kWorthHelp;
+  const uint64_t by_helper = drain_with_help(marker, helped);
+  finalizers.after_marking(marker);
+  heap.figures.marked_objects = marker.objects() + by_helper;
+  heap.figures.mark_ns = sys::monotonic_ns() - begin;
+}
+
+void count(Swept swept, const Buffered& buffered) {
+  swept.live_objects -= buffered.objects;
+  swept.live_bytes -= buffered.bytes;
+  Figures& figures = heap.figures;
+  ++figures.collections;
+  figures.reclaimed_bytes += swept.dead_bytes;
+  figures.live_bytes = swept.live_bytes;
+  figures.live_objects = swept.live_objects;
+  if (swept.live_bytes > figures.most_live_bytes) figures.most_live_bytes = swept.live_bytes;
+  figures.allocated_before = figures.allocated_bytes;
+  figures.freed_before = figures.freed_bytes;
+  heap.allocations = 0;
+}
+
+// The caller's frame holds all registers, and lies above this one's.
+__attribute__((noinline)) void collect_below() {
+  const auto caller_stack = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+  roots.look_at_modules();
+  const uint64_t begin = sys::monotonic_ns();
+  stop_world();
+  const uint64_t most = open_all();
+  const Buffered buffered = close_buffers();
+  if (marker.prepare(most)) {
+    mark_all(caller_stack);
+    count(sweep_all(), buffered);
+  } else {
+    heap.figures.allocated_before = heap.figures.allocated_bytes;
+  }
+  resume_world();
+  count_pause(sys::monotonic_ns() - begin);
+}
+
+}  // namespace
+
+bool is_forbidden() {
+  return heap.settings.disabled != 0 || (heap.forbidden != nullptr && *heap.forbidden != 0);
+}
+
+uint64_t growth_to_collection() {
+  const uint64_t by_live = heap.figures.live_bytes / 100 * heap.settings.growth_percent;
+  return by_live > heap.settings.least_growth ? by_live : heap.settings.least_growth;
+}
+
+bool is_due() {
+  if (is_forbidden()) return false;
+  if (heap.settings.every != 0) return heap.allocations >= heap.settings.every;
+  return allocated_since_collection() >= growth_to_collection();
+}
+
+void collect(Reason) {
+  if (observer != nullptr) observer(true);
+  // What the caller keeps in registers is written into this frame.
+  __builtin_unwind_init();
+  collect_below();
+  if (observer != nullptr) observer(false);
+}
+
+void set_collection_observer(CollectionObserver to) { observer = to; }
+void set_leak_observer(LeakObserver to) { leak_observer = to; }
+void set_more_roots(MoreRoots to) { more_roots = to; }
+
+}  // namespace loam::collector

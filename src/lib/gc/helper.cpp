@@ -1,0 +1,94 @@
+#include "lib/gc/helper.hpp"
+
+#include <linux/futex.h>
+#include <signal.h>
+
+#include "lib/gc/heap.hpp"
+#include "lib/gc/stop.hpp"
+#include "sys/kernel.hpp"
+#include "sys/side_thread.hpp"
+#include "sys/syscall.hpp"
+
+namespace loam::collector {
+
+namespace {
+
+constexpr uint64_t kStackBytes = 64 << 10;
+constexpr uint64_t kStorageBytes = 8 << 10;
+
+constinit Pool pool;
+constinit Marker second;
+constinit std::atomic<uint32_t> round{0};      // even: nothing to do
+constinit std::atomic<uint32_t> helper_id{0};  // of the thread; 0 until it runs
+constinit std::atomic<uint64_t> taken{0};
+constinit bool started = false;
+
+void wait_for_round(uint32_t seen) {
+  sys::raw_call(SYS_futex, reinterpret_cast<long>(&round), FUTEX_WAIT_PRIVATE, static_cast<long>(seen), 0);
+}
+
+// Runs on the side thread: no libc.
+void help(void*) {
+  helper_id.store(sys::thread_id(), std::memory_order_release);
+  for (;;) {
+    const uint32_t now = round.load(std::memory_order_acquire);
+    if (now % 2 == 0 || !pool.enter()) {
+      if (now % 2 == 0)
+        wait_for_round(now);
+      else
+        sys::yield();
+      continue;
+    }
+    second.drain_shared(pool);
+    taken.store(second.objects(), std::memory_order_relaxed);
+    pool.leave();
+    // What is left of this round has nothing for it.
+    while (round.load(std::memory_order_acquire) == now) wait_for_round(now);
+  }
+}
+
+bool start_helper() {
+  if (started) return helper_id.load(std::memory_order_relaxed) != 0;
+  started = true;
+  if (heap.settings.markers < 2) return false;
+  auto* memory = static_cast<char*>(sys::map(kStackBytes + kStorageBytes));
+  if (memory == nullptr) return false;
+  uint64_t all = ~uint64_t{0};
+  uint64_t before = 0;
+  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
+                reinterpret_cast<long>(&before), sizeof all);
+  const bool runs =
+      sys::start_side_thread(help, nullptr, memory + kStackBytes, memory + kStackBytes + kStorageBytes / 2);
+  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
+  if (!runs) return false;
+  while (helper_id.load(std::memory_order_acquire) == 0) sys::yield();
+  spare_thread(helper_id.load(std::memory_order_relaxed));
+  return true;
+}
+
+}  // namespace
+
+uint64_t drain_with_help(Marker& marker, bool wanted) {
+  if (!wanted || heap.settings.markers < 2 || !start_helper() || !second.prepare(marker.room())) {
+    marker.drain();
+    return 0;
+  }
+  taken.store(0, std::memory_order_relaxed);
+  pool.open();
+  round.fetch_add(1, std::memory_order_acq_rel);
+  sys::raw_call(SYS_futex, reinterpret_cast<long>(&round), FUTEX_WAKE_PRIVATE, 1);
+  marker.drain_shared(pool);
+  pool.close();
+  round.fetch_add(1, std::memory_order_acq_rel);
+  sys::raw_call(SYS_futex, reinterpret_cast<long>(&round), FUTEX_WAKE_PRIVATE, 1);
+  return taken.load(std::memory_order_relaxed);
+}
+
+void forget_helper() {
+  started = false;
+  helper_id.store(0, std::memory_order_relaxed);
+  round.store(0, std::memory_order_relaxed);
+  spare_thread(0);
+}
+
+}  // namespace loam::collector

@@ -1,0 +1,19 @@
+// A second thread that marks, where there is a second processor. Started at the first collection that is worth it; sleeps in
+// between. libc does not know it: it needs nothing of libc, and a program with one thread stays one with one thread.
+// Locking: the collector's lock.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/gc/marker.hpp"
+
+namespace loam::collector {
+
+// Until nothing is left to read; with `help` on the second thread too, if there is one. Returns how many objects the second
+// thread has taken.
+uint64_t drain_with_help(Marker& marker, bool help);
+
+// In the child of a fork the second thread is gone.
+void forget_helper();
+
+}  // namespace loam::collector
