@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "check/small.hpp"
 #include "check/state.hpp"
 #include "heap/large.hpp"
 #include "sys/kernel.hpp"
@@ -80,8 +81,13 @@ void* allocate_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wan
   const Home home = take_memory(heap, wanted.size, wanted.alignment_log, &zero);
   if (home.record == nullptr) return nullptr;
   describe_birth(*home.record, heap, part, wanted, stack);
-  write_canaries(home, state.secret);
-  char* user = user_of(home);
+  char* user = home.memory;
+  if (home.span != nullptr && home.span->kind == heap::SpanKind::kSmall) [[likely]] {
+    write_canaries_of(home, wanted.size, state.secret);
+  } else {
+    write_canaries(home, state.secret);
+    user = user_of(home);
+  }
   if (wanted.zeroed && !zero) memset(user, 0, wanted.size);
   home.record->state.store(BlockState::kLive, std::memory_order_release);
   return user;

@@ -1,5 +1,6 @@
 #include "check/blocks.hpp"
 
+#include "check/small.hpp"
 #include "heap/large.hpp"
 #include "heap/outside.hpp"
 #include "heap/refill.hpp"
@@ -34,19 +35,16 @@ Record* records_of(Span& span) {
 }
 
 Home home_in(Span& span, const void* word) {
+  if (sys::peek(span.kind) != SpanKind::kLarge) return small_home(word);
   auto* records = static_cast<Record*>(__atomic_load_n(&span.notes, __ATOMIC_ACQUIRE));
   if (records == nullptr) return {};
-  if (sys::peek(span.kind) == SpanKind::kLarge) {
-    char* memory = heap::large_block(span);
-    const uint64_t bytes = span.large_bytes.load(std::memory_order_relaxed);
-    const auto offset = static_cast<uint64_t>(static_cast<const char*>(word) - memory);
-    return offset < bytes ? Home{records, &span, memory, bytes} : Home{};
-  }
-  if (sys::peek(span.kind) != SpanKind::kSmall) return {};
-  const uint64_t index = heap::block_index(span, word).index;
-  if (index >= sys::peek(span.blocks)) return {};
-  return {&records[index], &span, heap::block_at(span, index), sys::peek(span.block_size)};
+  char* memory = heap::large_block(span);
+  const uint64_t bytes = span.large_bytes.load(std::memory_order_relaxed);
+  const auto offset = static_cast<uint64_t>(static_cast<const char*>(word) - memory);
+  return offset < bytes ? Home{records, &span, memory, bytes} : Home{};
 }
+
+bool is_small(const Home& home) { return home.span != nullptr && home.span->kind == SpanKind::kSmall; }
 
 Home home_outside(const void* word) {
   heap::OutsideBlock outside;
@@ -101,13 +99,10 @@ BlockInfo info_of(const Home& home) {
   return {home.record, user_of(home), size_of(home), home.memory, home.capacity};
 }
 
-Home take_memory(heap::ThreadHeap* heap, size_t size, unsigned alignment_log, bool* zero) {
-  size_t bytes = memory_for(size);
-  if (bytes == 0 || bytes > PTRDIFF_MAX) return {};
-  if (bytes > heap::kMaxSmall)
-    bytes += size_t{1} << (alignment_log < kHeaderLog ? kHeaderLog : alignment_log);
-  char* memory = take_aligned(heap, bytes, alignment_log, zero);
-  if (memory == nullptr) return {};
+namespace {
+
+// The home of memory just taken, its record made if there is none. record null: out of memory.
+Home settle(char* memory, size_t size, unsigned alignment_log) {
   Span* span = heap::page_map.find(memory);
   Home home{};
   if (span == nullptr) {
@@ -126,6 +121,23 @@ Home take_memory(heap::ThreadHeap* heap, size_t size, unsigned alignment_log, bo
   return home;
 }
 
+}  // namespace
+
+Home take_memory(heap::ThreadHeap* heap, size_t size, unsigned alignment_log, bool* zero) {
+  size_t bytes = memory_for(size);
+  if (bytes == 0 || bytes > PTRDIFF_MAX) return {};
+  if (bytes > heap::kMaxSmall)
+    bytes += size_t{1} << (alignment_log < kHeaderLog ? kHeaderLog : alignment_log);
+  char* memory = take_aligned(heap, bytes, alignment_log, zero);
+  if (memory == nullptr) return {};
+  const Home home = small_home(memory);
+  if (home.record == nullptr) return settle(memory, size, alignment_log);
+  home.record->alignment_log = static_cast<uint8_t>(alignment_log);
+  home.record->place = place_of(memory);
+  home.record->size = static_cast<uint32_t>(size);
+  return home;
+}
+
 void give_memory(heap::ThreadHeap* heap, const Home& home) {
   if (home.span == nullptr) {
     heap::release_outside(home.memory);
@@ -138,23 +150,8 @@ void give_memory(heap::ThreadHeap* heap, const Home& home) {
   }
 }
 
-namespace {
-
-// The word in front of a block of a span: the end of its neighbour's memory, or of what the span leaves over.
-bool has_front(const Home& home) {
-  return home.span != nullptr && home.span->kind == SpanKind::kSmall &&
-         home.memory - kWord >= home.span->start;
-}
-
-uint64_t front_word(const Home& home, uint64_t secret) {
-  return canary_word(secret, home.memory - home.capacity);
-}
-
-}  // namespace
-
 void write_canaries(const Home& home, uint64_t secret) {
-  // While this block lives its span stays, and with it that word, whatever becomes of the neighbour.
-  if (has_front(home)) write_canary(end_extent(home.memory), front_word(home, secret));
+  if (is_small(home)) return write_canaries_of(home, size_of(home), secret);
   const uint64_t word = canary_word(secret, home.memory);
   char* end = home.memory + home.capacity;
   const Extent tail = tail_extent(user_of(home), size_of(home), end);
@@ -224,13 +221,13 @@ bool check_behind(const Home& home, uint64_t secret, Finding* finding) {
 }  // namespace
 
 bool is_damaged(const Home& home, uint64_t secret) {
-  if (find_behind(home, canary_word(secret, home.memory)).first != nullptr) return true;
-  return has_front(home) && find_damage(end_extent(home.memory), front_word(home, secret)) != nullptr;
+  if (is_small(home)) return !is_whole(home, size_of(home), secret);
+  return find_behind(home, canary_word(secret, home.memory)).first != nullptr;
 }
 
 bool check_canaries(const Home& home, uint64_t secret, Finding* finding) {
   if (check_behind(home, secret, finding)) return true;
-  if (!has_front(home)) return false;
+  if (!is_small(home) || !has_front(home)) return false;
   const uint64_t word = front_word(home, secret);
   const char* last = nullptr;
   const char* first = find_damage(end_extent(home.memory), word, &last);

@@ -45,35 +45,15 @@ bool open(const Settings& settings, const Hooks& hooks) {
   return true;
 }
 
-namespace {
-
-ThreadPart* part_of(heap::ThreadHeap* heap) {
+ThreadPart* make_part(heap::ThreadHeap* heap) {
   if (heap == nullptr) return nullptr;
-  auto* part = static_cast<ThreadPart*>(heap->mode_state);
-  if (part == nullptr) [[unlikely]] {
-    part = static_cast<ThreadPart*>(meta::arena.allocate(sizeof(ThreadPart)));
-    heap->mode_state = part;
-  }
-  return part;
+  heap->mode_state = meta::arena.allocate(sizeof(ThreadPart));
+  return static_cast<ThreadPart*>(heap->mode_state);
 }
-
-}  // namespace
 
 stack::Memo** memo_of(heap::ThreadHeap* heap) {
   ThreadPart* part = part_of(heap);
   return part == nullptr ? nullptr : &part->memo;
-}
-
-ThreadPart* enter(heap::ThreadHeap* heap) {
-  ThreadPart* part = part_of(heap);
-  if (part == nullptr || part->busy) return nullptr;
-  part->busy = true;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  return part;
-}
-
-uint32_t thread_of(const heap::ThreadHeap* heap) {
-  return heap != nullptr && heap->thread != 0 ? heap->thread : sys::thread_id();
 }
 
 void report(Finding& finding) {

@@ -10,6 +10,7 @@
 // pass for it. Pure functions: no state but the secret, no locking.
 #pragma once
 
+#include <bit>
 #include <cstring>
 
 #include "base/bits.hpp"
@@ -53,41 +54,51 @@ inline Extent tail_extent(char* user, size_t size, const char* memory_end) {
 // The last word of a block's memory.
 inline Extent end_extent(char* memory_end) { return {memory_end - kWord, kWord}; }
 
+// What eight bytes from an address on hold of the canary: each byte's place in the word is its address modulo eight.
+inline uint64_t canary_at(uint64_t word, const char* address) {
+  return std::rotr(word, static_cast<int>(8 * (reinterpret_cast<uint64_t>(address) % 8)));
+}
+
 // Writes the word's bytes, each where its address modulo eight says, so that any stretch can be checked on its own.
 inline void write_canary(Extent extent, uint64_t word) {
-  char* at = extent.start;
-  char* const end = at + extent.bytes;
-  const uint64_t ahead = reinterpret_cast<uint64_t>(at) % 8;
-  if (ahead != 0) {
-    const uint64_t shifted = word >> (8 * ahead);
-    const auto left = static_cast<size_t>(end - at);
-    const size_t some = left < 8 - ahead ? left : 8 - ahead;
-    memcpy(at, &shifted, some);
-    at += some;
+  const uint64_t shown = canary_at(word, extent.start);
+  if (extent.bytes < kWord) {
+    memcpy(extent.start, &shown, extent.bytes);
+    return;
   }
-  for (; at + 8 <= end; at += 8) memcpy(at, &word, 8);
-  if (at < end) memcpy(at, &word, static_cast<size_t>(end - at));
+  // The last step overlaps the one before, instead of a loop over single bytes.
+  char* const last = extent.start + extent.bytes - kWord;
+  for (char* at = extent.start; at < last; at += kWord) memcpy(at, &shown, kWord);
+  const uint64_t end = canary_at(word, last);
+  memcpy(last, &end, kWord);
+}
+
+// Whether the extent, of at least a word, is as it was written.
+inline bool is_intact(Extent extent, uint64_t word) {
+  const uint64_t shown = canary_at(word, extent.start);
+  const char* const last = extent.start + extent.bytes - kWord;
+  uint64_t seen;
+  memcpy(&seen, last, kWord);
+  uint64_t differs = seen ^ canary_at(word, last);
+  for (const char* at = extent.start; at < last; at += kWord) {
+    memcpy(&seen, at, kWord);
+    differs |= seen ^ shown;
+  }
+  return differs == 0;
 }
 
 // Returns the first byte that is not the canary's, or null. `last`, if not null, gets the last such byte.
 inline const char* find_damage(Extent extent, uint64_t word, const char** last = nullptr) {
+  if (extent.bytes >= kWord && is_intact(extent, word)) [[likely]]
+    return nullptr;
   const char* first = nullptr;
-  for (const char* at = extent.start; at < extent.start + extent.bytes;) {
+  for (const char* at = extent.start; at < extent.start + extent.bytes; ++at) {
     const uint64_t ahead = reinterpret_cast<uint64_t>(at) % 8;
-    if (ahead == 0 && at + 8 <= extent.start + extent.bytes) {
-      uint64_t seen;
-      memcpy(&seen, at, 8);
-      if (seen == word) [[likely]] {
-        at += 8;
-        continue;
-      }
-    }
     if (*at != static_cast<char>(word >> (8 * ahead))) {
       if (first == nullptr) first = at;
       if (last != nullptr) *last = at;
       if (last == nullptr) return first;
     }
-    ++at;
   }
   return first;
 }

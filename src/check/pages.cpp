@@ -165,10 +165,6 @@ void Pages::describe_damage(const BlockInfo& block, const char* first, const cha
   describe(block, finding);
 }
 
-Extent Pages::tail(const BlockInfo& block) const {
-  return {block.user + block.size, block.capacity - block.size};
-}
-
 void Pages::release_page(char* page) {
   Page& record = page_of(page);
   if (record.live.fetch_sub(1, std::memory_order_acq_rel) != 1) return;

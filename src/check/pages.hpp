@@ -52,6 +52,12 @@ class Pages {
   // The block whose memory the address lies in, whether its page is retired or not.
   BlockInfo find(const void* address) const;
   bool check_canaries(const BlockInfo& block, Finding* finding);
+  // Whether check_canaries() must be called: says so for each block whose front is on another page.
+  bool is_damaged(const BlockInfo& block) const {
+    if (!is_intact(tail(block), canary_word(secret_, block.user))) return true;
+    if (!block.record->own_front) return false;
+    return is_page_start(block.user) || !is_intact(end_extent(block.user), canary_word(secret_, block.user));
+  }
   bool is_retired(const void* address) const;
   // The live block that a bad access to a retired page may have missed by a few bytes; none if it did not.
   BlockInfo find_behind(const void* address) const;
@@ -91,7 +97,9 @@ class Pages {
   bool is_spent(uint64_t chunk) const;
   static bool hold(Page& page);
   void release_page(char* page);
-  Extent tail(const BlockInfo& block) const;
+  static Extent tail(const BlockInfo& block) {
+    return {block.user + block.size, block.capacity - block.size};
+  }
   bool is_page_start(const char* user) const { return offset_of(user) % kPage == 0; }
   void write_front(Record& record, char* user, const char* free_from);
   bool read_front(const BlockInfo& block, Finding* finding) const;

@@ -43,8 +43,10 @@ class Poison {
   uint64_t slots_ = 0;
 };
 
-// Fills whole words; the rest at the end with the word's first bytes. Returns whether all are as filled.
+// Fills whole words; the rest at the end with the word's first bytes.
 void fill_poison(char* start, size_t bytes, uint64_t word);
+// Whether all are as filled.
+bool is_poisoned(const char* start, size_t bytes, uint64_t word);
 // The first byte that differs, or null; `last` as in find_damage.
 const char* find_unpoisoned(const char* start, size_t bytes, uint64_t word, const char** last);
 

@@ -23,14 +23,6 @@ bool Quarantine::open(uint64_t most_bytes) {
   return ring_ != nullptr;
 }
 
-uint64_t Quarantine::blocks() const {
-  return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
-}
-
-bool Quarantine::is_over() const {
-  return bytes_.load(std::memory_order_relaxed) > most_bytes_ || blocks() > kSlots - kSlots / 8;
-}
-
 uint64_t Quarantine::reserve(QuarantinePart& part) {
   if (part.next == part.end) {
     if (blocks() + 2 * kBatch > kSlots) return kNoSlot;

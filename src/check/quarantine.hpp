@@ -35,7 +35,11 @@ class Quarantine {
   // The block is in. Returns false if the slot has been closed meanwhile: reserve another.
   bool put(QuarantinePart& part, uint64_t slot, char* memory, size_t bytes);
 
-  // If more than the bound is in, takes out the oldest; they are the visitor's. Not by two threads at once: the second
+  // Whether more than the bound is in.
+  bool is_over() const {
+    return bytes_.load(std::memory_order_relaxed) > most_bytes_ || blocks() > kSlots - kSlots / 8;
+  }
+  // If so, takes out the oldest; they are the visitor's. Not by two threads at once: the second
   // returns at once, unless the ring is full.
   using Visitor = void (*)(uint64_t slot, char* memory, void* argument);
   void take_excess(Visitor prepare, Visitor visit, void* argument);
@@ -48,14 +52,15 @@ class Quarantine {
   char* at(uint64_t slot) const;
 
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-  uint64_t blocks() const;
+  uint64_t blocks() const {
+    return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
+  }
   const void* ring() const { return ring_; }
   sys::Lock& lock() { return lock_; }
 
  private:
   using Slot = std::atomic<char*>;
 
-  bool is_over() const;
   uint64_t take_batch(uint64_t (&slots)[kBatch], char* (&blocks)[kBatch]);
 
   Slot* ring_ = nullptr;

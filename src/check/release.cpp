@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "check/small.hpp"
 #include "check/state.hpp"
 #include "sys/kernel.hpp"
 
@@ -77,20 +78,26 @@ void quarantine(heap::ThreadHeap* heap, ThreadPart* part, const Home& home) {
       give_memory(heap, home);
       return;
     }
-    fill_poison(user_of(home), size_of(home), state.poison.word(slot));
+    fill_poison(home.memory, home.record->size, state.poison.word(slot));
     home.record->state.store(BlockState::kFreed, std::memory_order_release);
     if (state.quarantine.put(part->quarantine, slot, home.memory, charge_of(home))) break;
   }
   take_excess(heap);
 }
 
-void release_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Home& home, StackId here) {
+// What a look at the canaries has found. Apart, as to clear a finding costs as much as the rest of a free.
+[[gnu::noinline, gnu::cold]] void report_damage(const Home& home, StackId here) {
   Finding finding{};
   while (check_canaries(home, state.secret, &finding)) {
     finding.here = here;
     finding.freed_at = finding.freed_by = 0;
     report(finding);
   }
+}
+
+void release_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Home& home, StackId here) {
+  if (is_damaged(home, state.secret)) [[unlikely]]
+    report_damage(home, here);
   // A mapping of its own, or a large block the guarded window had no room for: too large to be kept.
   if (home.span == nullptr || home.span->kind != heap::SpanKind::kSmall) {
     home.record->state.store(BlockState::kGone, std::memory_order_release);
@@ -102,11 +109,12 @@ void release_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Home& home, S
 
 }  // namespace
 
-void inspect_poison(const BlockInfo& block, uint64_t word) {
+namespace {
+
+[[gnu::noinline, gnu::cold]] void report_written(const BlockInfo& block, uint64_t word) {
   const char* last = nullptr;
   const char* first = find_unpoisoned(block.user, block.size, word, &last);
-  if (first == nullptr) [[likely]]
-    return;
+  if (first == nullptr) return;
   Finding finding{};
   finding.kind = Kind::kUseAfterFree;
   finding.evidence = Evidence::kPoison;
@@ -118,46 +126,86 @@ void inspect_poison(const BlockInfo& block, uint64_t word) {
   report(finding);
 }
 
-void inspect_freed(const Home& home, uint64_t slot) {
-  inspect_poison(info_of(home), state.poison.word(slot));
+[[gnu::noinline, gnu::cold]] void report_damage_after_free(const Home& home) {
   Finding finding{};
   while (check_canaries(home, state.secret, &finding)) report(finding);
 }
 
+}  // namespace
+
+void inspect_poison(const BlockInfo& block, uint64_t word) {
+  if (!is_poisoned(block.user, block.size, word)) [[unlikely]]
+    report_written(block, word);
+}
+
+// Only small blocks get into the quarantine.
+void inspect_freed(const Home& home, uint64_t slot) {
+  const size_t size = home.record->size;
+  const uint64_t word = state.poison.word(slot);
+  if (!is_poisoned(home.memory, size, word)) [[unlikely]]
+    report_written(info_of(home), word);
+  if (!is_whole(home, size, state.secret)) [[unlikely]]
+    report_damage_after_free(home);
+}
+
 void touch_freed(uint64_t, char* memory, void*) {
-  const heap::Span* span = heap::page_map.find(memory);
-  if (span == nullptr) return;
-  const auto* records = static_cast<const Record*>(span->notes);
-  __builtin_prefetch(memory);
-  __builtin_prefetch(memory + 64);
-  if (records != nullptr) __builtin_prefetch(&records[heap::block_index(*span, memory).index], 1);
-  __builtin_prefetch(&span->states[heap::block_index(*span, memory).index], 1);
+  const Home home = small_home(memory);
+  if (home.record != nullptr) touch(home);
 }
 
 namespace {
 
-void take_out(uint64_t slot, char* memory, void* heap) {
-  const Home home = find_home(memory);
+// A batch on its way out of the quarantine: found once, asked for, then looked at.
+struct Leaving {
+  heap::ThreadHeap* heap;
+  uint64_t prepared;
+  uint64_t visited;
+  Home homes[Quarantine::kBatch];
+};
+
+void prepare_leaving(uint64_t, char* memory, void* argument) {
+  auto& leaving = *static_cast<Leaving*>(argument);
+  Home& home = leaving.homes[leaving.prepared++ % Quarantine::kBatch];
+  home = small_home(memory);
+  if (home.record == nullptr) return;
+  touch(home);
+  __builtin_prefetch(&home.span->states[home.record - static_cast<const Record*>(home.span->notes)], 1);
+}
+
+void take_out(uint64_t slot, char*, void* argument) {
+  auto& leaving = *static_cast<Leaving*>(argument);
+  const Home& home = leaving.homes[leaving.visited++ % Quarantine::kBatch];
   if (!is_known(home)) return;
   inspect_freed(home, slot);
   state.quarantine.forget_bytes(charge_of(home));
   home.record->state.store(BlockState::kGone, std::memory_order_release);
-  give_memory(static_cast<heap::ThreadHeap*>(heap), home);
+  give_memory(leaving.heap, home);
 }
 
 }  // namespace
 
-void take_excess(heap::ThreadHeap* heap) { state.quarantine.take_excess(touch_freed, take_out, heap); }
+void take_excess(heap::ThreadHeap* heap) {
+  if (!state.quarantine.is_over()) return;
+  Leaving leaving;
+  leaving.heap = heap;
+  leaving.prepared = leaving.visited = 0;
+  state.quarantine.take_excess(prepare_leaving, take_out, &leaving);
+}
 
 namespace {
 
-void release_in_page(const BlockInfo& block, StackId here) {
+[[gnu::noinline, gnu::cold]] void report_damage_in_page(const BlockInfo& block, StackId here) {
   Finding finding{};
   while (state.pages.check_canaries(block, &finding)) {
     finding.here = here;
     finding.freed_at = finding.freed_by = 0;
     report(finding);
   }
+}
+
+void release_in_page(const BlockInfo& block, StackId here) {
+  if (state.pages.is_damaged(block)) [[unlikely]]
+    report_damage_in_page(block, here);
   fill_poison(block.user, block.size, state.pages.poison_word(block));
   block.record->state.store(BlockState::kFreed, std::memory_order_release);
   state.pages.give(block);
@@ -190,15 +238,29 @@ bool locate(const void* pointer, Place& place) {
 
 void touch(const void* block) {
   if (state.pages.covers(block)) return state.pages.touch(block);
-  const heap::Span* span = heap::page_map.find(block);
-  if (span == nullptr || span->notes == nullptr) return;
-  const uint64_t index = heap::block_index(*span, block).index;
-  __builtin_prefetch(static_cast<const Record*>(span->notes) + index, 1);
-  __builtin_prefetch(block, 1);
-  __builtin_prefetch(static_cast<const char*>(block) + span->block_size - kWord, 1);
+  const Home home = small_home(block);
+  if (home.record != nullptr) touch(home);
 }
 
-Outcome release(heap::ThreadHeap* heap, const Returned& returned) {
+namespace {
+
+// Of a block in a span of small ones, freed as it should be: nearly all. False: nothing has been done.
+bool release_small(heap::ThreadHeap* heap, const Returned& returned) {
+  const Home home = small_home(returned.block);
+  if (home.memory != returned.block || home.record == nullptr) return false;
+  Record& record = *home.record;
+  const bool matches = record.family == returned.family && (!returned.sized || record.size == returned.size);
+  if (!matches || record.place != place_of(home.memory) || !take_from_user(record, heap, returned.stack))
+    return false;
+  ThreadPart* part = enter(heap);
+  if (!is_whole(home, record.size, state.secret)) [[unlikely]]
+    report_damage(home, returned.stack);
+  quarantine(heap, part, home);
+  leave(part);
+  return true;
+}
+
+Outcome release_any(heap::ThreadHeap* heap, const Returned& returned) {
   const StackId here = returned.stack;
   Place place;
   if (!locate(returned.block, place)) return Outcome::kForeign;
@@ -217,6 +279,12 @@ Outcome release(heap::ThreadHeap* heap, const Returned& returned) {
     release_in_page(info, here);
   leave(part);
   return Outcome::kDone;
+}
+
+}  // namespace
+
+Outcome release(heap::ThreadHeap* heap, const Returned& returned) {
+  return release_small(heap, returned) ? Outcome::kDone : release_any(heap, returned);
 }
 
 Outcome report_foreign(const Returned& returned, const char* place) {

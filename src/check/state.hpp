@@ -8,6 +8,7 @@
 #include "check/poison.hpp"
 #include "check/quarantine.hpp"
 #include "check/sites.hpp"
+#include "sys/kernel.hpp"
 
 namespace loam::check {
 
@@ -42,8 +43,21 @@ struct State {
 };
 extern constinit State state;
 
-// The thread's part; null for a thread without a heap, in a signal handler that interrupted this mode, or without memory.
-ThreadPart* enter(heap::ThreadHeap* heap);
+// What hangs on the heap, made if there is none; null for a thread without a heap, or without memory.
+ThreadPart* make_part(heap::ThreadHeap* heap);
+inline ThreadPart* part_of(heap::ThreadHeap* heap) {
+  auto* part = heap == nullptr ? nullptr : static_cast<ThreadPart*>(heap->mode_state);
+  return part != nullptr ? part : make_part(heap);
+}
+
+// The thread's part; null as part_of() says, and in a signal handler that interrupted this mode.
+inline ThreadPart* enter(heap::ThreadHeap* heap) {
+  ThreadPart* part = part_of(heap);
+  if (part == nullptr || part->busy) return nullptr;
+  part->busy = true;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return part;
+}
 inline void leave(ThreadPart* part) {
   if (part == nullptr) return;
   std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -53,7 +67,9 @@ inline void leave(ThreadPart* part) {
 void report(Finding& finding);
 
 // The thread's number, which the kernel is asked for only where no heap knows it.
-uint32_t thread_of(const heap::ThreadHeap* heap);
+inline uint32_t thread_of(const heap::ThreadHeap* heap) {
+  return heap != nullptr && heap->thread != 0 ? heap->thread : sys::thread_id();
+}
 
 // Takes out of the quarantine what is above its bound: looks at the poison, and gives the memory back.
 void take_excess(heap::ThreadHeap* heap);

@@ -1,0 +1,56 @@
+// Blocks in the heap's spans of small ones: what nearly every call of the cheap tier is about. The same questions as in
+// blocks.hpp, answered without a call, since they are asked several times in the life of each block.
+// Locking: none.
+#pragma once
+
+#include "check/blocks.hpp"
+#include "check/layout.hpp"
+
+namespace loam::check {
+
+// record null: the word points into no block of such a span, or into one without records.
+inline Home small_home(const void* word) {
+  heap::Span* span = heap::page_map.find(word);
+  if (span == nullptr || sys::peek(span->kind) != heap::SpanKind::kSmall) return {};
+  auto* records = static_cast<Record*>(__atomic_load_n(&span->notes, __ATOMIC_ACQUIRE));
+  const uint64_t index = heap::block_index(*span, word).index;
+  if (records == nullptr || index >= sys::peek(span->blocks)) return {};
+  return {&records[index], span, heap::block_at(*span, index), sys::peek(span->block_size)};
+}
+
+// Whether there is a word in front that is looked at: the end of the neighbour's memory, or of what the span leaves over.
+inline bool has_front(const Home& home) { return home.memory - kWord >= sys::peek(home.span->start); }
+
+inline uint64_t front_word(const Home& home, uint64_t secret) {
+  return canary_word(secret, home.memory - home.capacity);
+}
+
+// Of a block of `size` bytes: whether the canaries behind and in front of it are as they were written.
+inline bool is_whole(const Home& home, size_t size, uint64_t secret) {
+  const uint64_t word = canary_word(secret, home.memory);
+  char* const end = home.memory + home.capacity;
+  const Extent tail = tail_extent(home.memory, size, end);
+  if (!is_intact(tail, word)) return false;
+  if (tail.start + tail.bytes != end && !is_intact(end_extent(end), word)) return false;
+  return !has_front(home) || is_intact(end_extent(home.memory), front_word(home, secret));
+}
+
+inline void write_canaries_of(const Home& home, size_t size, uint64_t secret) {
+  // While this block lives its span stays, and with it that word, whatever becomes of the neighbour.
+  if (has_front(home)) write_canary(end_extent(home.memory), front_word(home, secret));
+  const uint64_t word = canary_word(secret, home.memory);
+  char* const end = home.memory + home.capacity;
+  const Extent tail = tail_extent(home.memory, size, end);
+  write_canary(tail, word);
+  if (tail.start + tail.bytes != end) write_canary(end_extent(end), word);
+}
+
+// Asks for the lines that a look at the block will need.
+inline void touch(const Home& home) {
+  __builtin_prefetch(home.record, 1);
+  __builtin_prefetch(home.memory - kWord, 1);
+  __builtin_prefetch(home.memory, 1);
+  __builtin_prefetch(home.memory + home.capacity - kWord, 1);
+}
+
+}  // namespace loam::check
