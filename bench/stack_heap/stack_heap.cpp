@@ -1,5 +1,8 @@
-// loam-stack-heap: the same object as a local array, by alloca and by malloc, over sizes and lifetimes; one JSON array on
+// loam-stack-heap: the same object as a local array, by alloca, in an arena and by malloc, over sizes and lifetimes; one JSON array on
 // standard output. Run it with the malloc to be measured preloaded.
+//
+// The heap has been in use before: thousands of blocks of mixed sizes, a random half of them freed. Fresh, every malloc would
+// lay its blocks side by side.
 //
 // Time and faults are measured over whole passes, the first one included; kernel calls are counted in a forked child whose
 // system calls the parent watches, so that counting does not disturb the time.
@@ -11,6 +14,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <loam/arena.hpp>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +25,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <random>
+#include <vector>
 
 namespace {
 
@@ -29,7 +35,32 @@ constexpr std::size_t kStackBudget = std::size_t{4} << 20U;
 constexpr double kPassSeconds = 0.03;
 constexpr long kLeastPasses = 20;
 
+// Where the objects of one pass lie, in the order in which they were made; only while somebody asks.
+class Places {
+ public:
+  void begin() { count_ = 0; }
+  void note(const void* object) {
+    if (count_ < kDepth) [[unlikely]]
+      places_[count_++] = reinterpret_cast<std::uintptr_t>(object);
+  }
+  // Bytes from one to the next, in the mean.
+  double mean_stride() const {
+    double sum = 0;
+    for (std::size_t i = 1; i < count_; ++i) {
+      const auto [low, high] = std::minmax(places_[i - 1], places_[i]);
+      sum += static_cast<double>(high - low);
+    }
+    return sum / static_cast<double>(count_ - 1);
+  }
+
+ private:
+  std::array<std::uintptr_t, kDepth> places_{};
+  std::size_t count_ = kDepth;
+};
+Places g_places;
+
 inline void touch(void* object, std::size_t size) {
+  g_places.note(object);
   auto* bytes = static_cast<char*>(object);
   for (std::size_t i = 0; i < size; i += 64) bytes[i] = static_cast<char>(i);
   asm volatile("" : : "r"(object) : "memory");
@@ -59,6 +90,22 @@ template <std::size_t kSize>
   std::free(object);
 }
 
+loam::arena& arena() {
+  static loam::arena memory;
+  return memory;
+}
+
+[[gnu::noinline]] void nest_arena(std::size_t size, int depth) {
+  const loam::arena::scope here(arena());
+  touch(arena().allocate(size), size);
+  if (depth > 1) nest_arena(size, depth - 1);
+}
+
+void outlive_arena(std::size_t size, int depth) {
+  for (int i = 0; i < depth; ++i) touch(arena().allocate(size), size);
+  arena().reset();
+}
+
 [[gnu::noinline]] void* make(std::size_t size) {
   void* object = std::malloc(size);
   if (object == nullptr) std::abort();
@@ -83,8 +130,8 @@ constexpr std::array kSizes{
     Size{65536, nest_array<65536>}, Size{1048576, nest_array<1048576>},
 };
 
-enum class Placement { kArray, kAlloca, kMalloc };
-constexpr std::array kPlacementNames{"array", "alloca", "malloc"};
+enum class Placement { kArray, kAlloca, kArena, kMalloc };
+constexpr std::array kPlacementNames{"array", "alloca", "arena", "malloc"};
 enum class Lifetime { kCall, kNested, kOutliving };
 constexpr std::array kLifetimeNames{"call", "nested", "outliving"};
 
@@ -97,22 +144,28 @@ struct Case {
 
   void run(long passes) const {
     for (long i = 0; i < passes; ++i) {
-      if (lifetime == Lifetime::kOutliving) {
-        outlive_malloc(size.bytes, depth());
-      } else if (placement == Placement::kArray) {
-        size.array(depth());
-      } else if (placement == Placement::kAlloca) {
-        nest_alloca(size.bytes, depth());
-      } else {
-        nest_malloc(size.bytes, depth());
+      switch (placement) {
+        case Placement::kArray:
+          size.array(depth());
+          break;
+        case Placement::kAlloca:
+          nest_alloca(size.bytes, depth());
+          break;
+        case Placement::kArena:
+          (outlives() ? outlive_arena : nest_arena)(size.bytes, depth());
+          break;
+        case Placement::kMalloc:
+          (outlives() ? outlive_malloc : nest_malloc)(size.bytes, depth());
+          break;
       }
     }
   }
+  bool outlives() const { return lifetime == Lifetime::kOutliving; }
 
   // Why this case cannot be, or nullptr.
   const char* obstacle() const {
-    if (placement == Placement::kMalloc) return nullptr;
-    if (lifetime == Lifetime::kOutliving) return "the object ends with its function";
+    if (placement == Placement::kMalloc || placement == Placement::kArena) return nullptr;
+    if (outlives()) return "the object ends with its function";
     if (size.bytes * static_cast<std::size_t>(depth()) > kStackBudget)
       return "needs more stack than is safe by default";
     return nullptr;
@@ -230,6 +283,11 @@ void print_measured(const Case& test, const MissCounter& misses) {
   const double objects = static_cast<double>(total * test.depth());
   std::printf("\"reason\":null,\"ns\":%.3f,\"minor_faults\":%.4f,", best * 1e9 / test.depth(),
               1000.0 * static_cast<double>(minor_faults() - faults_before) / objects);
+  if (test.depth() > 1) {
+    g_places.begin();
+    test.run(1);
+    std::printf("\"stride\":%.1f,", g_places.mean_stride());
+  }
   if (misses.works()) {
     std::printf("\"cache_misses\":%.3f}",
                 1000.0 * static_cast<double>(misses.read_now() - misses_before) / objects);
@@ -249,6 +307,16 @@ void print_case(const Case& test, const MissCounter& misses, bool is_first) {
   }
 }
 
+// Leaves what a program that has run for a while has: live blocks with free ones between them.
+void age_heap() {
+  constexpr std::size_t kBlocks = 20'000;
+  std::mt19937 random(1);
+  std::vector<void*> blocks(kBlocks);
+  for (void*& block : blocks) block = make(16U << (random() % 8));
+  std::shuffle(blocks.begin(), blocks.end(), random);
+  for (std::size_t i = 0; i < kBlocks / 2; ++i) std::free(blocks[i]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -257,10 +325,12 @@ int main(int argc, char** argv) {
     return std::strcmp(argv[1], "--help") == 0 ? 0 : 2;
   }
   const MissCounter misses;
+  age_heap();
   bool is_first = true;
   for (const Lifetime lifetime : {Lifetime::kCall, Lifetime::kNested, Lifetime::kOutliving}) {
     for (const Size& size : kSizes) {
-      for (const Placement placement : {Placement::kArray, Placement::kAlloca, Placement::kMalloc}) {
+      for (const Placement placement :
+           {Placement::kArray, Placement::kAlloca, Placement::kArena, Placement::kMalloc}) {
         print_case({placement, lifetime, size}, misses, is_first);
         is_first = false;
       }

@@ -146,7 +146,12 @@ class arena {
 
   // Takes back all that was allocated since the mark: destructors first, the newest first. One chunk stays for what
   // comes next. O(destructors + chunks).
-  void rewind(const mark& to) noexcept;
+  void rewind(const mark& to) noexcept {
+    if (touched_ && (has_.current != to.last || has_.cleanups != to.cleanups || has_.watched != nullptr))
+        [[unlikely]]
+      return rewind_slow(to);
+    at_ = to.at;
+  }
   // Takes back everything, and keeps the largest chunk.
   void reset() noexcept {
     mark start;
@@ -251,6 +256,7 @@ class arena {
   void* allocate_watched(std::size_t bytes, std::size_t alignment);
   void add_chunk(std::size_t bytes);
   void drop(chunk* of) noexcept { upstream()->deallocate(of, of->bytes, chunk_alignment); }
+  void rewind_slow(const mark& to) noexcept;
   void keep_or_drop(chunk* of) noexcept;
   void forget(void* block) noexcept;
   void forget_from(std::size_t first) noexcept;
@@ -359,24 +365,32 @@ inline void arena::keep_or_drop(chunk* of) noexcept {
   }
 }
 
-inline void arena::rewind(const mark& to) noexcept {
-  if (touched_) {
-    while (has_.cleanups != to.cleanups) {
-      const cleanup* newest = has_.cleanups;
-      has_.cleanups = newest->previous;
-      newest->run(newest->objects, newest->count);
-    }
-    if (has_.watched != nullptr) [[unlikely]]
-      forget_from(to.watched);
-    while (has_.current != to.last) keep_or_drop(std::exchange(has_.current, has_.current->previous));
-    end_ = end_of(has_.current);
+inline void arena::rewind_slow(const mark& to) noexcept {
+  while (has_.cleanups != to.cleanups) {
+    const cleanup* newest = has_.cleanups;
+    has_.cleanups = newest->previous;
+    newest->run(newest->objects, newest->count);
   }
-  at_ = to.at;
+  if (has_.watched != nullptr) [[unlikely]]
+    forget_from(to.watched);
+  while (has_.current != to.last) keep_or_drop(std::exchange(has_.current, has_.current->previous));
+  if (has_.current == nullptr && buffer_bytes_ == 0 && has_.spare != nullptr) {
+    // The chunk that stays is the current one: a scope that is opened again and again would fetch it each time.
+    has_.current = std::exchange(has_.spare, nullptr);
+    has_.current->previous = nullptr;
+    at_ = has_.current->start();
+  } else {
+    at_ = to.at;
+  }
+  end_ = end_of(has_.current);
 }
 
 inline void arena::release() noexcept {
   reset();
   if (!touched_) return;
+  while (has_.current != nullptr) drop(std::exchange(has_.current, has_.current->previous));
+  at_ = buffer_start();
+  end_ = end_of(nullptr);
   if (has_.spare != nullptr) drop(std::exchange(has_.spare, nullptr));
   if (has_.watched == nullptr) return;
   delete[] has_.watched->entries;

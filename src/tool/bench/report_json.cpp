@@ -114,6 +114,7 @@ std::string stack_heap_json(const StackHeap& result) {
         entry["ns"] = cell.nanoseconds;
         entry["minor_faults_per_1000"] = cell.minor_faults;
         entry["kernel_calls_per_1000"] = cell.kernel_calls;
+        entry["stride"] = cell.stride ? ordered_json(*cell.stride) : ordered_json(nullptr);
         entry["cache_misses_per_1000"] =
             cell.cache_misses ? ordered_json(*cell.cache_misses) : ordered_json(nullptr);
         entry["cache_reason"] = cell.cache_misses ? ordered_json(nullptr) : ordered_json(cell.cache_reason);

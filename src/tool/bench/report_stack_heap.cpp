@@ -14,9 +14,9 @@ struct Column {
   std::size_t contestant;
 };
 
-// The stack does not depend on who serves malloc: its columns come from the first contestant's process.
+// The stack does not depend on who serves malloc, an arena hardly: their columns come from the first contestant's process.
 std::vector<Column> columns_of(const StackHeap& result) {
-  std::vector<Column> columns{{"array", "array", 0}, {"alloca", "alloca", 0}};
+  std::vector<Column> columns{{"array", "array", 0}, {"alloca", "alloca", 0}, {"arena", "arena", 0}};
   for (std::size_t i = 0; i < result.contestants.size(); ++i) {
     columns.push_back({result.contestants[i], "malloc", i});
   }
@@ -70,6 +70,9 @@ std::string stack_heap_text(const StackHeap& result) {
                 [](const StackHeapCell& cell) { return fmt::format("{:.2f}", cell.minor_faults); });
   text += table(result, "Kernel calls for memory for a thousand objects (brk, mmap, munmap, mremap, madvise)",
                 [](const StackHeapCell& cell) { return fmt::format("{:.2f}", cell.kernel_calls); });
+  text += table(
+      result, "Bytes from one object to the next, in the mean, in a heap that was used before",
+      [](const StackHeapCell& cell) { return cell.stride ? fmt::format("{:.0f}", *cell.stride) : "-"; });
   std::set<std::string> reasons;
   bool has_misses = false;
   for (const auto& cells : result.cells) {

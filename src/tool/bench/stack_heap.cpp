@@ -23,6 +23,7 @@ StackHeapCell read_cell(const json& entry) {
   cell.nanoseconds = entry.at("ns").get<double>();
   cell.minor_faults = entry.at("minor_faults").get<double>();
   cell.kernel_calls = entry.at("kernel_calls").get<double>();
+  if (entry.contains("stride")) cell.stride = entry.at("stride").get<double>();
   if (entry.at("cache_misses").is_null()) {
     cell.cache_reason = entry.at("cache_reason").get<std::string>();
   } else {

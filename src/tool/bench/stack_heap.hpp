@@ -1,4 +1,4 @@
-// What a local array, alloca and malloc cost for the same object: the figures of loam-stack-heap under each contestant.
+// What a local array, alloca, an arena and malloc cost for the same object: the figures of loam-stack-heap under each contestant.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,14 @@
 namespace loam::tool::bench {
 
 struct StackHeapCell {
-  std::string placement;  // array, alloca, malloc
+  std::string placement;  // array, alloca, arena, malloc
   std::string lifetime;   // call, nested, outliving
   std::uint64_t size = 0;
   std::string reason;  // why there are no figures; empty when there are
   double nanoseconds = 0;
   double minor_faults = 0;  // for each thousand objects, as the next two
   double kernel_calls = 0;
+  std::optional<double> stride;  // bytes from one object to the next; only where there are several at a time
   std::optional<double> cache_misses;
   std::string cache_reason;
 };

@@ -71,13 +71,13 @@ void add_common(CLI::App& command, BenchOptions& options) {
 }
 
 void register_stack_heap(CLI::App& parent) {
-  CLI::App* command =
-      parent.add_subcommand("stack-heap", "Compare local arrays, alloca and malloc for the same objects");
+  CLI::App* command = parent.add_subcommand(
+      "stack-heap", "Compare local arrays, alloca, an arena and malloc for the same objects");
   auto options = std::make_shared<BenchOptions>();
   add_common(*command, *options);
   command->footer(
-      "Time, page faults, kernel calls and (where the machine counts them) cache misses, by size and "
-      "lifetime.\n\n"
+      "Time, page faults, kernel calls, distances and (where the machine counts them) cache misses, by "
+      "size and lifetime.\n\n"
       "Exit status: 0 measured, 1 a run failed, 2 wrong usage or something is missing.\n\n"
       "Example:\n"
       "  loam bench stack-heap --allocators loam,glibc");

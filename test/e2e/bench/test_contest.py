@@ -96,9 +96,14 @@ class StackHeap(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done)
         cells = {(c["placement"], c["lifetime"], c["size"]): c for c in json.loads(done.stdout)["cells"]}
         sizes = {size for _, _, size in cells}
-        self.assertEqual(len(cells), 3 * 3 * len(sizes))
+        self.assertEqual(len(cells), 4 * 3 * len(sizes))
         self.assertIn("ends with its function", cells["array", "outliving", 64]["reason"])
+        arena = cells["arena", "outliving", 64]
+        self.assertEqual(arena["stride"], 64)
+        self.assertEqual(arena["kernel_calls_per_1000"], 0)
+        self.assertIsNone(cells["array", "call", 64]["stride"])
         heap = cells["malloc", "outliving", 64]
+        self.assertGreaterEqual(heap["stride"], 64)
         self.assertIsNone(heap["reason"])
         self.assertGreater(heap["ns"], 1)
         self.assertTrue(heap["cache_misses_per_1000"] is not None or "perf_event_open" in heap["cache_reason"])
