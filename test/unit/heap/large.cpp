@@ -46,7 +46,8 @@ TEST_F(Large, IsServedWhileNoRecordCanBeHad) {
     for (int i = 0; i < 20'000; ++i) {
       blocks.push_back(allocate_large(70'000, meta::kSlice));
       ASSERT_NE(blocks.back(), nullptr) << i;
-      if (page_map.find(blocks.back()) == nullptr) break;  // not in the window any more: the records are used up
+      if (page_map.find(blocks.back()) == nullptr)
+        break;  // not in the window any more: the records are used up
     }
   }
   EXPECT_EQ(page_map.find(blocks.back()), nullptr);
