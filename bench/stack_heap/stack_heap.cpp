@@ -91,7 +91,7 @@ template <std::size_t kSize>
 }
 
 loam::arena& arena() {
-  static loam::arena memory;
+  static loam::arena memory(std::size_t{256} << 10U);
   return memory;
 }
 
