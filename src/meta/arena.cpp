@@ -24,18 +24,41 @@ void* Arena::allocate(size_t bytes) {
   }
 }
 
+bool Arena::open_area() {
+  auto* mapped = static_cast<char*>(sys::map_unreserved(kArea + kHugePage));
+  if (mapped == nullptr) return false;
+  char* start = mapped + (base::align_up(reinterpret_cast<uint64_t>(mapped), kHugePage) -
+                          reinterpret_cast<uint64_t>(mapped));
+  char* const end = start + kArea;
+  if (start != mapped) sys::unmap(mapped, static_cast<size_t>(start - mapped));
+  if (end != mapped + kArea + kHugePage)
+    sys::unmap(end, static_cast<size_t>(mapped + kArea + kHugePage - end));
+  sys::advise_huge(start, kArea, true);
+  area_ = start;
+  area_end_ = end;
+  return true;
+}
+
+char* Arena::map_chunk() {
+  // Where addresses are short an area may be too much, and a chunk not.
+  if (!huge_ || (area_ == area_end_ && !open_area())) return static_cast<char*>(sys::map(kChunk));
+  char* chunk = area_;
+  area_ += kChunk;
+  return chunk;
+}
+
 bool Arena::add_chunk(uint64_t seen_end) {
   if (lock_.held_by_me()) return false;  // a signal handler interrupted this very function
   sys::LockGuard guard(lock_);
   if (end_.load(std::memory_order_relaxed) != seen_end) return true;
-  auto* chunk = static_cast<char*>(sys::map(kChunk));
+  char* chunk = map_chunk();
   // One chunk in hand, untouched: when address space ends, the records for what the program frees and takes again must
   // still be had.
   if (chunk == nullptr) {
     chunk = spare_;
     spare_ = nullptr;
   } else if (spare_ == nullptr) {
-    spare_ = static_cast<char*>(sys::map(kChunk));
+    spare_ = map_chunk();
   }
   if (chunk == nullptr) return false;
   mapped_.fetch_add(kChunk, std::memory_order_relaxed);

@@ -17,6 +17,9 @@ class Arena {
   // Returns `bytes` zeroed bytes (at most 64 KiB) aligned to a cache line, or null when the kernel gives no more.
   void* allocate(size_t bytes);
 
+  // From now on chunks lie side by side on huge pages: for who reads records in no order, many of them.
+  void prefer_huge_pages() { huge_ = true; }
+
   // Bytes given out, and bytes mapped for it.
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   uint64_t mapped() const { return mapped_.load(std::memory_order_relaxed); }
@@ -35,7 +38,13 @@ class Arena {
  private:
   static constexpr size_t kLine = 64;
 
+  // Of the memory side by side: four huge pages at a time.
+  static constexpr size_t kHugePage = size_t{2} << 20;
+  static constexpr size_t kArea = 4 * kHugePage;
+
   bool add_chunk(uint64_t seen_end);
+  char* map_chunk();
+  bool open_area();
 
   std::atomic<uint64_t> next_{0};
   std::atomic<uint64_t> end_{0};
@@ -43,6 +52,9 @@ class Arena {
   std::atomic<uint64_t> mapped_{0};
   std::atomic<char*> newest_{nullptr};
   char* spare_ = nullptr;  // mapped, not yet a chunk; under the lock
+  char* area_ = nullptr;   // what is left of the memory side by side; under the lock
+  char* area_end_ = nullptr;
+  bool huge_ = false;
   sys::RankedLock<sys::LockRank::kMetadata> lock_;
 };
 

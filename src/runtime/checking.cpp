@@ -1,6 +1,7 @@
 #include "runtime/checking.hpp"
 
 #include "heap/regions.hpp"
+#include "meta/arena.hpp"
 #include "report/messages.hpp"
 #include "runtime/call_stacks.hpp"
 #include "stack/stack.hpp"
@@ -57,6 +58,7 @@ bool open_checking(const options::Values& values) {
   }
   // Blocks come back by way of the quarantine, from all over its memory.
   heap::regions.prefer_huge_pages();
+  meta::arena.prefer_huge_pages();
   stack::prepare();
   begin_findings();
   prepare_faults(values.keep_going);

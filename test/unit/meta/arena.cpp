@@ -48,6 +48,33 @@ TEST(Arena, GoesOnInTheNextChunk) {
   EXPECT_GE(arena.mapped(), 100u * 60032);
 }
 
+TEST(Arena, ChunksLieSideBySideWhereHugePagesArePreferred) {
+  static Arena arena;
+  arena.prefer_huge_pages();
+  char* before = nullptr;
+  int beside = 0;
+  for (int i = 0; i < 16 * 17; ++i) {
+    auto* piece = static_cast<char*>(arena.allocate(60000));
+    ASSERT_NE(piece, nullptr);
+    EXPECT_EQ(piece[0] | piece[59999], 0);
+    std::fill(piece, piece + 60000, 'x');
+    if (i == 0) EXPECT_EQ(reinterpret_cast<uint64_t>(piece) % (uint64_t{2} << 20), 64u);
+    // The chunk in hand is mapped after the first one, and used before the third.
+    const uint64_t chunk = reinterpret_cast<uint64_t>(piece) / Arena::kChunk;
+    const uint64_t last = reinterpret_cast<uint64_t>(before) / Arena::kChunk;
+    if (before != nullptr && (chunk == last + 1 || chunk == last + 2)) ++beside;
+    before = piece;
+  }
+  EXPECT_GE(beside, 12);
+}
+
+TEST(Arena, GoesOnInChunksWhereThereIsNoRoomForHugePages) {
+  static Arena arena;
+  arena.prefer_huge_pages();
+  sys::fail_call(1, false);
+  EXPECT_NE(arena.allocate(64), nullptr);
+}
+
 TEST(Arena, OutOfMemory) {
   static Arena arena;
   sys::fail_call(1, false);
