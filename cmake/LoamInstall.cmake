@@ -20,6 +20,7 @@ if(LOAM_PRELOAD)
   install(TARGETS loam_shared loam_static EXPORT loam-targets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
+  install(TARGETS loam_gc_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(TARGETS loam_check_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/loam)

@@ -4,6 +4,7 @@
 
 #include "base/bits.hpp"
 #include "lib/gc/allocate.hpp"
+#include "lib/gc/ephemerons.hpp"
 #include "lib/gc/finalize.hpp"
 #include "lib/gc/heap.hpp"
 #include "lib/gc/helper.hpp"
@@ -134,7 +135,10 @@ void mark_all(uint64_t caller_stack) {
   if (more_roots != nullptr) more_roots(marker);
   const bool helped = heap.figures.live_bytes + allocated_since_collection() >= kWorthHelp;
   const uint64_t by_helper = drain_with_help(marker, helped);
+  ephemerons.mark(marker);
   finalizers.after_marking(marker);
+  ephemerons.mark(marker);
+  ephemerons.clear();
   heap.figures.marked_objects = marker.objects() + by_helper;
   heap.figures.mark_ns = sys::monotonic_ns() - begin;
 }

@@ -66,6 +66,10 @@ int Finalizers::move_link(uint64_t link, uint64_t new_link, bool is_long) {
 void Finalizers::mark_data(Marker& marker) {
   objects_.for_each(
       [&](const ObjectEntry& entry) { marker.add_word(reinterpret_cast<uint64_t>(entry.data)); });
+  for (const Thread* thread = threads.first(); thread != nullptr; thread = thread->next) {
+    if (!thread->used) continue;
+    for (uint64_t word : thread->held) marker.add_word(word);
+  }
   queue_.for_each([&](const DueEntry& entry) {
     marker.add_word(entry.due.object);
     marker.add_word(reinterpret_cast<uint64_t>(entry.due.data));
@@ -146,21 +150,21 @@ bool Finalizers::take_due(Due* due) {
 }
 
 unsigned run_finalizers() {
-  unsigned count = 0;
-  for (;;) {
-    // Volatile: the object must be found on the stack while its finalizer runs.
-    volatile Finalizers::Due due;
+  Thread* self = current != nullptr ? current : threads.join(0);
+  for (unsigned count = 0;; ++count) {
+    Finalizers::Due due;
+    if (self == nullptr) return count;
+    // A finalizer may run others.
+    const uint64_t before[2] = {self->held[0], self->held[1]};
     {
       const sys::LockGuard guard(heap.lock);
-      Finalizers::Due taken;
-      if (!finalizers.take_due(&taken)) return count;
-      due.object = taken.object;
-      due.function = taken.function;
-      due.data = taken.data;
+      if (!finalizers.take_due(&due)) return count;
+      self->held[0] = due.object;
+      self->held[1] = reinterpret_cast<uint64_t>(due.data);
     }
     due.function(reinterpret_cast<void*>(due.object), due.data);
-    due.object = 0;
-    ++count;
+    self->held[0] = before[0];
+    self->held[1] = before[1];
   }
 }
 

@@ -186,8 +186,11 @@ void Marker::read_unusual(uint64_t address) {
   if (block.kind == Kind::kTyped) {
     void* object = reinterpret_cast<void*>(space.start_of(slot));
     const auto* type = *static_cast<const Type* const*>(object);
-    // Null while the object is being made: nothing is in it yet that is not on a stack as well.
-    if (type != nullptr) type->trace(object, *this);
+    // Null while the object is being made: what its constructor has stored so far lies nowhere else perhaps.
+    if (type != nullptr)
+      type->trace(object, *this);
+    else
+      read_words(space.start_of(slot), space.start_of(slot) + base::align_down(space.bytes_of(slot), kUnit));
     return;
   }
   const uint64_t end = space.start_of(slot) + base::align_down(space.bytes_of(slot), sizeof(uint64_t));

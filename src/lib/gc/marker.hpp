@@ -22,7 +22,6 @@ class Marker;
 // What the first word of an object of kTyped leads to.
 struct Type {
   void (*trace)(void* object, Marker& marker);  // calls add_word or add_range for whatever may hold a pointer
-  void (*destroy)(void* object);                // may be null
 };
 
 // Where markers leave work for each other.

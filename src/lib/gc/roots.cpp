@@ -179,8 +179,8 @@ void Roots::mark_threads(Marker& marker, uint64_t caller_stack) {
 }
 
 void Roots::mark(Marker& marker, uint64_t caller_stack) {
-  mark_threads(marker, caller_stack);
-  for (uint64_t i = 0; i < module_count_; ++i) {
+  if (conservative_) mark_threads(marker, caller_stack);
+  for (uint64_t i = 0; conservative_ && i < module_count_; ++i) {
     const Module& module = modules_[i];
     if (module.data.start < module.data.end && (module.main ? main_data_ : libraries_))
       mark_range(marker, module.data.start, module.data.end);

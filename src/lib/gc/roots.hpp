@@ -25,6 +25,11 @@ class Roots {
   void set_libraries(bool on) { libraries_ = on; }
   bool libraries() const { return libraries_; }
 
+  // Whether stacks, registers, thread-local storage and the data of modules are read: if not, only named ranges and objects that are
+  // never collected are roots.
+  void set_conservative(bool on) { conservative_ = on; }
+  bool conservative() const { return conservative_; }
+
   // Returns false without memory.
   bool add(uint64_t start, uint64_t end);
   // Ranges that lie in this one are roots no longer.
@@ -60,6 +65,7 @@ class Roots {
   uint64_t own_ = 0;
   bool libraries_ = true;
   bool main_data_ = true;
+  bool conservative_ = true;
   Module* modules_ = nullptr;
   uint64_t module_count_ = 0;
   uint64_t module_room_ = 0;

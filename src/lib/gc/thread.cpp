@@ -67,6 +67,7 @@ Thread* Threads::join(uint64_t stack_top) {
   thread->ended = false;
   thread->joined_by_nobody = false;
   thread->in_finalizers = false;
+  thread->held[0] = thread->held[1] = 0;
   reset_buffers(*thread);
   current = thread;
   if (key_made) pthread_setspecific(end_key, thread);

@@ -43,6 +43,7 @@ struct Thread {
   bool ended;
   bool joined_by_nobody;  // detached
   bool in_finalizers;
+  uint64_t held[2];  // what the finalizer that runs on it works on: roots
   Buffer buffers[kKinds][kClasses];
 };
 

@@ -134,9 +134,7 @@ LOAM_EXPORT void* GC_malloc_many(size_t bytes) {
 
 // The layout is not used: such objects are read conservatively.
 LOAM_EXPORT uint64_t GC_make_descriptor(const uint64_t*, size_t) { return 0; }
-LOAM_EXPORT void* GC_malloc_explicitly_typed(size_t bytes, uint64_t) {
-  return serve(Kind::kNormal, bytes);
-}
+LOAM_EXPORT void* GC_malloc_explicitly_typed(size_t bytes, uint64_t) { return serve(Kind::kNormal, bytes); }
 LOAM_EXPORT void* GC_malloc_explicitly_typed_ignore_off_page(size_t bytes, uint64_t) {
   return serve(Kind::kNormal, bytes);
 }

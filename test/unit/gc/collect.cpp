@@ -67,9 +67,8 @@ TEST(GcCollect, TypedObjectsTellTheirPointers) {
     Node* unseen;
   };
   static const Type type{[](void* object, Marker& marker) {
-                           marker.add_word(reinterpret_cast<uint64_t>(static_cast<Typed*>(object)->seen));
-                         },
-                         nullptr};
+    marker.add_word(reinterpret_cast<uint64_t>(static_cast<Typed*>(object)->seen));
+  }};
   static Typed* typed;
   typed = static_cast<Typed*>(allocate(Kind::kTyped, sizeof(Typed)));
   typed->type = &type;
