@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kStrangerPatienceNs = 20'000'000;
 constexpr uint64_t kAskAgainNs = 50'000'000;
 
-constinit Standing strangers[kMostStrangers];
+constinit Standing strangers[kMostStrangers]{};
 constinit unsigned strangers_count = 0;
 constinit std::atomic<uint32_t> answers_wanted{0};
 constinit std::atomic<uint32_t> spared{0};

@@ -58,7 +58,9 @@ TEST(Arena, ChunksLieSideBySideWhereHugePagesArePreferred) {
     ASSERT_NE(piece, nullptr);
     EXPECT_EQ(piece[0] | piece[59999], 0);
     std::fill(piece, piece + 60000, 'x');
-    if (i == 0) EXPECT_EQ(reinterpret_cast<uint64_t>(piece) % (uint64_t{2} << 20), 64u);
+    if (i == 0) {
+      EXPECT_EQ(reinterpret_cast<uint64_t>(piece) % (uint64_t{2} << 20), 64u);
+    }
     // The chunk in hand is mapped after the first one, and used before the third.
     const uint64_t chunk = reinterpret_cast<uint64_t>(piece) / Arena::kChunk;
     const uint64_t last = reinterpret_cast<uint64_t>(before) / Arena::kChunk;
