@@ -9,8 +9,6 @@
 #include <atomic>
 #include <thread>
 
-#include "support/sanitizer.hpp"
-
 namespace loam::sys {
 namespace {
 
@@ -55,7 +53,6 @@ class RegistersInACall : public testing::TestWithParam<int> {};
 
 // Before the call is made again, and when it has returned early.
 TEST_P(RegistersInACall, WhatNoCallerExpectsBackIsWeak) {
-  if (test::kSignalsWait) GTEST_SKIP() << "signals do not interrupt";
   use_handler(GetParam());
   handled = false;
   int ends[2];
@@ -86,7 +83,6 @@ INSTANTIATE_TEST_SUITE_P(Flags, RegistersInACall, testing::Values(0, int{SA_REST
 
 // Between two calls every register may hold what the program goes on with.
 TEST(Registers, WhileTheProgramRunsAllCount) {
-  if (test::kSignalsWait) GTEST_SKIP() << "signals do not interrupt";
   use_handler(0);
   handled = false;
   const long self = syscall(SYS_gettid);
