@@ -3,17 +3,29 @@
 #pragma once
 
 #include <cstring>
+#include <thread>
 
 #include "lib/gc/allocate.hpp"
 #include "lib/gc/collect.hpp"
 #include "lib/gc/finalize.hpp"
 #include "lib/gc/heap.hpp"
+#include "lib/gc/thread.hpp"
 
 namespace loam::collector {
 
 __attribute__((noinline)) inline void wipe_stack() {
   volatile char frame[16384];
   for (auto& byte : frame) byte = 0;
+}
+
+// On a thread that has ended when this returns: nothing of its stack or its registers is left that could hold an object.
+template <class Work>
+void elsewhere(Work&& work) {
+  std::thread([&] {
+    threads.join(0);
+    work();
+    threads.leave(false);
+  }).join();
 }
 
 inline void collect_now() {
