@@ -35,6 +35,9 @@ void in_child() {
   heap.lock.unlock();
 }
 
+// Before anything can be allocated: a fork while another thread starts the heap would leave the child with the lock held.
+__attribute__((constructor)) void watch_forks() { pthread_atfork(before_fork, in_parent, in_child); }
+
 void add_bytes(base::Text& text, const char* name, uint64_t bytes) {
   text.add(name).add(bytes / 1024).add(" KiB");
 }
@@ -51,7 +54,6 @@ bool start() {
     space.set_limit(initial_limit());
     space.grow_to(initial_bytes());
     prepare_stop();
-    pthread_atfork(before_fork, in_parent, in_child);
     heap.started.store(true, std::memory_order_release);
   }
   if (heap.settings.print_statistics) atexit(print_statistics);
