@@ -25,8 +25,10 @@ bool make_room(T*& array, uint64_t count, uint64_t& room) {
   const uint64_t more = room == 0 ? 4096 / sizeof(T) + 1 : 2 * room;
   auto* larger = static_cast<T*>(sys::map(more * sizeof(T)));
   if (larger == nullptr) return false;
-  memcpy(static_cast<void*>(larger), array, count * sizeof(T));
-  if (array != nullptr) sys::unmap(array, room * sizeof(T));
+  if (array != nullptr) {
+    memcpy(static_cast<void*>(larger), array, count * sizeof(T));
+    sys::unmap(array, room * sizeof(T));
+  }
   array = larger;
   room = more;
   return true;

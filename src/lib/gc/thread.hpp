@@ -26,10 +26,10 @@ enum Stand : uint32_t { kRuns, kAsked, kStopped };
 
 // Of a thread in the moment it is stopped, whether it uses the heap or not.
 struct Standing {
-  std::atomic<uint32_t> stand;
-  uint32_t id;
-  uint64_t stack;           // the lowest address of its stack in use
-  uint64_t thread_pointer;  // 0: unknown
+  std::atomic<uint32_t> stand{0};
+  uint32_t id = 0;
+  uint64_t stack = 0;           // the lowest address of its stack in use
+  uint64_t thread_pointer = 0;  // 0: unknown
 };
 
 struct Thread {
