@@ -16,6 +16,11 @@ namespace {
 void settle_down() {
   raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
   raw_call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("loam-snapshot"));
+  // Beside hundreds of threads that run it would get one part in hundreds, and keep two copies of each page that they write for so
+  // long. A session of its own is a group of its own where the kernel shares by groups (autogroup); to be preferred takes a right.
+  raw_call(SYS_setsid);
+  constexpr long kMostPreferred = -20;
+  raw_call(SYS_setpriority, PRIO_PROCESS, 0, kMostPreferred);
   const rlimit none{0, 0};
   raw_call(SYS_prlimit64, 0, RLIMIT_CORE, reinterpret_cast<long>(&none), 0);
   const long file = raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>("/proc/self/oom_score_adj"),
