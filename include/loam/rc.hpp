@@ -18,7 +18,7 @@
 //
 // Thread safety: different references to the same object may be used by different threads at the same time; one reference, like an int,
 // may not. At most 2^26 references of other threads and 2^32 of the owner to one object; 2^26 is refused by the end of the program.
-// Under `loam check` each object is a heap block like any other; what cycles keep from going is named (see rc_cycles.hpp).
+// Under `loam check` each object is a heap block like any other.
 #ifndef LOAM_RC_HPP
 #define LOAM_RC_HPP
 

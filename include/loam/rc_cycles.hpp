@@ -12,14 +12,17 @@
 // Of a cycle the references are null, and weak references to it too, before the first destructor runs; so that no destructor meets
 // an object that is gone. Then each object is destroyed, in the calling thread.
 //
-// Thread safety: any thread may collect what it has made and what has no owner, while others count. But the fields that trace() tells
-// must not be changed by another thread meanwhile: a graph with cycles belongs to one thread at a time, or to the holder of a
-// lock. Objects owned by other threads that live are left alone, and all that they hold.
+// Thread safety: a thread collects what it has made, and what has no living owner: made by a thread that has ended, or unbias()ed, or
+// dropped by another one. (Of the latter one collector at a time; another one leaves its candidates for later.) Others may copy, drop
+// and lock references meanwhile. But the fields that trace() tells must not be changed then by another thread: a graph with
+// cycles belongs to one thread at a time, or to the holder of a lock. A cycle through objects of several living threads stays.
 //
 // Cost: a candidate is entered once, 3 ns, and then costs nothing until it is collected. Collecting takes time and memory in proportion to
 // what the candidates lead to, live or not.
 //
-// Under `loam check` the cycles that are left at the end of the process are reported as leaks, with their types and fields.
+// Under `loam check` a cycle that is left at the end of the process is a leak like any other: blocks to which no pointer leads.
+//
+// When other threads hold nodes of a cycle while its owner collects, that cycle can stay uncollected for ever. Nothing live is lost by it.
 #ifndef LOAM_RC_CYCLES_HPP
 #define LOAM_RC_CYCLES_HPP
 
@@ -34,15 +37,7 @@ namespace loam {
 
 // All candidates of this thread, and of threads that have ended. Returns how many objects were destroyed. Throws std::bad_alloc;
 // the candidates stay then. Called by a destructor or by trace() it does nothing.
-inline std::size_t collect_cycles() {
-  std::size_t destroyed = 0;
-  // What destructors let go may be candidates again.
-  for (;;) {
-    const cycle_progress step = detail::rc_collector::step(std::chrono::nanoseconds::max());
-    destroyed += step.destroyed;
-    if (step.destroyed == 0 && step.done) return destroyed;
-  }
-}
+inline std::size_t collect_cycles() { return detail::rc_collector::collect_all(); }
 
 // The same in steps: does what can be done in about `budget`, and goes on there in the next call; the program may change
 // everything in between. Longer take only a destructor of the program and a single cycle that is large itself (see docs/library/rc.md).

@@ -55,14 +55,31 @@ class rc_collector {
   ~rc_collector() { abandon(); }
 
   static cycle_progress step(std::chrono::nanoseconds budget) {
-    rc_thread* const mine = rc_record();
-    if (mine == nullptr || mine->depth > 0) return {0, true};
-    if (mine->collector == nullptr) mine->collector = std::make_shared<rc_collector>(*mine, private_key());
-    return mine->collector->run(budget);
+    rc_collector* const mine = of_this_thread();
+    return mine == nullptr ? cycle_progress{0, true} : mine->run(budget);
+  }
+  // Rounds until one has found nothing; what was begun before does not count, as it may not know of the latest candidates.
+  static std::size_t collect_all() {
+    rc_collector* const mine = of_this_thread();
+    if (mine == nullptr) return 0;
+    std::size_t destroyed =
+        mine->phase_ == phase::idle ? 0 : mine->run(std::chrono::nanoseconds::max()).destroyed;
+    for (;;) {
+      const std::size_t more = mine->run(std::chrono::nanoseconds::max()).destroyed;
+      if (more == 0) return destroyed;
+      destroyed += more;
+    }
   }
 
  private:
   struct private_key {};
+  // Null inside of a destructor, and while the thread is ending.
+  static rc_collector* of_this_thread() {
+    rc_thread* const mine = rc_record();
+    if (mine == nullptr || mine->depth > 0) return nullptr;
+    if (mine->collector == nullptr) mine->collector = std::make_shared<rc_collector>(*mine, private_key());
+    return mine->collector.get();
+  }
   using index = std::uint32_t;
   enum class phase { idle, mark, spread, group, list, judge, sever, destroy, clean };
 
@@ -79,8 +96,6 @@ class rc_collector {
   rc_collector(rc_thread& mine, private_key) noexcept : mine_(mine) {}
 
  private:
-  friend class rc_explainer;
-
   cycle_progress run(std::chrono::nanoseconds budget) {
     if (running_) return {0, true};
     running_ = true;
@@ -141,18 +156,34 @@ class rc_collector {
     at_ = 0;
   }
 
-  // Whether this thread may tell the object's count, and what it holds.
-  bool is_ours(rc_header& object) const noexcept {
+  // Whether this thread may tell the object's count, and what it holds. Of what has no living owner one collector at a time may.
+  bool is_ours(rc_header& object) noexcept {
     const std::uint32_t owner = object.owner.load(std::memory_order_relaxed);
     if (owner == mine_.number) return true;
     const std::int32_t shared = object.shared.load(std::memory_order_acquire);
-    if (owner == 0) return (shared & rc_merged) != 0;
-    if ((shared & rc_queued) != 0) return false;
+    if (owner == 0) return (shared & rc_merged) != 0 && stands_in();
+    if ((shared & rc_queued) != 0 || !stands_in()) return false;
     rc_thread& other = rc_registry::all().with_number(owner);
     std::lock_guard lock(other.mutex);
     if (other.alive || object.owner.load(std::memory_order_relaxed) != owner) return false;
     rc_merge(object, 0);
     return true;
+  }
+  // Whether this collector is the one until its round ends.
+  bool stands_in() noexcept {
+    std::atomic<const void*>& one = rc_registry::all().standing_in;
+    const void* seen = one.load(std::memory_order_relaxed);
+    if (seen == this ||
+        (seen == nullptr && one.compare_exchange_strong(seen, this, std::memory_order_acquire)))
+      return true;
+    was_refused_ = true;
+    return false;
+  }
+  void end_round() noexcept {
+    std::atomic<const void*>& one = rc_registry::all().standing_in;
+    if (one.load(std::memory_order_relaxed) == this) one.store(nullptr, std::memory_order_release);
+    was_refused_ = false;
+    enter(phase::idle);
   }
   // Of an object that is ours and not dead.
   static std::int64_t total(const rc_header& object, std::int32_t shared) noexcept {
@@ -162,7 +193,7 @@ class rc_collector {
   void trace(index at, walker& walk) {
     rc_header& object = *graph_[at].object;
     walk.from = at;
-    if (!rc_is_dead(object)) object.type->trace(object, walk);
+    if (is_ours(object) && !rc_is_dead(object)) object.type->trace(object, walk);
   }
 
   // none: not in the graph.
@@ -194,14 +225,22 @@ class rc_collector {
       trace(next, walk);
     } else if (at_ < roots_.size()) {
       rc_header& root = *roots_[at_];
-      if (!rc_is_dead(root) && meet(root) == rc_graph::none)
-        root.shared.fetch_and(~rc_noted, std::memory_order_relaxed);
+      const bool is_dead = rc_is_dead(root);
+      const index to = is_dead ? rc_graph::none : meet(root);
       ++at_;
-      rc_drop_memory(root);
+      if (to != rc_graph::none) graph_[to].is_root = true;
+      if (is_dead || to != rc_graph::none || !leave_to_others(root)) rc_drop_memory(root);
     } else {
       roots_.clear();
       enter(phase::spread);
     }
+  }
+
+  // The candidate is another thread's by now, or another collector's: it stays one. False without memory.
+  static bool leave_to_others(rc_header& candidate) noexcept {
+    rc_registry& all = rc_registry::all();
+    std::lock_guard lock(all.mutex);
+    return rc_add_candidate(all.candidates, candidate);
   }
 
   void call_live(index at) {
@@ -265,7 +304,8 @@ class rc_collector {
     members_.clear();
     for (index each = head; each != rc_graph::none; each = graph_[each].next) members_.push_back(each);
     find_garbage(head);
-    condemned_.reserve(condemned_.size() + members_.size());
+    if (condemned_.capacity() - condemned_.size() < members_.size())
+      condemned_.reserve(2 * condemned_.size() + members_.size());
     if (!condemn()) {
       for (const index each : members_) rc_note_if_alive(each);
       return;
@@ -371,8 +411,11 @@ class rc_collector {
   }
 
   void clean() {
-    if (graph_.size() > 0) return graph_.drop_last();
-    enter(phase::idle);
+    if (graph_.size() == 0) return end_round();
+    // What another collector has kept this one from finding out, the next round may.
+    const index last = graph_.size() - 1;
+    if (was_refused_ && graph_[last].is_root) rc_note_if_alive(last);
+    graph_.drop_last();
   }
 
   // Back to where the round began. What has been condemned must go all the same.
@@ -388,7 +431,7 @@ class rc_collector {
       rc_drop_memory(*roots_[at_]);
     }
     roots_.clear();
-    enter(phase::idle);
+    end_round();
   }
   void finish() noexcept {
     if (phase_ == phase::judge) enter(phase::sever);
@@ -397,6 +440,7 @@ class rc_collector {
 
   rc_thread& mine_;
   bool running_ = false;
+  bool was_refused_ = false;
   phase phase_ = phase::idle;
   std::size_t at_ = 0;  // in what the phase goes through
   std::size_t destroyed_ = 0;

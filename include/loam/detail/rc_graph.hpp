@@ -20,6 +20,7 @@ struct rc_node {
   std::uint32_t next;    // in its group; none at the end
   std::int32_t seen;     // the shared word when it was last compared
   bool live;
+  bool is_root;  // a candidate
 };
 
 // Holds the memory of each object, so that the program may destroy it meanwhile.
@@ -46,7 +47,7 @@ class rc_graph {
     // In chunks: a table that moves when it grows would stop the program for as long as that takes.
     if (size_ == chunks_.size() * chunk_nodes) chunks_.push_back(std::make_unique<rc_node[]>(chunk_nodes));
     const std::uint32_t index = size_++;
-    (*this)[index] = {&object, 0, index, none, 0, false};
+    (*this)[index] = {&object, 0, index, none, 0, false, false};
     rc_place_of(object).store(index, std::memory_order_relaxed);
     rc_hold_memory(object);
     return index;

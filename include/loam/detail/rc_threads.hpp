@@ -77,6 +77,7 @@ struct rc_registry {
   std::vector<rc_thread*> idle;
   rc_list candidates;  // of threads that have ended
   std::atomic<rc_thread*> newest{nullptr};
+  std::atomic<const void*> standing_in{nullptr};  // the collector that looks after what has no living owner
 
   // Never destroyed: threads may end after main.
   static rc_registry& all() {
