@@ -21,8 +21,6 @@
 // what the candidates lead to, live or not.
 //
 // Under `loam check` a cycle that is left at the end of the process is a leak like any other: blocks to which no pointer leads.
-//
-// When other threads hold nodes of a cycle while its owner collects, that cycle can stay uncollected for ever. Nothing live is lost by it.
 #ifndef LOAM_RC_CYCLES_HPP
 #define LOAM_RC_CYCLES_HPP
 

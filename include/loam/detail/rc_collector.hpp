@@ -165,7 +165,10 @@ class rc_collector {
     if ((shared & rc_queued) != 0 || !stands_in()) return false;
     rc_thread& other = rc_registry::all().with_number(owner);
     std::lock_guard lock(other.mutex);
-    if (other.alive || object.owner.load(std::memory_order_relaxed) != owner) return false;
+    if (other.alive || object.owner.load(std::memory_order_relaxed) != owner) {
+      was_refused_ = true;
+      return false;
+    }
     rc_merge(object, 0);
     return true;
   }

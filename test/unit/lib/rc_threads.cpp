@@ -230,5 +230,57 @@ TEST_F(RcThreads, CellsAreReadWhileTheyAreReplaced) {
   for (auto& each : cells) each.store(nullptr);
 }
 
+struct ringed {
+  static inline std::atomic<int> alive{0};
+  rc<ringed> next;
+  rc<ringed> other;
+  ringed() { ++alive; }
+  ringed(const ringed&) = delete;
+  ringed& operator=(const ringed&) = delete;
+  ~ringed() { --alive; }
+  LOAM_RC_FIELDS(next, other)
+};
+
+rc<ringed> ring_of(int count) {
+  rc<ringed> first = make_rc<ringed>();
+  first->next = first;
+  for (int i = 1; i < count; ++i) {
+    rc<ringed> fresh = make_rc<ringed>();
+    fresh->next = std::exchange(first->next, fresh);
+    fresh->other = first;
+  }
+  return first;
+}
+
+// Each thread collects its own rings, and those of threads that have ended, while others hold, lock and drop their nodes.
+TEST_F(RcThreads, RingsAreCollectedWhileOthersHoldNodes) {
+  std::mutex mutex;
+  std::array<rc<ringed>, 16> shared;
+  std::array<weak_rc<ringed>, 16> weak;
+  for (unsigned round = 0; round < 6; ++round) {
+    in_threads(3, [&](unsigned i) {
+      std::mt19937 random(round * 3 + i);
+      rc<ringed> mine;
+      for (int step = 0; step < 1'500; ++step) {
+        const rc<ringed> fresh = ring_of(1 + static_cast<int>(random() % 5));
+        {
+          const std::lock_guard lock(mutex);
+          const std::size_t at = random() % shared.size();
+          rc<ringed> before = std::exchange(shared[at], random() % 2 == 0 ? fresh : nullptr);
+          weak[at] = fresh;
+          mine = weak[random() % weak.size()].lock();
+          if (mine == nullptr) mine = std::move(before);
+        }
+        if (step % 10 == 0) collect_cycles();
+        if (step % 7 == 0) collect_cycles(std::chrono::nanoseconds(500));
+      }
+    });
+  }
+  for (auto& each : shared) each.reset();
+  for (auto& each : weak) each.reset();
+  collect_cycles();
+  EXPECT_EQ(ringed::alive, 0);
+}
+
 }  // namespace
 }  // namespace loam
