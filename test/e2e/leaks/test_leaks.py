@@ -103,7 +103,11 @@ class Server(Case):
         figures = report["figures"]
         self.assertEqual(figures["threads_stopped"] + figures["threads_waiting"], 201)
         self.assertEqual(figures["threads_silent"], 0)
-        self.assertTrue(all(group["block_bytes"] == 208 for group in report["groups"]), report["groups"])
+        definite = [group for group in report["groups"] if group["class"] == "definite"]
+        self.assertTrue(definite and all(group["block_bytes"] == 208 for group in definite), report["groups"])
+        # Of 200 threads that are interrupted anywhere, one may be between taking a block and having its address, or giving it back.
+        self.assertLessEqual(sum(group["blocks"] for group in report["groups"] if group["class"] != "definite"), 2,
+                             report["groups"])
         last = self.finish(target, "").splitlines()[-1].split()
         self.assertEqual(last[2:4], ["wrong", "0"])
 
