@@ -5,6 +5,7 @@
 //   ./requests double-free     frees a session twice: refused, in every build
 //   ./requests lost            drops the last pointer to a session: a leak under `loam check`
 #include <loam/arena.hpp>
+#include <loam/arena_resource.hpp>
 #include <loam/pool.hpp>
 
 #include <cstdio>

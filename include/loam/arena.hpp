@@ -3,7 +3,7 @@
 //   loam::arena          grows in chunks; marks, rewinds, scopes
 //   loam::inline_arena   the first N bytes lie in the object itself, so on the stack
 //   loam::scratch        a scope in the calling thread's own arena
-//   loam::arena_resource, loam::arena_allocator    the same for std::pmr and for containers
+//   loam/arena_resource.hpp    the same for std::pmr and for containers
 //
 // Invariant: memory handed out stays valid and where it is until a rewind to a mark from before it, reset() or release().
 // Thread safety: none; an arena belongs to one thread at a time. Exceptions: what the upstream resource throws, and what
@@ -447,49 +447,6 @@ class scratch : public arena::scope {
   [[nodiscard]] void* allocate(std::size_t bytes, std::size_t alignment = alignof(std::max_align_t)) {
     return memory().allocate(bytes, alignment);
   }
-};
-
-// An arena as a std::pmr::memory_resource. Deallocation takes back the block allocated last, and ignores others.
-class arena_resource final : public std::pmr::memory_resource {
- public:
-  explicit arena_resource(arena& of) noexcept : arena_(&of) {}
-
- private:
-  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
-    return arena_->allocate(bytes, alignment);
-  }
-  void do_deallocate(void* block, std::size_t bytes, std::size_t) override {
-    arena_->give_back(block, bytes);
-  }
-  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
-    const auto* same = dynamic_cast<const arena_resource*>(&other);
-    return same != nullptr && same->arena_ == arena_;
-  }
-  arena* arena_;
-};
-
-// An arena as a standard allocator, without a virtual call.
-template <class T>
-class arena_allocator {
- public:
-  using value_type = T;
-  explicit arena_allocator(arena& of) noexcept : arena_(&of) {}
-  template <class Other>
-  arena_allocator(const arena_allocator<Other>& other) noexcept : arena_(other.memory()) {}
-
-  [[nodiscard]] T* allocate(std::size_t count) {
-    if (count > std::size_t{PTRDIFF_MAX} / sizeof(T)) throw std::bad_array_new_length();
-    return static_cast<T*>(arena_->allocate(count * sizeof(T), alignof(T)));
-  }
-  void deallocate(T* block, std::size_t count) noexcept { arena_->give_back(block, count * sizeof(T)); }
-  arena* memory() const noexcept { return arena_; }
-  template <class Other>
-  bool operator==(const arena_allocator<Other>& other) const noexcept {
-    return arena_ == other.memory();
-  }
-
- private:
-  arena* arena_;
 };
 
 }  // namespace loam

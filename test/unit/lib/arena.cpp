@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <loam/arena.hpp>
+#include <loam/arena_resource.hpp>
 
 #include <map>
 #include <random>
