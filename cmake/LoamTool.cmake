@@ -1,6 +1,8 @@
 # The command line tool, build/bin/loam.
 
+# loam_tool: all of it but main, for the tests that link a part.
 file(GLOB_RECURSE tool_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/tool/*.cpp)
+list(REMOVE_ITEM tool_sources ${CMAKE_SOURCE_DIR}/src/tool/main.cpp)
 if(tool_sources)
   find_package(CLI11 REQUIRED)
   find_package(fmt REQUIRED)
@@ -9,13 +11,15 @@ if(tool_sources)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(libdw REQUIRED IMPORTED_TARGET libdw)
 
-  add_executable(loam ${tool_sources})
-  target_compile_definitions(loam PRIVATE LOAM_VERSION="${PROJECT_VERSION}")
+  add_library(loam_tool STATIC ${tool_sources})
+  add_executable(loam src/tool/main.cpp)
   # The libraries are all templates: whole debug information would make a tool of 35 MB.
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-    set_target_properties(loam PROPERTIES LOAM_DEBUG_LEVEL 1)
+    set_target_properties(loam loam_tool PROPERTIES LOAM_DEBUG_LEVEL 1)
   endif()
-  target_link_libraries(loam PRIVATE
+  target_compile_definitions(loam_tool PUBLIC LOAM_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(loam PRIVATE loam_tool)
+  target_link_libraries(loam_tool PUBLIC
     loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads PkgConfig::libdw
     ${CMAKE_DL_LIBS})
   if(LOAM_PRELOAD)
@@ -23,6 +27,6 @@ if(tool_sources)
   endif()
   # No test of a sanitizer build runs the tool, which would be half of the time to build.
   if(LOAM_SANITIZE)
-    set_target_properties(loam PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    set_target_properties(loam loam_tool PROPERTIES EXCLUDE_FROM_ALL TRUE)
   endif()
 endif()

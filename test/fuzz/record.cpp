@@ -2,6 +2,7 @@
 // UTF-8 JSON, and keeps "known" and null apart.
 
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "format/counter_names.hpp"
 #include "target.hpp"

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
 #include <cstdio>
 #include <memory>
 
@@ -63,43 +62,29 @@ void run_stack_heap(const BenchOptions& options) {
 }
 
 void add_common(CLI::App& command, BenchOptions& options) {
-  command
-      .add_option("--allocators", options.allocators,
-                  "Contestants, by commas: loam, glibc, jemalloc, mimalloc, tcmalloc, or NAME=LIBRARY")
-      ->type_name("LIST");
+  add_text(command, "--allocators", options.allocators, "LIST",
+           "Contestants, by commas: loam, glibc, jemalloc, mimalloc, tcmalloc, or NAME=LIBRARY");
   options.output.add_to(command, "standard output");
 }
 
 void register_stack_heap(CLI::App& parent) {
-  CLI::App* command = parent.add_subcommand(
-      "stack-heap", "Compare local arrays, alloca, an arena and malloc for the same objects");
-  auto options = std::make_shared<BenchOptions>();
-  add_common(*command, *options);
-  command->footer(
+  CLI::App& command = add_command(
+      parent, "stack-heap", "Compare local arrays, alloca, an arena and malloc for the same objects",
       "Time, page faults, kernel calls, distances and (where the machine counts them) cache misses, by "
       "size and lifetime.\n\n"
       "Exit status: 0 measured, 1 a run failed, 2 wrong usage or something is missing.\n\n"
       "Example:\n"
       "  loam bench stack-heap --allocators loam,glibc");
-  command->callback([options] { run_stack_heap(*options); });
+  auto options = std::make_shared<BenchOptions>();
+  add_common(command, *options);
+  on_run(command, [options] { run_stack_heap(*options); });
 }
 
 }  // namespace
 
 void register_bench(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("bench", "Measure loam against other mallocs over programs and workloads");
-  auto options = std::make_shared<BenchOptions>();
-  add_common(*command, *options);
-  command->add_option("--rounds", options->rounds, "Times that every row is run under every contestant")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  command->add_flag("--quick", options->is_quick, "One round: under three minutes, not for conclusions");
-  command->add_option("--only", options->only, "Only the rows whose name contains TEXT")->type_name("TEXT");
-  command
-      ->add_option("--cache", options->cache, "Where generated inputs are kept (default ~/.cache/loam/bench)")
-      ->type_name("DIRECTORY");
-  command->footer(
+  CLI::App& command = add_command(
+      app, "bench", "Measure loam against other mallocs over programs and workloads",
       "Runs are interleaved in rotating order; reported are medians, ratios to glibc and geomeans. glibc is "
       "measured\n"
       "twice: what its two copies differ by is the noise, and only beyond it a row counts as lost. Nothing "
@@ -111,9 +96,17 @@ void register_bench(CLI::App& app) {
       "  loam bench --quick\n"
       "  loam bench --only python --rounds 5\n"
       "  loam bench --allocators glibc,mine=/opt/lib/libmine.so --format json --output result.json");
-  register_stack_heap(*command);
-  command->callback([command, options] {
-    if (command->get_subcommands().empty()) run_contest(*options);
+  auto options = std::make_shared<BenchOptions>();
+  add_common(command, *options);
+  add_number(command, "--rounds", options->rounds, 1, 100,
+             "Times that every row is run under every contestant");
+  add_flag(command, "--quick", options->is_quick, "One round: under three minutes, not for conclusions");
+  add_text(command, "--only", options->only, "TEXT", "Only the rows whose name contains TEXT");
+  add_text(command, "--cache", options->cache, "DIRECTORY",
+           "Where generated inputs are kept (default ~/.cache/loam/bench)");
+  register_stack_heap(command);
+  on_run(command, [&command, options] {
+    if (is_innermost(command)) run_contest(*options);
   });
 }
 

@@ -1,11 +1,7 @@
 // `loam check`: runs a program with every block watched, and says what it did wrong with them.
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -101,63 +97,36 @@ void check(const CheckOptions& options) {
   set_exit_status(report.findings.empty() ? pass_status_on(ended.wait_status) : options.exit_code);
 }
 
-// Without a name of its own, which help would print behind the option's.
-CLI::Validator one_of(std::vector<std::string> words) {
-  return {[words = std::move(words)](const std::string& word) {
-            const bool known = std::find(words.begin(), words.end(), word) != words.end();
-            return known ? std::string() : fmt::format("{}, not '{}'", fmt::join(words, ", "), word);
-          },
-          ""};
-}
-
 void add_options(CLI::App& command, CheckOptions& options) {
-  command.add_flag("--thorough", options.thorough, "More guard pages: several times slower, finds more");
-  command.add_flag("--full", options.full, "Every block behind a guard page, as far as memory reaches");
-  command.add_flag("--flip", options.flip, "Guard pages in front of blocks instead of behind them");
-  command.add_flag("--keep-going", options.keep_going,
-                   "Do not stop at a wrong free or a bad access: leave it undone, or let it through");
-  command
-      .add_option("--leaks", options.leaks,
-                  "Leaks when a process ends: those that nothing points to, or also those that only a "
-                  "dead-looking place or an unseen register may hold")
-      ->check(one_of({"no", "definite", "all"}))
-      ->type_name("no|definite|all")
-      ->capture_default_str();
-  command.add_option("--exit-code", options.exit_code, "Exit status when there are findings")
-      ->check(CLI::Range(0, 255))
-      ->capture_default_str();
-  command
-      .add_option("--suppressions", options.suppressions,
-                  "What not to report: valgrind's format, LSan's, or lines KIND:PATTERN")
-      ->type_name("FILE");
-  command
-      .add_option("--quarantine", options.quarantine, "MiB of freed memory kept from being used again (24)")
-      ->type_name("MIB");
-  command
-      .add_option("--guard-first", options.guard_first,
-                  "Blocks of each call site put behind a guard page (4)")
-      ->type_name("N");
-  command.add_option("--guard-rate", options.guard_rate, "After those, one block in N (1000)")
-      ->type_name("N");
-  command.add_option("--format", options.format, "text (for people), or json, sarif, junit (for machines)")
-      ->check(one_of({"text", "json", "sarif", "junit"}))
-      ->type_name("text|json|sarif|junit");
-  command.add_option("--output", options.output, "Write to FILE instead of standard error")
-      ->type_name("FILE");
-  command
-      .add_option("--library", options.library, "Preload this libloam.so instead of the one beside the tool")
-      ->type_name("FILE");
+  add_flag(command, "--thorough", options.thorough, "More guard pages: several times slower, finds more");
+  add_flag(command, "--full", options.full, "Every block behind a guard page, as far as memory reaches");
+  add_flag(command, "--flip", options.flip, "Guard pages in front of blocks instead of behind them");
+  add_flag(command, "--keep-going", options.keep_going,
+           "Do not stop at a wrong free or a bad access: leave it undone, or let it through");
+  add_choice(command, "--leaks", options.leaks, {"no", "definite", "all"},
+             "Leaks when a process ends: those that nothing points to, or also those that only a "
+             "dead-looking place or an unseen register may hold",
+             Default::kShown);
+  add_number(command, "--exit-code", options.exit_code, 0, 255, "Exit status when there are findings");
+  add_text(command, "--suppressions", options.suppressions, "FILE",
+           "What not to report: valgrind's format, LSan's, or lines KIND:PATTERN");
+  add_text(command, "--quarantine", options.quarantine, "MIB",
+           "MiB of freed memory kept from being used again (24)");
+  add_text(command, "--guard-first", options.guard_first, "N",
+           "Blocks of each call site put behind a guard page (4)");
+  add_text(command, "--guard-rate", options.guard_rate, "N", "After those, one block in N (1000)");
+  add_choice(command, "--format", options.format, {"text", "json", "sarif", "junit"},
+             "text (for people), or json, sarif, junit (for machines)");
+  add_text(command, "--output", options.output, "FILE", "Write to FILE instead of standard error");
+  add_text(command, "--library", options.library, "FILE",
+           "Preload this libloam.so instead of the one beside the tool");
 }
 
 }  // namespace
 
 void register_check(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("check", "Run a program and find what it does wrong with its memory");
-  auto options = std::make_shared<CheckOptions>();
-  command->prefix_command();
-  add_options(*command, *options);
-  command->footer(
+  CLI::App& command = add_command(
+      app, "check", "Run a program and find what it does wrong with its memory",
       "Finds double, invalid and mismatched frees, writes and reads outside of blocks and after their free, "
       "and\n"
       "leaks, in a program that was not rebuilt. Children and the programs they execute are watched too.\n\n"
@@ -166,8 +135,11 @@ void register_check(CLI::App& app) {
       "serve the program, 126 program not executable, 127 program not found.\n\n"
       "Examples:\n"
       "  loam check -- ./service --once\n"
-      "  loam check --full --format sarif --output findings.sarif -- ./tests");
-  command->callback([options] { check(*options); });
+      "  loam check --full --format sarif --output findings.sarif -- ./tests",
+      Takes::kProgram);
+  auto options = std::make_shared<CheckOptions>();
+  add_options(command, *options);
+  on_run(command, [options] { check(*options); });
 }
 
 }  // namespace loam::tool

@@ -6,9 +6,12 @@
 // program_arguments().
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace loam::tool {
 

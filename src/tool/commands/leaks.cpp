@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -21,7 +19,6 @@
 #include "tool/model/leak_report.hpp"
 #include "tool/model/process.hpp"
 #include "tool/model/suppressions.hpp"
-#include "tool/render/json.hpp"
 #include "tool/render/leaks.hpp"
 
 namespace loam::tool {
@@ -76,7 +73,7 @@ std::string memory_path(std::uint64_t pid) {
 
 void write_look(const LeaksOptions& options, const LeakReport& report, std::string& all) {
   if (options.output.json()) {
-    all += json_text(leaks_json(report, options.view));
+    all += leaks_json(report, options.view);
   } else {
     const Palette palette = options.output.output.empty() ? Palette::for_file(stdout) : Palette(false);
     all += leaks_text(report, options.view, palette);
@@ -131,29 +128,8 @@ void leaks(LeaksOptions& options) {
 }  // namespace
 
 void register_leaks(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("leaks", "Find the blocks that a running process has lost");
-  auto options = std::make_shared<LeaksOptions>();
-  command->add_option("PID", options->pid, "The process")->required()->check(CLI::Range(1, 1 << 22));
-  command->add_flag("--since-last", options->since_last,
-                    "Show only what was lost since the last look with this option");
-  command
-      ->add_option(
-          "--every", options->every,
-          "Look again and again, so many seconds apart (60, 60s, 5m, 1h), and compare each with the last")
-      ->type_name("SECONDS")
-      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
-                                        CLI::AsNumberWithUnit::DEFAULT));
-  command->add_option("--looks", options->looks, "End after so many looks")->type_name("N");
-  command->add_option("--groups", options->view.most_groups, "Show so many groups at most")->type_name("N");
-  command
-      ->add_option("--suppressions", options->suppressions,
-                   "What not to report: valgrind's format, LSan's, or lines leak:PATTERN and growth:PATTERN")
-      ->type_name("FILE");
-  command->add_option("--exit-code", options->exit_code, "Exit status when something is lost")
-      ->check(CLI::Range(0, 255))
-      ->capture_default_str();
-  options->output.add_to(*command, "standard output");
-  command->footer(
+  CLI::App& command = add_command(
+      app, "leaks", "Find the blocks that a running process has lost",
       "The process stands still while it is copied, for some milliseconds; the search goes on in the copy.\n"
       "Nothing is attached to it, so this works where ptrace is forbidden. Threads that wait in poll, "
       "epoll_wait\n"
@@ -167,7 +143,20 @@ void register_leaks(CLI::App& app) {
       "  loam leaks 4711\n"
       "  loam leaks 4711 --every 60s --looks 3\n"
       "  loam leaks 4711 --since-last --format json");
-  command->callback([options] { leaks(*options); });
+  auto options = std::make_shared<LeaksOptions>();
+  add_process(command, options->pid);
+  add_flag(command, "--since-last", options->since_last,
+           "Show only what was lost since the last look with this option");
+  add_seconds(
+      command, "--every", options->every,
+      "Look again and again, so many seconds apart (60, 60s, 5m, 1h), and compare each with the last");
+  add_number(command, "--looks", options->looks, "N", "End after so many looks");
+  add_number(command, "--groups", options->view.most_groups, "N", "Show so many groups at most");
+  add_text(command, "--suppressions", options->suppressions, "FILE",
+           "What not to report: valgrind's format, LSan's, or lines leak:PATTERN and growth:PATTERN");
+  add_number(command, "--exit-code", options->exit_code, 0, 255, "Exit status when something is lost");
+  options->output.add_to(command, "standard output");
+  on_run(command, [options] { leaks(*options); });
 }
 
 }  // namespace loam::tool

@@ -1,10 +1,9 @@
 // The two options which every command that prints something for machines has: --format and --output.
 #pragma once
 
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
-#include <memory>
 #include <string>
+
+#include "tool/commands/arguments.hpp"
 
 namespace loam::tool {
 
@@ -15,14 +14,8 @@ struct OutputOptions {
   bool json() const { return format == "json"; }
 
   void add_to(CLI::App& command, const std::string& otherwise) {
-    command.add_option("--format", format, "text (for people) or json (for machines)")
-        ->check(CLI::Validator(
-            [](const std::string& word) {
-              return word == "text" || word == "json" ? std::string() : "text or json, not '" + word + "'";
-            },
-            ""))
-        ->type_name("text|json");
-    command.add_option("--output", output, "Write to FILE instead of " + otherwise)->type_name("FILE");
+    add_choice(command, "--format", format, {"text", "json"}, "text (for people) or json (for machines)");
+    add_text(command, "--output", output, "FILE", "Write to FILE instead of " + otherwise);
   }
 };
 

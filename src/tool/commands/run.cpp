@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -22,7 +21,6 @@
 #include "tool/model/leaks_folder.hpp"
 #include "tool/model/program.hpp"
 #include "tool/model/run_report.hpp"
-#include "tool/render/json.hpp"
 #include "tool/render/leaks.hpp"
 #include "tool/render/run.hpp"
 
@@ -64,11 +62,8 @@ void report_leaks(const RunOptions& options, const LeaksFolder& folder) {
   const Palette palette = file.empty() ? Palette::for_file(stderr) : Palette(false);
   std::string text;
   std::size_t clean = 0;
-  nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const LeakReport& report : reports) {
-    if (options.output.json())
-      all.push_back(leaks_json(report, {}));
-    else if (report.groups.empty())
+    if (report.groups.empty())
       ++clean;
     else
       text += leaks_text(report, {}, palette);
@@ -76,7 +71,7 @@ void report_leaks(const RunOptions& options, const LeaksFolder& folder) {
   if (clean > 0)
     text += fmt::format("{} {} ended with nothing lost\n", clean, clean == 1 ? "process" : "processes");
   for (const std::string& line : failed) fmt::print(stderr, "loam: {}\n", line);
-  write_output(file, stderr, options.output.json() ? json_text(all) : text);
+  write_output(file, stderr, options.output.json() ? leaks_json(reports, {}) : text);
 }
 
 // A report that cannot be written must not cost the whole run of the program: find out before.
@@ -138,35 +133,28 @@ void run(const RunOptions& options) {
 }  // namespace
 
 void register_run(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("run", "Run a program on loam's malloc, and tell what its heap cost");
-  auto options = std::make_shared<RunOptions>();
-  command->prefix_command();
-  command
-      ->add_flag("--stats", options->stats,
-                 "Count every call; report at the end to standard error, or with --stats=FILE to FILE")
-      ->type_name("[=FILE]");
-  command
-      ->add_flag(
-          "--leaks", options->leaks,
-          "Search for leaks when the program and its children end; report to standard error, or to FILE")
-      ->type_name("[=FILE]");
-  options->output.add_to(*command, "standard error");
-  command->add_flag("--no-follow", options->no_follow, "Count the program alone, not its children");
-  options->flags.add_to(*command);
-  command
-      ->add_option("--library", options->library,
-                   "Preload this libloam.so instead of the one beside the tool")
-      ->type_name("FILE");
-  command->footer(
+  CLI::App& command = add_command(
+      app, "run", "Run a program on loam's malloc, and tell what its heap cost",
       "Exit status: that of the program; the signal that killed it kills loam run too. 2 wrong usage,\n"
       "125 loam cannot serve the program (static, setuid, other architecture, own malloc),\n"
       "126 program not executable, 127 program not found.\n\n"
       "Examples:\n"
       "  loam run -- redis-server --port 7000\n"
       "  loam run --stats -- python3 script.py\n"
-      "  loam run --stats=report.json --format json --source sbrk -- make -j2");
-  command->callback([options] { run(*options); });
+      "  loam run --stats=report.json --format json --source sbrk -- make -j2",
+      Takes::kProgram);
+  auto options = std::make_shared<RunOptions>();
+  add_flag_or_file(command, "--stats", options->stats,
+                   "Count every call; report at the end to standard error, or with --stats=FILE to FILE");
+  add_flag_or_file(
+      command, "--leaks", options->leaks,
+      "Search for leaks when the program and its children end; report to standard error, or to FILE");
+  options->output.add_to(command, "standard error");
+  add_flag(command, "--no-follow", options->no_follow, "Count the program alone, not its children");
+  options->flags.add_to(command);
+  add_text(command, "--library", options->library, "FILE",
+           "Preload this libloam.so instead of the one beside the tool");
+  on_run(command, [options] { run(*options); });
 }
 
 }  // namespace loam::tool

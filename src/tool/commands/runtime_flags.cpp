@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/Validators.hpp>
 #include <cstdlib>
 
 #include "options/parse.hpp"
@@ -57,17 +56,14 @@ void RuntimeFlags::add_to(CLI::App& command) {
     const auto check = [&rule](const std::string& value) { return complaint(rule, value); };
     std::string sentence = rule.sentence;
     if (rule.type == options::Type::kSwitch) {
-      command.add_flag_callback(
-          flag_name(rule), [this, &rule] { given_[rule.key] = is_on(rule) ? "0" : "1"; },
+      add_flag(
+          command, flag_name(rule), [this, &rule] { given_[rule.key] = is_on(rule) ? "0" : "1"; },
           fmt::format("Sets {}={}. {}", rule.name, is_on(rule) ? 0 : 1, sentence));
       continue;
     }
     if (rule.fallback != nullptr) sentence += fmt::format(" Default {}.", rule.fallback);
-    command
-        .add_option_function<std::string>(
-            flag_name(rule), [this, &rule](const std::string& value) { given_[rule.key] = value; }, sentence)
-        ->check(CLI::Validator(check, ""))
-        ->type_name(rule.value_name);
+    add_judged(command, flag_name(rule), rule.value_name, sentence, check,
+               [this, &rule](const std::string& value) { given_[rule.key] = value; });
   }
 }
 

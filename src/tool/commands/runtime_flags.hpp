@@ -1,11 +1,11 @@
 // The flags by which a command hands settings to the runtime: one for each option of the table that is for users.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <map>
 #include <string>
 
 #include "options/options.hpp"
+#include "tool/commands/arguments.hpp"
 
 namespace loam::tool {
 

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tool/commands/commands.hpp"
 #include "tool/commands/output_options.hpp"
@@ -18,8 +17,6 @@
 
 namespace loam::tool {
 namespace {
-
-constexpr std::uint64_t kMostPid = 1U << 22;  // what the kernel's pid_max may be
 
 struct StatsOptions {
   OutputOptions output;
@@ -59,19 +56,8 @@ void stats(const StatsOptions& options) {
 }  // namespace
 
 void register_stats(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("stats", "Show the figures of a process that runs on loam now");
-  auto options = std::make_shared<StatsOptions>();
-  command->add_option("PID", options->pid, "The process")
-      ->required()
-      ->check(CLI::Validator(
-          [](const std::string& word) {
-            const auto pid = to_number(word);
-            const bool valid = pid && *pid >= 1 && *pid <= kMostPid;
-            return valid ? std::string() : fmt::format("'{}' is no process id (1 to {})", word, kMostPid);
-          },
-          ""));
-  options->output.add_to(*command, "standard output");
-  command->footer(
+  CLI::App& command = add_command(
+      app, "stats", "Show the figures of a process that runs on loam now",
       "Nothing is attached to the process: it answers a signal, and is checked first to be one that does.\n"
       "As after any signal that is caught, poll(), select() and sleep() return early once; read() and the "
       "like go on.\n"
@@ -81,7 +67,10 @@ void register_stats(CLI::App& app) {
       "Examples:\n"
       "  loam stats 4711\n"
       "  loam stats 4711 --format json --output now.json");
-  command->callback([options] { stats(*options); });
+  auto options = std::make_shared<StatsOptions>();
+  add_process(command, options->pid);
+  options->output.add_to(command, "standard output");
+  on_run(command, [options] { stats(*options); });
 }
 
 }  // namespace loam::tool

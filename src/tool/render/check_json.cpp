@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "tool/render/check.hpp"
 #include "tool/render/frames.hpp"

@@ -1,6 +1,7 @@
 #include "tool/render/doctor.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "tool/render/json.hpp"
 

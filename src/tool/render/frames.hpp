@@ -1,7 +1,7 @@
 // A stack of frames, for people and as JSON.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "tool/model/call_stacks.hpp"

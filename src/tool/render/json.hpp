@@ -1,7 +1,8 @@
-// What every JSON report shares: its final text, and the prices.
+// What every JSON report shares: its final text, and the prices. The library's header takes four seconds to compile:
+// only a file that builds a value includes it.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "tool/model/prices.hpp"
@@ -9,23 +10,8 @@
 namespace loam::tool {
 
 // Arguments and paths may hold any bytes, JSON only UTF-8: what is not becomes the replacement character.
-inline std::string json_text(const nlohmann::ordered_json& json) {
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
+std::string json_text(const nlohmann::ordered_json& json);
 
-inline nlohmann::ordered_json prices_json(const Prices& prices) {
-  nlohmann::ordered_json out;
-  for (const Price* price : prices.all()) {
-    nlohmann::ordered_json& entry = out[price->name];
-    if (price->known) {
-      entry = {{"median_ns", price->median_ns},
-               {"lowest_ns", price->lowest_ns},
-               {"repetitions", price->repetitions}};
-    } else {
-      entry = {{"median_ns", nullptr}, {"reason", price->reason}};
-    }
-  }
-  return out;
-}
+nlohmann::ordered_json prices_json(const Prices& prices);
 
 }  // namespace loam::tool

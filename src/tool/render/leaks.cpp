@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "tool/render/frames.hpp"
+#include "tool/render/json.hpp"
 
 namespace loam::tool {
 namespace {
@@ -258,7 +260,9 @@ std::string leaks_text(const LeakReport& report, const LeakView& view, const Pal
   return out + growth_text(report, symbols, palette);
 }
 
-ordered_json leaks_json(const LeakReport& report, const LeakView& view) {
+namespace {
+
+ordered_json report_json(const LeakReport& report, const LeakView& view) {
   Symbols symbols;
   ordered_json out;
   out["schema"] = "loam-leaks/1";
@@ -290,6 +294,18 @@ ordered_json leaks_json(const LeakReport& report, const LeakView& view) {
     out["growing_sites"].push_back(row);
   }
   return out;
+}
+
+}  // namespace
+
+std::string leaks_json(const LeakReport& report, const LeakView& view) {
+  return json_text(report_json(report, view));
+}
+
+std::string leaks_json(const std::vector<LeakReport>& reports, const LeakView& view) {
+  ordered_json all = ordered_json::array();
+  for (const LeakReport& report : reports) all.push_back(report_json(report, view));
+  return json_text(all);
 }
 
 }  // namespace loam::tool

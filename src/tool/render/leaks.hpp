@@ -1,8 +1,8 @@
 // A search for leaks as text and as JSON.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "tool/model/leak_report.hpp"
 #include "tool/render/text.hpp"
@@ -15,6 +15,8 @@ struct LeakView {
 };
 
 std::string leaks_text(const LeakReport& report, const LeakView& view, const Palette& palette);
-nlohmann::ordered_json leaks_json(const LeakReport& report, const LeakView& view);
+std::string leaks_json(const LeakReport& report, const LeakView& view);
+// One array of them.
+std::string leaks_json(const std::vector<LeakReport>& reports, const LeakView& view);
 
 }  // namespace loam::tool

@@ -1,7 +1,7 @@
 // One record (a process, or the snapshot of a running one) as text and as JSON.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "tool/model/prices.hpp"

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "format/counter_names.hpp"
 #include "options/options.hpp"

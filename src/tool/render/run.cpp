@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "tool/model/files.hpp"
 #include "tool/render/json.hpp"
