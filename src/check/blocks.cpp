@@ -102,7 +102,7 @@ BlockInfo info_of(const Home& home) {
 namespace {
 
 // The home of memory just taken, its record made if there is none. record null: out of memory.
-Home settle(char* memory, size_t size, unsigned alignment_log) {
+Home settle(heap::ThreadHeap* heap, char* memory, size_t size, unsigned alignment_log) {
   Span* span = heap::page_map.find(memory);
   Home home{};
   if (span == nullptr) {
@@ -112,7 +112,9 @@ Home settle(char* memory, size_t size, unsigned alignment_log) {
     home = home_in(*span, memory);
   }
   if (home.record == nullptr) {
-    heap::release_outside(memory);
+    home.span = span;
+    home.memory = memory;
+    give_memory(heap, home);
     return {};
   }
   home.record->alignment_log = static_cast<uint8_t>(alignment_log);
@@ -131,7 +133,7 @@ Home take_memory(heap::ThreadHeap* heap, size_t size, unsigned alignment_log, bo
   char* memory = take_aligned(heap, bytes, alignment_log, zero);
   if (memory == nullptr) return {};
   const Home home = small_home(memory);
-  if (home.record == nullptr) return settle(memory, size, alignment_log);
+  if (home.record == nullptr) return settle(heap, memory, size, alignment_log);
   home.record->alignment_log = static_cast<uint8_t>(alignment_log);
   home.record->place = place_of(memory);
   home.record->size = static_cast<uint32_t>(size);

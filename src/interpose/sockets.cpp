@@ -23,6 +23,8 @@ LOAM_NEXT Call<ssize_t(int, msghdr*, int)> next_recvmsg{{"recvmsg"}};
 LOAM_NEXT Call<ssize_t(int, const void*, size_t, int)> next_send{{"send"}};
 LOAM_NEXT Call<Send> next_sendto{{"sendto"}};
 LOAM_NEXT Call<ssize_t(int, const msghdr*, int)> next_sendmsg{{"sendmsg"}};
+LOAM_NEXT Call<int(int, mmsghdr*, unsigned, int, timespec*)> next_recvmmsg{{"recvmmsg"}};
+LOAM_NEXT Call<int(int, mmsghdr*, unsigned, int)> next_sendmmsg{{"sendmmsg"}};
 
 }  // namespace
 
@@ -67,5 +69,22 @@ LOAM_INTERPOSED ssize_t sendmsg(int socket, const msghdr* message, int flags) {
   const ssize_t result = next_sendmsg(socket, message, flags);
   if (refused(result)) [[unlikely]]
     look_at_message(message, false);
+  return result;
+}
+
+// Refused is the first of several messages; one further on ends the call early, with the count of those before it.
+LOAM_INTERPOSED int recvmmsg(int socket, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  const int result = next_recvmmsg(socket, messages, count, flags, timeout);
+  if (refused(result) && count > 0) [[unlikely]]
+    look_at_message(&messages->msg_hdr, true);
+  return result;
+}
+
+LOAM_INTERPOSED int sendmmsg(int socket, mmsghdr* messages, unsigned count, int flags) {
+  const int result = next_sendmmsg(socket, messages, count, flags);
+  if (refused(result) && count > 0) [[unlikely]]
+    look_at_message(&messages->msg_hdr, false);
+  else if (result > 0 && static_cast<unsigned>(result) < count) [[unlikely]]
+    look_at_message(&messages[result].msg_hdr, false);
   return result;
 }

@@ -58,7 +58,7 @@ std::string message_of(const Group& group) {
       text += fmt::format(" {} lost, unless a register of a thread that waits points there", verb);
       break;
     case Class::kIndirect:
-      text += fmt::format(" {} lost with the block{} that point there", verb, group.blocks == 1 ? "" : "s");
+      text += fmt::format(" {} lost with what points there", verb);
       break;
   }
   if (group.indirect_blocks != 0)

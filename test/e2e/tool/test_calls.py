@@ -49,9 +49,16 @@ static void bad_pointers(void) {
   socketpair(AF_UNIX, SOCK_STREAM, 0, sockets);
   tell("sendmsg", sendmsg(sockets[0], &message, 0));
   tell("sendmsg of", sendmsg(sockets[0], (struct msghdr*)gone, 0));
+  struct mmsghdr several[2] = {{.msg_hdr = message}, {.msg_hdr = message}};
+  tell("sendmmsg", sendmmsg(sockets[0], several, 2, 0));
+  tell("sendmmsg of", sendmmsg(sockets[0], (struct mmsghdr*)gone, 2, 0));
+  tell("sendmmsg none", sendmmsg(sockets[0], (struct mmsghdr*)gone, 0, 0));
   tell("send", send(sockets[0], gone, 10, 0));
   send(sockets[0], "hello", 5, 0);
   tell("recv", recv(sockets[1], gone, 5, 0));
+  send(sockets[0], "hello", 5, 0);
+  tell("recvmmsg", recvmmsg(sockets[1], several, 2, MSG_DONTWAIT, NULL));
+  tell("recvmmsg of", recvmmsg(sockets[1], (struct mmsghdr*)gone, 2, MSG_DONTWAIT, NULL));
   tell("write of nothing", write(ends[1], gone, 0));
 }
 
@@ -96,6 +103,21 @@ static void stream(void) {
   tell("fwrite", (long)fwrite(block, 1, 100000, file));
 }
 
+/* Two messages in one call: the first is sent, the second lies in a block that was freed. */
+static void messages(void) {
+  int sockets[2];
+  socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets);
+  char* kept = malloc(50000);
+  char* freed = malloc(50000);
+  struct iovec parts[2] = {{kept, 100}, {freed, 20000}};
+  struct mmsghdr both[2] = {{.msg_hdr = {.msg_iov = &parts[0], .msg_iovlen = 1}}, {.msg_hdr = {.msg_iov = &parts[1], .msg_iovlen = 1}}};
+  free(freed);
+  tell("sendmmsg", sendmmsg(sockets[0], both, 2, 0));
+  free(kept);
+  parts[0].iov_base = kept;
+  tell("recvmmsg", recvmmsg(sockets[1], both, 1, MSG_DONTWAIT, NULL));
+}
+
 int main(int count, char** words) {
   gone = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(gone, 8192);
@@ -105,6 +127,7 @@ int main(int count, char** words) {
   if (strcmp(words[1], "cancelled") == 0) cancelled();
   if (strcmp(words[1], "handled") == 0) handled();
   if (strcmp(words[1], "stream") == 0) stream();
+  if (strcmp(words[1], "messages") == 0) messages();
   return 0;
 }
 """
@@ -161,6 +184,11 @@ class Calls(unittest.TestCase):
         self.assertEqual(checked.stdout, "write -1 14\n")
         finding, = self.findings(checked)
         self.assertEqual([frame["function"] for frame in finding["stacks"][0]["frames"]][:3], ["write", "handled", "main"])
+
+    def test_several_messages_at_once(self):
+        checked = self.check("messages", options=("--keep-going",))
+        found = [(finding["kind"], finding["stacks"][0]["frames"][0]["function"]) for finding in self.findings(checked)]
+        self.assertEqual(found, [("use-after-free", "sendmmsg"), ("use-after-free", "recvmmsg")])
 
     def test_streams(self):
         finding, = self.findings(self.check("stream"))

@@ -6,7 +6,10 @@
 #include <thread>
 #include <vector>
 
+#include "check/layout.hpp"
+#include "meta/arena.hpp"
 #include "support/heap.hpp"
+#include "sys/kernel.hpp"
 
 namespace loam::check {
 namespace {
@@ -41,6 +44,35 @@ class Check : public ::testing::Test {
 
   test::HeapUser user_;
 };
+
+uint64_t live_blocks() {
+  heap::Figures figures;
+  EXPECT_TRUE(heap::measure(&figures));
+  return figures.live_blocks;
+}
+
+// A span that was taken before the mode was opened has no records; when there is no memory for them, its block goes back.
+TEST_F(Check, NoMemoryForRecords) {
+  constexpr size_t kSize = 3000;
+  bool zero = false;
+  const unsigned index = heap::class_of(memory_for(kSize));
+  void* other = heap::allocate_small(user_.heap(), index, &zero);
+  ASSERT_NE(other, nullptr);
+  sys::fail_call(1, true);
+  for (size_t bytes = size_t{64} << 10; bytes >= 64; bytes /= 2) {
+    while (meta::arena.allocate(bytes) != nullptr) {
+    }
+  }
+  const uint64_t before = live_blocks();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(take(kSize), nullptr);
+  EXPECT_EQ(live_blocks(), before);
+  sys::fail_call(0, false);
+  char* block = take(kSize);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(give(block), Outcome::kDone);
+  heap::take(user_.heap(), *heap::page_map.find(other), other);
+  EXPECT_EQ(heap::verify(), nullptr);
+}
 
 TEST_F(Check, UsableSizeIsWhatWasAskedFor) {
   for (size_t size = 0; size < 70000; size += size / 7 + 1) {
