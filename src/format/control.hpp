@@ -38,6 +38,8 @@ constexpr void control_name(std::uint64_t cookie, char (&out)[kControlNameBytes]
 enum class Ask : std::uint32_t {
   kStats = 1,  // payload: ClassTable, then CounterSlot
   kLeaks = 2,  // payload: as format/leaks.hpp says; takes up to kLeaksMilliseconds
+  kChain =
+      3,  // with a ChainSubject; payload: ChainHeader and so on, as there; by which words a block is held
 };
 
 enum class Answer : std::uint32_t {
@@ -54,6 +56,12 @@ struct Request {
   std::uint64_t cookie;
   Ask ask;
   std::uint32_t reserved;
+};
+
+// Follows a request of kChain.
+struct ChainSubject {
+  std::uint64_t subject;  // any address in the block
+  std::uint64_t by_site;  // 1: the subject is a stack id instead, and any block that it has allocated will do
 };
 
 struct Reply {

@@ -94,6 +94,27 @@ struct LeakTrailer {
   std::uint64_t huge_restored;  // of these again
 };
 
+// By which words a block is held: a ChainHeader, then its ChainLink rows, the block that was asked for first, and a LeakTrailer.
+enum class ChainState : std::uint32_t { kNoBlock, kLost, kHeld };
+
+struct ChainHeader {
+  std::uint32_t version;  // kLeaksVersion
+  ChainState state;
+  std::uint64_t links;
+  std::uint64_t left_out;  // links behind these, towards the root
+  std::uint64_t root;      // address of the word in a root that leads to the last link; 0: a register
+  std::uint64_t pause_ns;
+};
+
+struct ChainLink {
+  std::uint64_t address;
+  std::uint64_t bytes;
+  std::uint64_t
+      offset;  // in this block, of the word that leads to the link before; of the first: of what was asked for
+};
+
+inline constexpr std::uint64_t kMostChainLinks = 1000;
+
 // More than this many are counted only: 80 bytes each, on their way through a socket.
 inline constexpr std::uint64_t kMostLeakRecords = std::uint64_t{1} << 22;
 

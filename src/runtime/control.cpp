@@ -111,7 +111,8 @@ uint64_t pause_of(const Helper& helper) {
 }
 
 Answer judge(const Helper& helper, const format::Request& request) {
-  const bool known = request.ask == format::Ask::kStats || request.ask == format::Ask::kLeaks;
+  const bool known = request.ask == format::Ask::kStats || request.ask == format::Ask::kLeaks ||
+                     request.ask == format::Ask::kChain;
   if (request.version != format::kControlVersion || !known) return Answer::kUnknownRequest;
   return helper.serves ? Answer::kOk : Answer::kBusy;
 }
@@ -120,9 +121,13 @@ bool send_on(void* connection, const void* from, size_t bytes) {
   return static_cast<Connection*>(connection)->send(from, bytes);
 }
 
-void serve_leaks(Helper& helper, Connection& connection) {
+void serve_leaks(Helper& helper, Connection& connection, const format::Request& request) {
+  format::ChainSubject subject{};
+  const bool wants_chain = request.ask == format::Ask::kChain;
+  if (wants_chain && !connection.receive(&subject, sizeof subject)) return;
   connection.set_deadline(sys::monotonic_ns() + uint64_t{format::kLeaksMilliseconds} * 1'000'000);
-  LeakSearch search{send_on, &connection, helper.cookie, 0, {}, {}, 0, 0, 0};
+  LeakSearch search{send_on,     &connection,          helper.cookie,  0, {}, {}, 0, 0, 0,
+                    wants_chain, subject.by_site != 0, subject.subject};
   for (const auto& place : helper_table) {
     const Helper* other = place.load(std::memory_order_acquire);
     if (other == nullptr) continue;
@@ -140,7 +145,8 @@ void serve(Helper& helper) {
   if (!connection.open(helper.cookie) || !connection.receive(&request, sizeof request)) return;
   if (request.magic != format::kControlMagic || request.cookie != helper.cookie) return;
   const Answer answer = judge(helper, request);
-  if (answer == Answer::kOk && request.ask == format::Ask::kLeaks) return serve_leaks(helper, connection);
+  if (answer == Answer::kOk && request.ask != format::Ask::kStats)
+    return serve_leaks(helper, connection, request);
   const uint64_t bytes = answer == Answer::kOk ? format::kStatsPayloadBytes : 0;
   if (bytes != 0) {
     fill_classes(helper.classes);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "base/bits.hpp"
 #include "format/control.hpp"
 #include "format/leaks.hpp"
 #include "heap/outside.hpp"
@@ -12,6 +13,7 @@
 #include "runtime/heap_view.hpp"
 #include "runtime/leak_stacks.hpp"
 #include "runtime/sites.hpp"
+#include "scan/chain.hpp"
 #include "scan/huge_repair.hpp"
 #include "scan/leaks.hpp"
 #include "scan/residency.hpp"
@@ -268,6 +270,65 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
   return writer.flush();
 }
 
+// The live block that is asked for; of a site the first one that is held. No span: there is none.
+scan::BlockMap::Block subject_of(const LeakSearch& search, const scan::BlockMap& map,
+                                 const scan::Chain& chain) {
+  if (!search.by_site) {
+    const scan::BlockMap::Block block = map.find(search.subject);
+    return block.span != nullptr && map.live().contains(block.number) ? block : scan::BlockMap::Block{};
+  }
+  for (uint64_t word = 0; word < map.words(); ++word) {
+    for (uint64_t bits = map.live().words()[word]; bits != 0; bits &= bits - 1) {
+      const scan::BlockMap::Block block = map.at(static_cast<uint32_t>(word * 64 + base::lowest_bit(bits)));
+      if (chain.is_held(block.number) && map.stack_id(*block.span, block.index) == search.subject)
+        return block;
+    }
+  }
+  return {};
+}
+
+// Calls visit(link) from the block outwards, as long as it returns true. Returns the root's word, or that of a link left out.
+template <class Visit>
+uint64_t walk_chain(const scan::BlockMap& map, const scan::Chain& chain, scan::BlockMap::Block block,
+                    uint64_t word, Visit&& visit) {
+  for (;;) {
+    const uint64_t address = map.address(*block.span, block.index);
+    if (!visit(format::ChainLink{address, map.bytes(*block.span, block.index), word - address})) return word;
+    word = chain.word_to(block.number);
+    block = word == 0 ? scan::BlockMap::Block{} : map.find(word);
+    if (block.span == nullptr || !map.live().contains(block.number)) return word;
+  }
+}
+
+bool write_chain(const LeakSearch& search, Analysis& analysis, const scan::Chain& chain,
+                 const scan::Snapshot& snapshot) {
+  const scan::BlockMap::Block block = subject_of(search, analysis.map, chain);
+  const bool held = block.span != nullptr && chain.is_held(block.number);
+  format::ChainHeader header{format::kLeaksVersion, format::ChainState::kNoBlock, 0, 0, 0,
+                             snapshot.pause_ns()};
+  if (block.span != nullptr) header.state = held ? format::ChainState::kHeld : format::ChainState::kLost;
+  const uint64_t word =
+      search.by_site && held ? analysis.map.address(*block.span, block.index) : search.subject;
+  uint64_t links = 0;
+  if (held)
+    header.root = walk_chain(analysis.map, chain, block, word, [&](const auto&) { return ++links != 0; });
+  header.links = links < format::kMostChainLinks ? links : format::kMostChainLinks;
+  header.left_out = links - header.links;
+  const uint64_t bytes =
+      sizeof header + header.links * sizeof(format::ChainLink) + sizeof(format::LeakTrailer);
+  if (!reply(search, Answer::kOk, header.pause_ns, bytes)) return false;
+  Writer writer(search, analysis.scratch);
+  writer.write(header);
+  uint64_t written = 0;
+  const auto write = [&](const format::ChainLink& link) {
+    if (written == header.links) return false;
+    writer.write(link);
+    return ++written != 0;
+  };
+  if (held) walk_chain(analysis.map, chain, block, word, write);
+  return writer.flush();
+}
+
 // In the copy. Returns whether everything was answered.
 bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& stop_memory,
              const scan::Snapshot& snapshot) {
@@ -287,6 +348,13 @@ bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& st
   const uint64_t begin = sys::monotonic_ns();
   if (!analysis.map.build(analysis.heap, analysis.scratch)) return false;
   analysis.map_ns = sys::monotonic_ns() - begin;
+  if (search.wants_chain) {
+    scan::Chain chain(analysis.map, analysis.readable);
+    if (!chain.prepare(analysis.scratch)) return false;
+    roots.mark(chain);
+    chain.follow();
+    return snapshot.counts() && write_chain(search, analysis, chain, snapshot);
+  }
   scan::Leaks leaks(analysis.map, analysis.readable);
   if (!leaks.find(roots, analysis.scratch) || !snapshot.counts()) return false;
   const bool remembered = mode() == Mode::kStacks || mode() == Mode::kCheck || remembered_sites() > 0;

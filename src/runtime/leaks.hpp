@@ -28,6 +28,10 @@ struct LeakSearch {
   uint32_t ending_thread;
   uint64_t ending_stack;
   uint64_t ending_frames;  // where the frames of the program end; 0: not known, they count
+  // Instead of what is lost: by which words a block is held.
+  bool wants_chain = false;
+  bool by_site = false;  // of any block that the stack `subject` has allocated
+  uint64_t subject = 0;
 };
 
 // On a side thread: the calling one is not stopped. Answers in any case: with what was found, or with the reason.

@@ -15,10 +15,11 @@
 
 #include "scan/block_map.hpp"
 #include "scan/readable.hpp"
+#include "scan/root_sink.hpp"
 
 namespace loam::scan {
 
-class Marker {
+class Marker final : public RootSink {
  public:
   // `readable` tells which parts of large blocks are worth reading, and may be null: then all are.
   Marker(const BlockMap& map, BlockSet& open, const Readable* readable)
@@ -27,13 +28,13 @@ class Marker {
   // Returns false when there is no memory for what waits.
   bool prepare(Scratch& scratch);
 
-  void add_word(uint64_t word) { look_at(word); }
+  void add_word(uint64_t word) override { look_at(word); }
   // Every aligned word of the range. Requires: readable.
-  void add_range(uint64_t start, uint64_t end);
+  void add_range(uint64_t start, uint64_t end) override;
   // Takes the block, if it is still open, and goes on from there.
   void add_block(const BlockMap::Block& block);
   // Until nothing is left to read.
-  void drain();
+  void drain() override;
 
   uint64_t blocks() const { return blocks_; }
   uint64_t words_read() const { return words_; }

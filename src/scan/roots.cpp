@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t kPage = 4096;
 
 struct Reader {
-  Marker* marker;
+  RootSink* sink;
   uint64_t* bytes;
   uint64_t start;
   uint64_t end;
@@ -22,7 +22,7 @@ void read_run(const sys::ResidentRun& run, void* argument) {
   const uint64_t end = run.end < reader.end ? run.end : reader.end;
   if (start >= end) return;
   *reader.bytes += end - start;
-  reader.marker->add_range(start, end);
+  reader.sink->add_range(start, end);
 }
 
 // Of shared memory only what is in memory already: reading the rest would bring it there.
@@ -68,24 +68,24 @@ bool Roots::find_unreadable(Scratch& scratch, Readable& readable) const {
   return true;
 }
 
-void Roots::mark_registers(Marker& marker) {
+void Roots::mark_registers(RootSink& sink) {
   for (unsigned i = 0; i < stop_->count(); ++i) {
     const StoppedThread& thread = stop_->thread(i);
     const sys::Registers& registers = thread.registers;
-    for (unsigned j = 0; j < registers.count; ++j) marker.add_word(registers.words[j]);
+    for (unsigned j = 0; j < registers.count; ++j) sink.add_word(registers.words[j]);
     figures_.registers += registers.count;
     if (thread.fate == Fate::kWaiting) figures_.unknown_registers += sys::kUnseenRegisters;
     if (thread.fate == Fate::kSilent) figures_.unknown_registers += sys::kMostRegisters;
   }
 }
 
-void Roots::mark_weak(Marker& marker) {
+void Roots::mark_weak(RootSink& sink) {
   for (unsigned i = 0; i < stop_->count(); ++i) {
     const sys::Registers& registers = stop_->thread(i).registers;
-    for (unsigned j = 0; j < registers.weak_count; ++j) marker.add_word(registers.weak[j]);
+    for (unsigned j = 0; j < registers.weak_count; ++j) sink.add_word(registers.weak[j]);
   }
-  if (weak_.start < weak_.end) marker.add_range(weak_.start, weak_.end);
-  marker.drain();
+  if (weak_.start < weak_.end) sink.add_range(weak_.start, weak_.end);
+  sink.drain();
 }
 
 bool Roots::next_hole(uint64_t start, uint64_t end, uint64_t* hole_start, uint64_t* hole_end) const {
@@ -102,9 +102,9 @@ bool Roots::next_hole(uint64_t start, uint64_t end, uint64_t* hole_start, uint64
   return any;
 }
 
-void Roots::read(Marker& marker, const Mapping& mapping, uint64_t start, uint64_t end) {
+void Roots::read(RootSink& sink, const Mapping& mapping, uint64_t start, uint64_t end) {
   const bool stack = mapping.main_stack || (mapping.guarded && mapping.nameless);
-  Reader reader{&marker, stack ? &figures_.stack_bytes : &figures_.data_bytes, start, end};
+  Reader reader{&sink, stack ? &figures_.stack_bytes : &figures_.data_bytes, start, end};
   if (mapping.shared) {
     const uint64_t before = figures_.data_bytes;
     read_shared(reader);
@@ -115,17 +115,17 @@ void Roots::read(Marker& marker, const Mapping& mapping, uint64_t start, uint64_
   }
 }
 
-void Roots::mark_mapping(Marker& marker, const Mapping& mapping, Stacks& stacks) {
+void Roots::mark_mapping(RootSink& sink, const Mapping& mapping, Stacks& stacks) {
   DeadPart dead[Stacks::kMostDead];
   dead_count_ = stacks.find_dead(mapping, dead);
   dead_ = dead;
   if (stacks.ended_block() != 0)
-    marker.add_word(*reinterpret_cast<const uint64_t*>(stacks.ended_block() + sys::kThreadTableOffset));
+    sink.add_word(*reinterpret_cast<const uint64_t*>(stacks.ended_block() + sys::kThreadTableOffset));
   for (uint64_t at = mapping.start; at < mapping.end;) {
     uint64_t hole_start = mapping.end;
     uint64_t hole_end = mapping.end;
     if (!next_hole(at, mapping.end, &hole_start, &hole_end)) hole_start = hole_end = mapping.end;
-    if (at < hole_start) read(marker, mapping, at, hole_start);
+    if (at < hole_start) read(sink, mapping, at, hole_start);
     at = hole_end > at ? hole_end : at + kPage;
   }
   dead_ = nullptr;
@@ -133,14 +133,14 @@ void Roots::mark_mapping(Marker& marker, const Mapping& mapping, Stacks& stacks)
 }
 
 // Stacks that a program made of a block of the heap: the heap's memory is no root, what a stack pointer points to is.
-void Roots::mark_foreign_stacks(Marker& marker) {
-  for (unsigned i = 0; i < stop_->count(); ++i) marker.add_word(stop_->thread(i).registers.stack);
+void Roots::mark_foreign_stacks(RootSink& sink) {
+  for (unsigned i = 0; i < stop_->count(); ++i) sink.add_word(stop_->thread(i).registers.stack);
 }
 
-void Roots::mark(Marker& marker) {
-  mark_registers(marker);
-  mark_foreign_stacks(marker);
-  marker.drain();
+void Roots::mark(RootSink& sink) {
+  mark_registers(sink);
+  mark_foreign_stacks(sink);
+  sink.drain();
   Stacks stacks(*stop_, mappings_, first_block_);
   for (uint64_t i = 0; i < mappings_.count(); ++i) {
     const Mapping& mapping = mappings_.at(i);
@@ -151,7 +151,7 @@ void Roots::mark(Marker& marker) {
     }
     // What may only be read may have been written before: the pages tell. Of shared memory they do not.
     if (mapping.shared && !mapping.writable) continue;
-    mark_mapping(marker, mapping, stacks);
+    mark_mapping(sink, mapping, stacks);
   }
   figures_.ended_stacks = stacks.ended();
 }

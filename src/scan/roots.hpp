@@ -9,8 +9,10 @@
 
 #include <cstdint>
 
+#include "scan/heap_view.hpp"
 #include "scan/mapping_list.hpp"
-#include "scan/marker.hpp"
+#include "scan/readable.hpp"
+#include "scan/root_sink.hpp"
 #include "scan/stacks.hpp"
 #include "scan/stop.hpp"
 
@@ -38,9 +40,9 @@ class Roots {
   bool prepare(Scratch& scratch, const HeapView& heap, const Stop& stop, uint64_t first_block);
 
   // What certainly may hold a pointer in use.
-  void mark(Marker& marker);
+  void mark(RootSink& sink);
   // What holds one only if the compiler keeps it nowhere else: what Registers calls weak, and weakened frames.
-  void mark_weak(Marker& marker);
+  void mark_weak(RootSink& sink);
 
   // Tells which parts of the heap cannot be read.
   bool find_unreadable(Scratch& scratch, Readable& readable) const;
@@ -50,12 +52,12 @@ class Roots {
  private:
   static constexpr unsigned kMostLeftOut = 40;
 
-  void mark_registers(Marker& marker);
-  void mark_mapping(Marker& marker, const Mapping& mapping, Stacks& stacks);
+  void mark_registers(RootSink& sink);
+  void mark_mapping(RootSink& sink, const Mapping& mapping, Stacks& stacks);
   // The first piece of memory in [start, end) that is no root.
   bool next_hole(uint64_t start, uint64_t end, uint64_t* hole_start, uint64_t* hole_end) const;
-  void read(Marker& marker, const Mapping& mapping, uint64_t start, uint64_t end);
-  void mark_foreign_stacks(Marker& marker);
+  void read(RootSink& sink, const Mapping& mapping, uint64_t start, uint64_t end);
+  void mark_foreign_stacks(RootSink& sink);
 
   const HeapView* heap_ = nullptr;
   const Stop* stop_ = nullptr;

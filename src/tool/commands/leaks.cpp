@@ -13,18 +13,17 @@
 
 #include "tool/commands/commands.hpp"
 #include "tool/commands/output_options.hpp"
-#include "tool/model/control_client.hpp"
+#include "tool/model/chain_report.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
 #include "tool/model/leak_report.hpp"
 #include "tool/model/process.hpp"
 #include "tool/model/suppressions.hpp"
+#include "tool/render/chain.hpp"
 #include "tool/render/leaks.hpp"
 
 namespace loam::tool {
 namespace {
-
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
 
 struct LeaksOptions {
   OutputOptions output;
@@ -33,29 +32,10 @@ struct LeaksOptions {
   double every = 0;  // seconds
   std::uint64_t looks = 0;
   std::string suppressions;
+  std::string chain;
   int exit_code = kExitFindings;
   LeakView view;
 };
-
-std::string refusal_text(const Reply& reply) {
-  format::LeakRefusal why{};
-  if (reply.payload.size() == sizeof why) std::memcpy(&why, reply.payload.data(), sizeof why);
-  if (why.error == EAGAIN) return "its threads could not be stopped all at once: try again";
-  if (why.error != 0) return fmt::format("it cannot be copied: {}", error_text(static_cast<int>(why.error)));
-  const std::string group =
-      why.limit == ~std::uint64_t{0}
-          ? "its control group has no limit"
-          : fmt::format("its control group uses {} of {}", human_bytes(why.used), human_bytes(why.limit));
-  return fmt::format("no room for the copy, which may come to {}: {}, the machine has {} left",
-                     human_bytes(why.wanted), group, human_bytes(why.available));
-}
-
-LeakReport look(std::uint64_t pid) {
-  const Reply reply = ask_process(pid, {format::Ask::kLeaks, format::kLeaksMilliseconds, kMostBytes});
-  if (reply.head.answer != format::Answer::kOk)
-    throw Failure(kExitFailure, fmt::format("cannot search process {}: {}", pid, refusal_text(reply)));
-  return read_leaks(pid, reply.payload, ModuleMap::of_process(pid));
-}
 
 // Where the last look at a process is kept, for --since-last. In a folder that only this user can write to.
 std::string memory_path(std::uint64_t pid) {
@@ -98,7 +78,20 @@ double seconds_now() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
+void show_chain(const LeaksOptions& options) {
+  const ChainReport report = ask_chain(options.pid, options.chain);
+  const Palette palette = options.output.output.empty() ? Palette::for_file(stdout) : Palette(false);
+  write_output(options.output.output, stdout,
+               options.output.json() ? chain_json(report) : chain_text(report, palette));
+  using format::ChainState;
+  const ChainState state = report.header.state;
+  set_exit_status(state == ChainState::kHeld   ? kExitClean
+                  : state == ChainState::kLost ? options.exit_code
+                                               : kExitFailure);
+}
+
 void leaks(LeaksOptions& options) {
+  if (!options.chain.empty()) return show_chain(options);
   Suppressions suppressions;
   if (!options.suppressions.empty()) suppressions.add_file(options.suppressions);
   Symbols symbols;
@@ -114,7 +107,7 @@ void leaks(LeaksOptions& options) {
   for (std::uint64_t i = 0; i < looks; ++i) {
     if (i > 0) sleep_for(options.every);
     if (i > 0 && !is_alive(options.pid, 0)) break;
-    LeakReport report = look(options.pid);
+    LeakReport report = look_for_leaks(options.pid);
     const double now = seconds_now();
     compare_leaks(report, before, now);
     before = remember_leaks(report, now);
@@ -142,7 +135,8 @@ void register_leaks(CLI::App& app) {
       "Examples:\n"
       "  loam leaks 4711\n"
       "  loam leaks 4711 --every 60s --looks 3\n"
-      "  loam leaks 4711 --since-last --format json");
+      "  loam leaks 4711 --since-last --format json\n"
+      "  loam leaks 4711 --chain cache_insert");
   auto options = std::make_shared<LeaksOptions>();
   add_process(command, options->pid);
   add_flag(command, "--since-last", options->since_last,
@@ -154,6 +148,10 @@ void register_leaks(CLI::App& app) {
   add_number(command, "--groups", options->view.most_groups, "N", "Show so many groups at most");
   add_text(command, "--suppressions", options->suppressions, "FILE",
            "What not to report: valgrind's format, LSan's, or lines leak:PATTERN and growth:PATTERN");
+  add_text(command, "--chain", options->chain, "WHAT",
+           "Instead: by which pointers a block is held, from the roots on; WHAT is an address in it (0x...), "
+           "or part of the "
+           "name of a function that has allocated it");
   add_number(command, "--exit-code", options->exit_code, 0, 255, "Exit status when something is lost");
   options->output.add_to(command, "standard output");
   on_run(command, [options] { leaks(*options); });

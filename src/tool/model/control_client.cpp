@@ -165,6 +165,10 @@ bool converse(int fd, std::uint64_t pid, std::uint64_t cookie, const Question& q
   if (!same_user(fd, pid)) return false;
   const format::Request request{format::kControlMagic, format::kControlVersion, cookie, question.ask, 0};
   if (send(fd, &request, sizeof request, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof request)) return false;
+  const format::ChainSubject subject{question.subject, question.by_site ? 1u : 0u};
+  const bool chain = question.ask == format::Ask::kChain;
+  if (chain && send(fd, &subject, sizeof subject, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof subject))
+    return false;
   const std::int64_t deadline = now_ns() + std::int64_t{question.milliseconds} * 1'000'000;
   format::Reply& reply = out.head;
   if (!read_whole(fd, &reply, sizeof reply, deadline)) return false;

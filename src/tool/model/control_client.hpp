@@ -17,6 +17,8 @@ struct Question {
   format::Ask ask;
   int milliseconds;  // for the whole answer; it must begin to talk within kAnswerMilliseconds
   std::uint64_t most_bytes;
+  std::uint64_t subject = 0;  // of kChain
+  bool by_site = false;
 };
 
 // An answer of kOk or kRefused.

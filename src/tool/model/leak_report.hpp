@@ -9,6 +9,7 @@
 
 #include "format/leaks.hpp"
 #include "tool/model/call_stacks.hpp"
+#include "tool/model/control_client.hpp"
 #include "tool/model/suppressions.hpp"
 
 namespace loam::tool {
@@ -23,12 +24,15 @@ class ModuleMap {
   // "libfoo.so+0x3d20" if the address lies in a mapped file, else empty.
   std::string name(std::uint64_t address) const;
   bool is_mapped(std::uint64_t address) const;
+  // What kind of memory it is, for people: "data of libfoo.so+0x3d20", "the main stack".
+  std::string place(std::uint64_t address) const;
 
  private:
   struct Entry {
     std::uint64_t end;
     std::string file;    // without its folder; empty for anonymous memory
     std::uint64_t base;  // address of the file's first byte
+    bool main_stack;
   };
   std::map<std::uint64_t, Entry> entries_;  // by start
 };
@@ -111,6 +115,11 @@ std::vector<LeakReport> read_leaks_folder(const std::string& folder, std::vector
 
 // Throws Failure when the stream is cut short or makes no sense.
 LeakReport read_leaks(std::uint64_t pid, const std::vector<char>& payload, const ModuleMap& modules);
+
+// Asks a running process. Throws Failure with the reason when it cannot be searched.
+LeakReport look_for_leaks(std::uint64_t pid);
+// The bare answer to a question that needs a copy of the process.
+std::vector<char> ask_for_leaks(std::uint64_t pid, const Question& question);
 
 // Takes out the groups of which every stack that is known is suppressed as a leak, and places that are as growth. After compare_leaks().
 void suppress_leaks(LeakReport& report, const Suppressions& suppressions, Symbols& symbols);

@@ -14,7 +14,7 @@ ModuleMap ModuleMap::of_text(const std::string& text) {
     unsigned long long end = 0;
     unsigned long long offset = 0;
     if (std::sscanf(line.c_str(), "%llx-%llx %*s %llx", &start, &end, &offset) != 3) continue;
-    Entry entry{end, "", 0};
+    Entry entry{end, "", 0, line.ends_with("[stack]")};
     const std::size_t path = line.find('/');
     if (path != std::string::npos) {
       const std::string file = line.substr(path);
@@ -34,6 +34,19 @@ ModuleMap ModuleMap::of_process(std::uint64_t pid) {
 bool ModuleMap::is_mapped(std::uint64_t address) const {
   const auto next = entries_.upper_bound(address);
   return next != entries_.begin() && address < std::prev(next)->second.end;
+}
+
+std::string ModuleMap::place(std::uint64_t address) const {
+  auto entry = entries_.upper_bound(address);
+  if (entry == entries_.begin()) return "memory that is not mapped";
+  --entry;
+  if (entry->second.main_stack) return "the main stack";
+  // What a module's data needs beyond its file follows it without a name.
+  const auto before = entry == entries_.begin() ? entry : std::prev(entry);
+  const bool follows = entry->second.file.empty() && before->second.end == entry->first;
+  const Entry& module = follows ? before->second : entry->second;
+  if (!module.file.empty()) return fmt::format("data of {}+{:#x}", module.file, address - module.base);
+  return "a thread's stack or storage, or a mapping of the program's own";
 }
 
 std::string ModuleMap::name(std::uint64_t address) const {

@@ -126,6 +126,59 @@ class Server(Case):
         self.finish(target, "")
 
 
+class Chain(Case):
+    """By which pointers a block is held."""
+
+    def hold(self, length, options=""):
+        target, words = self.start(PROGRAMS / "chain", str(length), options=options)
+        last, table, variable, lost = (int(word, 16) for word in words[1:5])
+        return target, last, table, variable, lost ^ (2 ** 64 - 1)
+
+    def test_from_an_address_to_the_root(self):
+        target, last, table, variable, _ = self.hold(3)
+        report = self.look(target.pid, "--chain", hex(last + 5), status=0)
+        links = report["links"]
+        self.assertEqual((report["state"], report["left_out"], len(links)), ("held", 0, 4))
+        self.assertEqual((links[0]["address"], links[0]["offset"]), (hex(last), 5))
+        self.assertEqual([link["offset"] for link in links[1:3]], [0, 0])
+        self.assertEqual((links[3]["address"], links[3]["offset"]), (hex(table), 7 * 8))
+        self.assertEqual(report["root"]["address"], hex(variable))
+        self.assertIn("chain", report["root"]["place"])
+        self.finish(target)
+
+    def test_text(self):
+        target, last, table, variable, lost = self.hold(100)
+        done = leaks(target.pid, "--chain", hex(last))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0], f"process {target.pid}: {last:#x} is held")
+        self.assertRegex(lines[1], rf"^  {last:#x} \(\d+ bytes\)$")
+        self.assertIn("  <- 85 blocks between", lines)
+        self.assertRegex(lines[-2], rf"^  <- {table:#x} \(\d+ bytes\), at byte 56$")
+        self.assertRegex(lines[-1], rf"^  <- {variable:#x} in data of chain")
+        done = leaks(target.pid, "--chain", hex(lost))
+        self.assertEqual((done.returncode, done.stdout), (99, f"process {target.pid}: nothing holds {lost:#x}: it is lost\n"))
+        done = leaks(target.pid, "--chain", hex(variable))
+        self.assertEqual((done.returncode, done.stdout), (1, f"process {target.pid}: no block in use at {variable:#x}\n"))
+        self.finish(target)
+
+    def test_a_long_list(self):
+        target, last, _, variable, _ = self.hold(200000)
+        report = self.look(target.pid, "--chain", hex(last), status=0)
+        self.assertEqual((len(report["links"]), report["left_out"]), (1000, 199001))
+        self.assertEqual(report["root"]["address"], hex(variable))
+        self.finish(target)
+
+    def test_of_a_function(self):
+        target, _, _, variable, _ = self.hold(3, options="stacks=1")
+        report = self.look(target.pid, "--chain", "make_element", status=0)
+        self.assertEqual((report["state"], report["root"]["address"]), ("held", hex(variable)))
+        done = leaks(target.pid, "--chain", "nobody")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no reachable block is known to come from 'nobody'", done.stderr)
+        self.finish(target)
+
+
 class Sites(Case):
     """Who allocated what: of a sample, and of every block."""
 
