@@ -130,7 +130,8 @@ def measure_mode(name, options, arguments):
             print_figures(f"look {number}", report["figures"])
             rate, cost, slowest, share = server.watch(arguments.after)
             print(f"    {arguments.after:.0f} s after     {rate:7,.0f} answers/s, {cost:5.1f} us of processor each, slowest "
-                  f"{slowest:6.1f} ms, huge pages {share:6.1%} ({report['figures']['huge_bytes_broken'] >> 20} MiB broken, "
+                  f"{slowest:6.1f} ms, huge pages {share:6.1%} ({report['figures']['huge_bytes_joined'] >> 20} MiB joined, "
+                  f"{report['figures']['huge_bytes_broken'] >> 20} MiB broken, "
                   f"{report['figures']['huge_bytes_restored'] >> 20} MiB restored)")
     for text, key in (("stood still", "pause_ns"), ("copy", "copy_ns"), ("copy, processor", "copy_cpu_ns"), ("marked", "mark_ns"),
                       ("marked, processor", "mark_cpu_ns")):

@@ -9,7 +9,7 @@
 
 namespace loam::format {
 
-inline constexpr std::uint32_t kLeaksVersion = 3;
+inline constexpr std::uint32_t kLeaksVersion = 4;
 
 struct LeakHeader {
   std::uint32_t version;
@@ -89,6 +89,7 @@ struct LeakRecord {
 
 struct LeakTrailer {
   std::uint64_t search_ns;      // the whole life of the copy
+  std::uint64_t huge_joined;    // bytes of small pages made huge ones before that
   std::uint64_t huge_before;    // bytes on huge pages when the threads were stopped
   std::uint64_t huge_broken;    // of these no more when the copy had ended
   std::uint64_t huge_restored;  // of these again

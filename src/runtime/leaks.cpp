@@ -34,6 +34,9 @@ constinit uint64_t first_block = 0;
 // The process that is searching; another one's number is that of a parent, which does not search here.
 constinit std::atomic<uint32_t> searching{0};
 
+// What a look may spend on making huge pages before it stops anybody: 280 MB or more where the kernel has them at hand.
+constexpr uint64_t kJoinBudgetNs = 600'000'000;
+
 bool enter_search() {
   const uint32_t mine = sys::process_id();
   uint32_t seen = searching.load(std::memory_order_relaxed);
@@ -373,8 +376,12 @@ void search_alone(LeakSearch& search, const sys::MemoryRoom& room, uint64_t want
     return;
   }
   for (unsigned i = 0; i < search.own_count; ++i) stop.spare(search.spared[i]);
-  // When the process ends, a call that returns early does no harm, and all registers can be seen.
-  if (search.ending_thread == 0) stop.watch(format::kControlSignal);
+  // When the process ends, a call that returns early does no harm, and all registers can be seen; nor does it matter then how
+  // long threads stand still.
+  if (search.ending_thread == 0) {
+    repair.join(view_of_heap(), kJoinBudgetNs);
+    stop.watch(format::kControlSignal);
+  }
   repair.remember(view_of_heap(), scratch);
   const uint64_t begin = sys::monotonic_ns();
   const scan::SnapshotHooks hooks{try_locks, unlock_all, reset_all};
@@ -388,7 +395,8 @@ void search_alone(LeakSearch& search, const sys::MemoryRoom& room, uint64_t want
       break;
   }
   if (!snapshot.wait()) return;
-  format::LeakTrailer trailer{sys::monotonic_ns() - begin, repair.before_bytes(), 0, 0};
+  format::LeakTrailer trailer{sys::monotonic_ns() - begin, repair.joined_bytes(), repair.before_bytes(), 0,
+                              0};
   repair.repair();
   trailer.huge_broken = repair.broken_bytes();
   trailer.huge_restored = repair.restored_bytes();

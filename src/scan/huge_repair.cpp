@@ -2,6 +2,7 @@
 
 #include "base/bits.hpp"
 #include "meta/page_map.hpp"
+#include "sys/kernel.hpp"
 #include "sys/resident.hpp"
 #include "sys/syscall.hpp"
 
@@ -10,6 +11,9 @@ namespace loam::scan {
 namespace {
 
 constexpr long kCollapse = 25;  // MADV_COLLAPSE, Linux 6.1
+
+// So much on small pages is copied in two to four milliseconds.
+constexpr uint64_t kFewSmall = uint64_t{48} << 20;
 
 struct Sum {
   uint64_t huge;
@@ -28,7 +32,32 @@ Sum look(uint64_t address, uint64_t bytes) {
   return sum;
 }
 
+bool collapse(uint64_t address, uint64_t bytes) {
+  return !sys::failed(
+      sys::raw_call(SYS_madvise, static_cast<long>(address), static_cast<long>(bytes), kCollapse));
+}
+
+// In the window may lie memory of others.
+bool is_heaps(const HeapView& heap, uint64_t address, uint64_t bytes) {
+  uint64_t start = 0;
+  uint64_t end = 0;
+  return heap.next_own(address, &start, &end) && start <= address && end >= address + bytes;
+}
+
 }  // namespace
+
+void HugeRepair::join(const HeapView& heap, uint64_t budget_ns) {
+  const uint64_t first = base::align_up(heap.window_start, kHuge);
+  const uint64_t end = heap.window_start + heap.window_slices * meta::kSlice;
+  if (end < first + kHuge || look(first, end - first).small < kFewSmall) return;
+  const uint64_t begin = sys::thread_cpu_ns();
+  for (uint64_t at = first; at + kHuge <= end && sys::thread_cpu_ns() - begin < budget_ns; at += kHuge) {
+    const Sum now = look(at, kHuge);
+    if (now.small == 0 || now.small + now.huge != kHuge || !is_heaps(heap, at, kHuge)) continue;
+    if (!collapse(at, kHuge)) continue;
+    ++joined_;
+  }
+}
 
 void HugeRepair::remember(const HeapView& heap, Scratch& scratch) {
   start_ = base::align_up(heap.window_start, kHuge);
@@ -50,9 +79,7 @@ void HugeRepair::repair() {
     if (now.huge == kHuge) continue;
     ++broken_;
     if (now.small < kHuge / 2) continue;
-    const long done = sys::raw_call(SYS_madvise, static_cast<long>(start_ + i * kHuge),
-                                    static_cast<long>(kHuge), kCollapse);
-    if (!sys::failed(done)) ++restored_;
+    if (collapse(start_ + i * kHuge, kHuge)) ++restored_;
   }
 }
 

@@ -151,6 +151,9 @@ std::string header_text(const LeakReport& report) {
         thread);
   if (header.devices_left_out > 0)
     out += fmt::format("  {} mappings of devices were not read\n", header.devices_left_out);
+  if (report.trailer.huge_joined > 0)
+    out += fmt::format("  huge pages: {} made of small pages before the copy\n",
+                       human_bytes(report.trailer.huge_joined));
   if (report.trailer.huge_broken > 0) {
     out += fmt::format("  huge pages: {} of {} broken by the copy, {} put together again\n",
                        human_bytes(report.trailer.huge_broken), human_bytes(report.trailer.huge_before),
@@ -233,6 +236,7 @@ ordered_json figures_json(const LeakReport& report) {
           {"threads_silent", header.threads_silent},
           {"threads_interrupted", header.threads_interrupted},
           {"devices_left_out", header.devices_left_out},
+          {"huge_bytes_joined", trailer.huge_joined},
           {"huge_bytes_before", trailer.huge_before},
           {"huge_bytes_broken", trailer.huge_broken},
           {"huge_bytes_restored", trailer.huge_restored}};
