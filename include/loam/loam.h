@@ -81,6 +81,11 @@ int loam_verify(void) LOAM_WEAK;
  * Does not change while the process runs. */
 int loam_checking(void) LOAM_WEAK;
 
+/* Keeps a copy of text (up to 200 bytes of it) beside the block under `loam check`, which shows it if the block is lost. Of several notes on
+ * a block the last counts; one outlives the block, so note what is about to be lost, at exit. Elsewhere it does nothing. At most some
+ * thousand are kept. */
+void loam_note(const void* block, const char* text) LOAM_WEAK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,7 +20,8 @@
 // Cost: a candidate is entered once, 3 ns, and then costs nothing until it is collected. Collecting takes time and memory in proportion to
 // what the candidates lead to, live or not.
 //
-// Under `loam check` a cycle that is left at the end of the process is a leak like any other: blocks to which no pointer leads.
+// Under `loam check` a cycle that is left at the end of the process is a leak, and the finding names the types and fields that hold it
+// (LOAM_RC_FIELDS; without it the types alone).
 #ifndef LOAM_RC_CYCLES_HPP
 #define LOAM_RC_CYCLES_HPP
 

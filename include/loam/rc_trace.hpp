@@ -94,4 +94,6 @@ class rc_tracer {
 
 }  // namespace loam
 
+#include <loam/detail/rc_leaks.hpp>
+
 #endif

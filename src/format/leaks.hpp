@@ -1,5 +1,5 @@
 // What the search for leaks in a process answers: a LeakHeader, then its LeakClass, LeakThread, LeakSite and LeakRecord rows in
-// this order, then the stacks that these name (format/stacks.hpp), and at last a LeakTrailer, which the process itself writes when the copy that searched has ended.
+// this order, then its LeakNote rows, then the stacks that these name (format/stacks.hpp), and at last a LeakTrailer, which the process itself writes when the copy that searched has ended.
 //
 // Invariant: plain integers of fixed size, same machine, same byte order; `version` changes with any of them.
 // Locking: none, these are messages.
@@ -18,6 +18,7 @@ struct LeakHeader {
   std::uint64_t threads;
   std::uint64_t sites;
   std::uint64_t leaks;
+  std::uint64_t notes;
   std::uint64_t stack_bytes;  // of the stacks
   std::uint64_t every_block;  // 1: of each block the stack is remembered, 0: of a sample at most
   std::uint64_t left_out;     // leaks beyond kMostLeakRecords
@@ -85,6 +86,12 @@ struct LeakRecord {
   std::uint32_t owner;              // index of the record that it hangs on, its own for a head
   std::uint32_t parent;             // index of the record that points to it, its own for a head
   std::uint64_t words[kLeakWords];  // its first bytes; words that do not fit are 0
+};
+
+// What the program has said of a block, lost or not; the newest first.
+struct LeakNote {
+  std::uint64_t address;
+  char text[200];
 };
 
 struct LeakTrailer {

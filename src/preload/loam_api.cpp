@@ -8,6 +8,7 @@
 #include "heap/walk.hpp"
 #include "preload/export.hpp"
 #include "report/messages.hpp"
+#include "runtime/notes.hpp"
 #include "runtime/runtime.hpp"
 #include "sys/kernel.hpp"
 
@@ -136,4 +137,8 @@ LOAM_EXPORT int loam_verify(void) {
 LOAM_EXPORT int loam_checking(void) {
   loam::runtime::start();
   return loam::runtime::mode() == loam::runtime::Mode::kCheck ? 1 : 0;
+}
+
+LOAM_EXPORT void loam_note(const void* block, const char* text) {
+  if (loam::runtime::mode() == loam::runtime::Mode::kCheck) loam::runtime::note(block, text);
 }

@@ -12,6 +12,7 @@
 #include "runtime/checking.hpp"
 #include "runtime/heap_view.hpp"
 #include "runtime/leak_stacks.hpp"
+#include "runtime/notes.hpp"
 #include "runtime/sites.hpp"
 #include "scan/chain.hpp"
 #include "scan/huge_repair.hpp"
@@ -240,6 +241,7 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
   fill_header(analysis, leaks, roots, snapshot, stop, header);
   header.live_bytes += leaked_bytes(analysis, leaks);
   header.sites = analysis.stacks.count();
+  header.notes = note_count();
   header.every_block = mode() == Mode::kStacks || mode() == Mode::kCheck ? 1 : 0;
   analysis.stacks.write([&](const void*, size_t bytes) {
     header.stack_bytes += bytes;
@@ -248,7 +250,8 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
   const uint64_t bytes = sizeof header + header.classes * sizeof(format::LeakClass) +
                          header.threads * sizeof(format::LeakThread) +
                          header.sites * sizeof(format::LeakSite) + header.leaks * sizeof(LeakRecord) +
-                         header.stack_bytes + sizeof(format::LeakTrailer);
+                         header.notes * sizeof(format::LeakNote) + header.stack_bytes +
+                         sizeof(format::LeakTrailer);
   if (!reply(search, Answer::kOk, header.pause_ns, bytes)) return false;
   Writer writer(search, analysis.scratch);
   writer.write(header);
@@ -266,6 +269,7 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
     writer.write(format::LeakSite{site.stack, site.blocks, site.bytes});
   });
   for (uint32_t i = 0; i < header.leaks; ++i) writer.write(record_of(analysis, leaks.at(i)));
+  for (const Note* note = newest_note(); note != nullptr; note = note->older) writer.write(note->what);
   analysis.stacks.write([&](const void* data, size_t size) {
     writer.write_bytes(data, size);
     return true;

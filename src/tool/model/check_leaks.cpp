@@ -27,6 +27,7 @@ struct Group {
   std::uint64_t indirect_bytes = 0;
   std::uint64_t example = 0;  // address of a block
   std::uint64_t processes = 1;
+  std::vector<std::string> notes;  // different ones
   std::uint64_t whole() const { return bytes + indirect_bytes; }
 };
 
@@ -82,6 +83,17 @@ const char* advice_of(const Group& group) {
   return "Look at the definite leak that this hangs on first.";
 }
 
+std::string note_on(const LeakReport& report, const LeakRecord& record) {
+  const auto at = report.notes.lower_bound(record.address);
+  return at == report.notes.end() || at->first >= record.address + record.bytes ? "" : at->second;
+}
+
+void add_note(Group& group, const std::string& note) {
+  constexpr std::size_t kMostNotes = 4;
+  const bool known = std::find(group.notes.begin(), group.notes.end(), note) != group.notes.end();
+  if (!known && group.notes.size() < kMostNotes) group.notes.push_back(note);
+}
+
 std::vector<Group> make_groups(const LeakReport& report) {
   std::map<std::tuple<Class, std::uint32_t>, Group> groups;
   const auto group_of = [&](const LeakRecord& record) -> Group& {
@@ -106,6 +118,15 @@ std::vector<Group> make_groups(const LeakReport& report) {
     ++owner.indirect_blocks;
     owner.indirect_bytes += record.bytes;
   }
+  for (const LeakRecord& record : report.records) {
+    if (record.stack == format::kInherited) continue;
+    const std::string note = note_on(report, record);
+    if (note.empty()) continue;
+    add_note(group_of(record), note);
+    // What hangs on a block is shown with it.
+    if (record.owner < report.records.size() && report.records[record.owner].stack != format::kInherited)
+      add_note(group_of(report.records[record.owner]), note);
+  }
   std::vector<Group> sorted;
   sorted.reserve(groups.size());
   for (const auto& [key, group] : groups) sorted.push_back(group);
@@ -123,6 +144,7 @@ void describe(const Group& group, CheckFinding& finding) {
   finding.indirect_blocks = group.indirect_blocks;
   finding.resident = group.resident;
   finding.processes = group.processes;
+  finding.notes = group.notes;
 }
 
 CheckFinding finding_of(const Group& group, const LeakReport& report, Symbols& symbols) {

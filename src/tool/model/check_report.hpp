@@ -51,6 +51,7 @@ struct CheckFinding {
   std::uint64_t resident = 0;
   std::uint64_t indirect_bytes = 0;  // that hang on them
   std::uint64_t indirect_blocks = 0;
+  std::vector<std::string> notes;  // what the program says of them
   std::vector<CheckStack> stacks;
 };
 

@@ -157,6 +157,12 @@ LeakReport read_leaks(std::uint64_t pid, const std::vector<char>& payload, const
     report.sites.push_back({static_cast<std::uint32_t>(row.stack), row.blocks, row.bytes, 0, 0, 0});
   }
   for (std::uint64_t i = 0; i < report.header.leaks; ++i) report.records.push_back(stream.take<LeakRecord>());
+  for (std::uint64_t i = 0; i < report.header.notes; ++i) {
+    auto row = stream.take<format::LeakNote>();
+    row.text[sizeof row.text - 1] = '\0';
+    for (char& c : row.text) c = c != '\0' && std::iscntrl(static_cast<unsigned char>(c)) != 0 ? '?' : c;
+    report.notes.emplace(row.address, row.text);
+  }
   report.stacks.read(stream.skip(report.header.stack_bytes), report.header.stack_bytes);
   report.trailer = stream.take<format::LeakTrailer>();
   if (!stream.at_end()) throw Failure(kExitFailure, "the answer is longer than it says");

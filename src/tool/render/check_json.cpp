@@ -28,6 +28,7 @@ ordered_json finding_json(const CheckFinding& finding) {
     out["resident"] = finding.resident;
     out["indirect"] = {{"bytes", finding.indirect_bytes}, {"blocks", finding.indirect_blocks}};
   }
+  if (!finding.notes.empty()) out["notes"] = finding.notes;
   for (const CheckStack& stack : finding.stacks) {
     ordered_json frames = ordered_json::array();
     for (const SourceFrame& frame : stack.frames) frames.push_back(frame_json(frame));

@@ -76,6 +76,7 @@ std::string finding_text(const CheckFinding& finding, std::size_t number, const 
   const std::string where = finding.processes > 1 ? fmt::format(" in {} processes", finding.processes) : "";
   if (!finding.leak_class.empty())
     out += fmt::format("  {}, {} resident\n", finding.leak_class, human_bytes(finding.resident));
+  for (const std::string& note : finding.notes) out += "  " + note + "\n";
   for (const CheckStack& stack : finding.stacks) out += stack_text(stack, finding, palette);
   if (finding.times > 1)
     out += fmt::format("  met {} times{}\n", with_thousands(finding.times), where);

@@ -1,11 +1,12 @@
 """The library's managers as a program uses them: alone, on loam's malloc, and under `loam check`, which must find a use after a
-reset, a double free into a pool and an object lost from a pool, and nothing in the twin."""
+reset, a double free into a pool, an object lost from a pool and rings of counted objects, and nothing in the twins."""
 
 import json
 import os
 import subprocess
 import unittest
 
+RINGS = os.path.join(os.environ["LOAM_BUILD_DIR"], "bin/library/library-rings")
 PROGRAM = os.path.join(os.environ["LOAM_BUILD_DIR"], "bin/library/library-requests")
 LOAM = os.environ["LOAM_BIN"]
 ANSWERS = "session 1, request 1: 3 words\nsession 1, request 2: 3 words\nsession 1, request 3: 1 words\n"
@@ -15,9 +16,9 @@ def run(*command):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-def checked(mode):
+def checked(*words, program=PROGRAM):
     """(exit status, findings) of the program under loam check."""
-    done = run(LOAM, "check", "--format", "json", "--output", "/dev/stderr", "--", PROGRAM, mode)
+    done = run(LOAM, "check", "--format", "json", "--output", "/dev/stderr", "--", program, *words)
     return done.returncode, json.loads(done.stderr[done.stderr.index("{"):])["findings"]
 
 
@@ -51,6 +52,24 @@ class Managed(unittest.TestCase):
 
     def test_lost_object(self):
         self.find("lost", "leak", "main")
+
+
+class Rings(unittest.TestCase):
+    def test_clean_twin(self):
+        self.assertEqual(run(RINGS).stdout, "document with 4 parts\n4 parts collected\n")
+        self.assertEqual(checked(program=RINGS), (0, []))
+
+    def test_lost_rings_are_named(self):
+        for mode in ("lost", "thread"):
+            with self.subTest(mode=mode):
+                status, findings = checked(mode, program=RINGS)
+                self.assertEqual((status, [each["kind"] for each in findings]), (99, ["leak"]))
+                notes = " / ".join(findings[0]["notes"])
+                self.assertIn("part in a cycle: ", notes)
+                self.assertIn("parent -> ", notes)
+                self.assertIn("children -> ", notes)
+                functions = [frame["function"] for frame in findings[0]["stacks"][0]["frames"]]
+                self.assertTrue(any("write_document" in name for name in functions), functions)
 
 
 if __name__ == "__main__":
