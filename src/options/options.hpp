@@ -29,6 +29,8 @@ enum class Key : std::uint8_t {
   kQuarantine,
   kFlip,
   kKeepGoing,
+  kRecord,
+  kRecordStacks,
   kFailNth,
   kFailFrom,
   kCount,
@@ -105,6 +107,10 @@ inline constexpr Option kOptions[] = {
      "Guard pages stand in front of blocks instead of behind them."},
     {Key::kKeepGoing, "keep_going", Type::kSwitch, Audience::kTool, "0|1", "0", 0, 1,
      "A double or invalid free is left undone and a bad access let through, and the program goes on."},
+    {Key::kRecord, "record", Type::kPath, Audience::kTool, "DIRECTORY", nullptr, 0, 0,
+     "Tell every call to the tool, through a file of rings that each process makes in DIRECTORY."},
+    {Key::kRecordStacks, "record_stacks", Type::kSwitch, Audience::kTool, "0|1", "1", 0, 1,
+     "Record of every allocation the stack that made it."},
     {Key::kFailNth, "fail_nth", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
      "Let the N-th memory call to the kernel fail once with ENOMEM; 0 for none."},
     {Key::kFailFrom, "fail_from", Type::kNumber, Audience::kTesting, "N", "0", 0, kNoLimit,
@@ -140,6 +146,7 @@ struct Values {
   std::uint64_t sample_bytes = 524'288;
   std::uint64_t purge_delay_ms = 500;
   bool flip = false;
+  bool record_stacks = true;
   bool keep_going = false;
   std::uint64_t check_tier = 0;
   std::uint64_t guard_first = 4;
@@ -151,6 +158,7 @@ struct Values {
   char stats_path[kTextBytes] = {};
   char leaks_path[kTextBytes] = {};
   char check_path[kTextBytes] = {};
+  char record_path[kTextBytes] = {};
   char deny[kTextBytes] = {};
 };
 

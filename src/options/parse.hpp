@@ -153,6 +153,10 @@ constexpr Error assign(const Option& rule, Text value, Values& out) {
       return read_switch(value, out.flip);
     case Key::kKeepGoing:
       return read_switch(value, out.keep_going);
+    case Key::kRecord:
+      return copy_text(value, out.record_path);
+    case Key::kRecordStacks:
+      return read_switch(value, out.record_stacks);
     case Key::kFailNth:
       return read_number(value, rule, out.fail_nth);
     case Key::kFailFrom:

@@ -6,6 +6,7 @@
 #include "heap/registry.hpp"
 #include "meta/arena.hpp"
 #include "runtime/checking.hpp"
+#include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
@@ -38,7 +39,10 @@ sys::Lock* lock_at(unsigned index) {
 // Locks that the forking thread held already: a signal handler that interrupted the heap forks. Guarded by the locks.
 constinit bool held_before[kLocks];
 
+constinit uint32_t forking = 0;  // the process that forks
+
 void before_fork() {
+  forking = sys::process_id();
   for (unsigned i = 0; i < kLocks; ++i) {
     held_before[i] = lock_at(i)->held_by_me();
     if (!held_before[i]) lock_at(i)->lock();
@@ -58,6 +62,7 @@ void in_child() {
   heap::orphan_others(mine);
   if (mode() == Mode::kStats) restart_statistics();
   if (mode() == Mode::kCheck) restart_checking();
+  if (mode() == Mode::kRecord) restart_recording(forking);
 }
 
 }  // namespace

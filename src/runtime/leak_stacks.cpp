@@ -1,8 +1,6 @@
 #include "runtime/leak_stacks.hpp"
 
 #include "format/leaks.hpp"
-#include "stack/modules.hpp"
-#include "stack/stack.hpp"
 
 namespace loam::runtime {
 
@@ -34,27 +32,6 @@ bool LeakStacks::gather(const scan::BlockMap& map, const scan::Leaks& leaks, sca
       site->bytes += map.bytes(span, index);
     }
   }
-  return true;
-}
-
-void LeakStacks::describe(uint32_t stack, Described* out) {
-  stack::Frame frames[kMostFrames];
-  const stack::Resolved resolved = stack::resolve(stack, frames, kMostFrames);
-  out->record = {stack, static_cast<format::StackEnding>(resolved.ending), resolved.count, resolved.depth};
-  for (uint32_t i = 0; i < resolved.count; ++i) out->frames[i] = frames[i].word();
-}
-
-bool LeakStacks::describe_module(uint32_t id, format::ModuleRecord* record, const char** path) {
-  const stack::Module* module = stack::module_of(static_cast<uint16_t>(id));
-  if (module == nullptr) return false;
-  record->id = id;
-  record->start = module->start;
-  record->end = module->end;
-  record->bias = module->bias;
-  record->build_id_bytes = module->build_id_size;
-  static_assert(sizeof record->build_id >= sizeof module->build_id);
-  __builtin_memcpy(record->build_id, module->build_id, module->build_id_size);
-  *path = module->path;
   return true;
 }
 

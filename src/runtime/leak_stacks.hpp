@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "format/stacks.hpp"
+#include "record/describe.hpp"
 #include "scan/block_map.hpp"
 #include "scan/leaks.hpp"
 #include "scan/scratch.hpp"
@@ -42,28 +43,20 @@ class LeakStacks {
  private:
   static constexpr uint32_t kPlaces = 1u << 16;
   static constexpr uint32_t kMostSites = kPlaces / 4 * 3;
-  static constexpr uint32_t kMostFrames = 128;
   static constexpr uint32_t kModuleWords = 1024;
 
-  struct Described {
-    format::StackRecord record;
-    uint64_t frames[kMostFrames];
-  };
-
   Site* place_of(uint32_t stack);
-  static void describe(uint32_t stack, Described* out);
-  static bool describe_module(uint32_t id, format::ModuleRecord* record, const char** path);
 
   template <class Put>
   void write_stack(uint32_t stack, Put&& put) const {
-    Described described;
-    describe(stack, &described);
+    record::DescribedStack described;
+    record::describe_stack(stack, &described);
     for (uint32_t i = 0; i < described.record.frame_count; ++i) {
       const uint32_t id = format::frame_module(described.frames[i]);
       const uint64_t bit = uint64_t{1} << (id % 64);
       format::ModuleRecord module{};
       const char* path = nullptr;
-      if (id == 0 || (told_[id / 64] & bit) != 0 || !describe_module(id, &module, &path)) continue;
+      if (id == 0 || (told_[id / 64] & bit) != 0 || !record::describe_module(id, &module, &path)) continue;
       told_[id / 64] |= bit;
       format::put_module(put, module, path);
     }

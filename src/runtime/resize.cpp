@@ -11,6 +11,7 @@
 #include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
+#include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
@@ -89,6 +90,7 @@ void* resize(void* block, size_t size, Origin origin) {
   const Found found = expect_block(block, report::Operation::kRealloc);
   if (mode() == Mode::kStats) return counted_resize(heap, block, found, size, origin.symbol);
   if (found.where == heap::Where::kNowhere) return resize_foreign(block, size);
+  if (mode() == Mode::kRecord) return recorded_resize(heap, found, size, origin);
   if (mode() == Mode::kStacks) return traced_resize(heap, found, size, origin);
   const uint32_t site = take_site(found);
   void* resized = heap_resize(heap, found, size);

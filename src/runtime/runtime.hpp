@@ -22,6 +22,7 @@ enum class Mode : uint8_t {
   kFast,
   kStats,    // every call passes through the slow path and is counted
   kCheck,    // every block is watched
+  kRecord,   // every call is told to the recorder
   kStacks,   // every block's stack is remembered
   kPassive,  // the next malloc serves: denied executables, or no memory at start
 };

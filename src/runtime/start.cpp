@@ -12,6 +12,7 @@
 #include "runtime/control.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/leaks_at_exit.hpp"
+#include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
@@ -127,6 +128,7 @@ Mode open_all() {
   const bool counted = values.stats_path[0] != '\0' && open_statistics(values);
   if (values.verbose) report::started(choices(counted));
   const bool traced = open_sites(values);
+  if (!counted && open_recording(values)) return Mode::kRecord;
   if (counted) return Mode::kStats;
   return traced ? Mode::kStacks : Mode::kFast;
 }
@@ -155,6 +157,7 @@ __attribute__((constructor(101))) static void start_early() { start(); }
 __attribute__((destructor(101))) static void finish() {
   finish_statistics();
   finish_checking();
+  finish_recording();
   if (values.leaks_path[0] != '\0' && mode() != Mode::kPassive)
     search_leaks_at_exit(values.leaks_path, reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
 }

@@ -86,4 +86,27 @@ inline void pause() {
 #endif
 }
 
+// A counter that goes at the same pace on all processors, and shows the same everywhere. The first form may be read before what stands
+// in front of it in the program is done, never after what stands behind it can be seen by others; the second when all loads in front of it
+// have their values.
+inline uint64_t ticks() {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#else
+  uint64_t value;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(value) : : "memory");
+  return value;
+#endif
+}
+inline uint64_t ticks_after() {
+#if defined(__x86_64__)
+  unsigned processor;
+  return __builtin_ia32_rdtscp(&processor);
+#else
+  uint64_t value;
+  asm volatile("isb; mrs %0, cntvct_el0" : "=r"(value) : : "memory");
+  return value;
+#endif
+}
+
 }  // namespace loam::sys

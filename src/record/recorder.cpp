@@ -1,0 +1,232 @@
+#include "record/recorder.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/text.hpp"
+#include "record/told.hpp"
+#include "sys/cpu.hpp"
+#include "sys/kernel.hpp"
+#include "sys/lock.hpp"
+#include "sys/syscall.hpp"
+
+namespace loam::record {
+
+namespace {
+
+using format::Event;
+using format::EventKind;
+using format::Ring;
+using format::RingFile;
+using format::RingState;
+
+constexpr uint32_t kShared = format::kRings - 1;
+constexpr long kWaitNs = 100'000;
+
+struct State {
+  std::atomic<RingFile*> file{nullptr};  // null: nothing is recorded
+  std::atomic<uint32_t> generation{0};
+  std::atomic<uint32_t> rings{0};  // given out
+  Writer shared = {};
+  sys::RankedLock<sys::LockRank::kSites> lock;  // of the shared ring
+};
+constinit State state;
+
+char* at(RingFile* file, uint64_t offset) { return reinterpret_cast<char*>(file) + offset; }
+Ring& ring_of(RingFile* file, uint32_t index) {
+  return reinterpret_cast<Ring*>(at(file, format::kRingsAt))[index];
+}
+Event* events_of(RingFile* file, uint32_t index) {
+  return reinterpret_cast<Event*>(at(file, format::kEventsAt)) + uint64_t{index} * format::kRingEvents;
+}
+
+bool may_be_so_long() {
+  rlimit limit{};
+  const long done = sys::raw_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, reinterpret_cast<long>(&limit));
+  return sys::failed(done) || limit.rlim_cur >= format::kRingFileBytes;
+}
+
+// A process executes one program after another: each has a file of its own.
+long make_file(const char* folder, uint32_t* serial) {
+  for (*serial = 0; *serial < 1000; ++*serial) {
+    base::Text path;
+    path.add(folder).add("/").add(format::kRingPrefix).add(sys::process_id()).add(".").add(*serial);
+    const long file = sys::raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path.data()),
+                                    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file != -EEXIST) return file;
+  }
+  return -EEXIST;
+}
+
+void close_file(RingFile* file) {
+  if (file != nullptr)
+    sys::raw_call(SYS_munmap, reinterpret_cast<long>(file), static_cast<long>(format::kRingFileBytes));
+}
+
+RingFile* map_file(long descriptor) {
+  const auto bytes = static_cast<long>(format::kRingFileBytes);
+  if (sys::failed(sys::raw_call(SYS_ftruncate, descriptor, bytes))) return nullptr;
+  const long mapped =
+      sys::map_call(0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0);
+  if (sys::failed(mapped)) return nullptr;
+  auto* file = reinterpret_cast<RingFile*>(mapped);
+  if (has_memory(*file, 0, format::kEventsAt)) return file;
+  close_file(file);
+  return nullptr;
+}
+
+void fill(RingFile& file, bool with_stacks, uint32_t forked_from, uint32_t serial) {
+  file.version = format::kRingVersion;
+  file.pid = sys::process_id();
+  file.forked_from = forked_from;
+  file.serial = serial;
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  file.start_realtime_ns =
+      static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  file.start_monotonic_ns = sys::monotonic_ns();
+  file.start_ticks = sys::ticks();
+  file.with_stacks = with_stacks ? 1 : 0;
+  __atomic_store_n(&file.magic, format::kRingMagic, __ATOMIC_RELEASE);
+}
+
+void cut(RingFile& file) {
+  RingState recording = RingState::kRecording;
+  if (file.state.compare_exchange_strong(recording, RingState::kCut)) file.cut_ticks.store(sys::ticks());
+}
+
+// The tool takes what is there and beats its heart; only if it does neither, the program does not wait for it.
+bool wait_for_room(RingFile& file, Writer& writer) {
+  const Ring& ring = ring_of(&file, writer.ring);
+  const uint64_t begin = sys::monotonic_ns();
+  for (;;) {
+    writer.read = ring.read.load(std::memory_order_acquire);
+    if (writer.written - writer.read < format::kRingEvents) return true;
+    if (file.state.load(std::memory_order_relaxed) == RingState::kCut) return false;
+    const uint64_t now = sys::monotonic_ns();
+    const uint64_t beat = file.reader_beat_ns.load(std::memory_order_relaxed);
+    if (now - (beat > begin ? beat : begin) > format::kReaderPatienceNs && beat <= now) {
+      cut(file);
+      return false;
+    }
+    const timespec pause{0, kWaitNs};
+    sys::raw_call(SYS_nanosleep, reinterpret_cast<long>(&pause), 0);
+  }
+}
+
+void write(RingFile& file, Writer& writer, const Event& event) {
+  if (file.state.load(std::memory_order_relaxed) == RingState::kCut ||
+      (writer.written - writer.read >= format::kRingEvents && !wait_for_room(file, writer))) [[unlikely]] {
+    file.dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  events_of(&file, writer.ring)[writer.written % format::kRingEvents] = event;
+  ring_of(&file, writer.ring).written.store(++writer.written, std::memory_order_release);
+}
+
+// The writer's events are the thread's from here on.
+void name_thread(RingFile& file, Writer& writer, uint32_t thread, uint64_t tick) {
+  writer.thread = thread;
+  ring_of(&file, writer.ring).thread.store(thread, std::memory_order_relaxed);
+  write(file, writer, {tick, thread, 0, 0, EventKind::kThread, 0, 0, 0});
+}
+
+void take_ring(RingFile& file, Writer& writer, uint32_t generation) {
+  writer.generation = generation;
+  writer.written = writer.read = 0;
+  writer.thread = 0;
+  writer.ring = state.rings.fetch_add(1, std::memory_order_relaxed);
+  constexpr uint64_t kBytes = uint64_t{format::kRingEvents} * sizeof(Event);
+  if (writer.ring >= kShared || !has_memory(file, format::kEventsAt + writer.ring * kBytes, kBytes))
+    writer.ring = kShared;
+}
+
+void put_shared(RingFile& file, uint32_t thread, const Event& event) {
+  if (state.lock.held_by_me()) {  // a handler that interrupted this very function
+    file.dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  sys::LockGuard guard(state.lock);
+  Writer& writer = state.shared;
+  const uint32_t generation = state.generation.load(std::memory_order_relaxed);
+  if (writer.generation != generation) {
+    constexpr uint64_t kBytes = uint64_t{format::kRingEvents} * sizeof(Event);
+    if (!has_memory(file, format::kEventsAt + kShared * kBytes, kBytes)) return cut(file);
+    writer = {nullptr, generation, kShared, 0, false, 0, 0};
+  }
+  if (writer.thread != thread) name_thread(file, writer, thread, event.tick);
+  write(file, writer, event);
+}
+
+}  // namespace
+
+bool open(const char* folder, bool with_stacks, uint32_t forked_from) {
+  leave_off();
+  state.rings.store(0, std::memory_order_relaxed);
+  state.lock.reset();
+  if (!may_be_so_long()) return false;
+  uint32_t serial = 0;
+  const long descriptor = make_file(folder, &serial);
+  if (sys::failed(descriptor)) return false;
+  RingFile* file = map_file(descriptor);
+  sys::raw_call(SYS_close, descriptor);  // programs close what they do not know
+  if (file == nullptr) return false;
+  fill(*file, with_stacks, forked_from, serial);
+  forget_told();
+  state.generation.fetch_add(1, std::memory_order_relaxed);
+  state.file.store(file, std::memory_order_release);
+  return true;
+}
+
+void leave_off() { close_file(state.file.exchange(nullptr)); }
+
+bool is_open() { return state.file.load(std::memory_order_relaxed) != nullptr; }
+
+bool with_stacks() {
+  const RingFile* file = state.file.load(std::memory_order_relaxed);
+  return file != nullptr && file->with_stacks != 0;
+}
+
+void put(Writer* writer, uint32_t thread, const Event& event) {
+  RingFile* file = state.file.load(std::memory_order_acquire);
+  if (file == nullptr) return;
+  if (writer == nullptr || writer->busy) [[unlikely]]
+    return put_shared(*file, thread, event);
+  writer->busy = true;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  const uint32_t generation = state.generation.load(std::memory_order_relaxed);
+  if (writer->generation != generation) [[unlikely]]
+    take_ring(*file, *writer, generation);
+  if (writer->ring == kShared) [[unlikely]] {
+    put_shared(*file, thread, event);
+  } else {
+    if (writer->thread != thread) [[unlikely]]
+      name_thread(*file, *writer, thread, event.tick);
+    write(*file, *writer, event);
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  writer->busy = false;
+}
+
+void tell_stack(uint32_t stack) {
+  RingFile* file = state.file.load(std::memory_order_acquire);
+  if (file != nullptr && stack != 0 && !is_told(stack)) [[unlikely]]
+    tell(*file, stack);
+}
+
+void set_figures(uint64_t kernel_calls, uint64_t mapped_bytes) {
+  RingFile* file = state.file.load(std::memory_order_acquire);
+  if (file == nullptr) return;
+  file->kernel_calls.store(kernel_calls, std::memory_order_relaxed);
+  file->mapped_bytes.store(mapped_bytes, std::memory_order_relaxed);
+}
+
+void say_ended() {
+  RingFile* file = state.file.load(std::memory_order_acquire);
+  RingState recording = RingState::kRecording;
+  if (file != nullptr) file->state.compare_exchange_strong(recording, RingState::kEnded);
+}
+
+}  // namespace loam::record

@@ -1,0 +1,104 @@
+#include "runtime/recording.hpp"
+
+#include "base/bits.hpp"
+#include "heap/outside.hpp"
+#include "heap/regions.hpp"
+#include "meta/arena.hpp"
+#include "record/recorder.hpp"
+#include "report/messages.hpp"
+#include "runtime/call_stacks.hpp"
+#include "runtime/heap_calls.hpp"
+#include "sys/cpu.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::runtime {
+
+namespace {
+
+using format::Event;
+using format::EventKind;
+using heap::Found;
+using heap::ThreadHeap;
+
+constinit const options::Values* settings = nullptr;
+
+// How often the figures that the tool samples are set: a power of two of events, per thread.
+constexpr uint64_t kFiguresEvery = 256;
+
+record::Writer* writer_of(ThreadHeap* heap) {
+  if (heap == nullptr) return nullptr;
+  if (heap->mode_state == nullptr) [[unlikely]]
+    heap->mode_state = meta::arena.allocate(sizeof(record::Writer));
+  return static_cast<record::Writer*>(heap->mode_state);
+}
+
+void put(ThreadHeap* heap, record::Writer* writer, const Event& event) {
+  record::put(writer, heap != nullptr ? heap->thread : sys::thread_id(), event);
+  if (writer != nullptr && writer->written % kFiguresEvery == 2) [[unlikely]]
+    record::set_figures(sys::total_calls(), heap::regions.touched_bytes() + heap::outside_bytes());
+}
+
+void put_allocation(ThreadHeap* heap, const void* block, size_t size, size_t alignment, uint8_t flags,
+                    const void* frame) {
+  record::Writer* writer = writer_of(heap);
+  uint32_t stack = stack::kNoStack;
+  if (record::with_stacks()) {
+    stack = stack_above(writer == nullptr ? nullptr : &writer->memo, frame);
+    record::tell_stack(stack);
+  }
+  const auto log = static_cast<uint8_t>(alignment <= heap::kGranule ? 4 : base::highest_bit(alignment));
+  put(heap, writer,
+      {sys::ticks_after(), reinterpret_cast<uint64_t>(block), size, stack, EventKind::kAllocate, flags, log,
+       0});
+}
+
+// The time is taken before anybody else can have the block.
+void put_release(ThreadHeap* heap, const void* block, uint8_t flags) {
+  put(heap, writer_of(heap),
+      {sys::ticks(), reinterpret_cast<uint64_t>(block), 0, stack::kNoStack, EventKind::kFree, flags, 0, 0});
+}
+
+}  // namespace
+
+bool open_recording(const options::Values& values) {
+  if (values.record_path[0] == '\0') return false;
+  settings = &values;
+  const bool stacks = values.record_stacks && stack::prepare();
+  if (record::open(values.record_path, stacks, 0)) return true;
+  report::complaint(
+      "nothing is recorded: no ring file can be made (no room in shared memory, or ulimit -f or -v)");
+  return false;
+}
+
+void restart_recording(uint32_t parent) {
+  if (settings == nullptr) return;
+  if (!settings->follow || !record::open(settings->record_path, settings->record_stacks, parent))
+    record::leave_off();
+}
+
+void finish_recording() { record::say_ended(); }
+
+void* recorded_allocate(ThreadHeap* heap, size_t size, size_t alignment, bool zeroed, const Origin& origin) {
+  void* block = zeroed          ? heap_allocate_zeroed(heap, size)
+                : alignment > 1 ? heap_allocate_aligned(heap, alignment, size)
+                                : heap_allocate(heap, size);
+  if (block != nullptr) put_allocation(heap, block, size, alignment, 0, origin.frame);
+  return block;
+}
+
+void recorded_release(ThreadHeap* heap, void* block) {
+  const Found found = heap::find(block);
+  if (found.where == heap::Where::kLive && found.block == block) put_release(heap, block, 0);
+  if (heap_release(heap, block) == Freed::kForeign) release_foreign(block);
+}
+
+void* recorded_resize(ThreadHeap* heap, const Found& found, size_t size, const Origin& origin) {
+  put_release(heap, found.block, format::kPartOfResize);
+  void* block = heap_resize(heap, found, size);
+  // Out of memory: the old one stays as it was.
+  put_allocation(heap, block != nullptr ? block : found.block, block != nullptr ? size : found.size, 1,
+                 format::kPartOfResize, origin.frame);
+  return block;
+}
+
+}  // namespace loam::runtime
