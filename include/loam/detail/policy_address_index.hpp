@@ -1,0 +1,194 @@
+// The free blocks of a region by address, each part of it with the size of its largest: the lowest free block of at least a size
+// is found from the top of an implicit tree, without any link. Not for direct use.
+//
+// Leaves are 64 units, whose blocks two words of the block map tell; above them 16 to one. Thread safety: none.
+#ifndef LOAM_DETAIL_POLICY_ADDRESS_INDEX_HPP
+#define LOAM_DETAIL_POLICY_ADDRESS_INDEX_HPP
+
+#include <loam/detail/policy_blocks.hpp>
+#include <loam/detail/policy_space.hpp>
+
+namespace loam::detail {
+
+class largest_tree {
+ public:
+  void open(const block_map* blocks) { blocks_ = blocks; }
+  bool reserve(table_memory memory, std::uint64_t units) {
+    std::uint64_t leaves = units / 64 + 1;
+    unsigned depth = 0;
+    do {
+      leaves = (leaves + fan - 1) / fan * fan;
+      if (!levels_[depth].reserve(memory, leaves)) return false;
+      leaves /= fan;
+      ++depth;
+    } while (leaves > 1);
+    for (; depth_ < depth; ++depth_) {
+      if (depth_ > 0) levels_[depth_][0] = group_max(&levels_[depth_ - 1][0]);
+    }
+    return true;
+  }
+  void release(table_memory memory) {
+    for (growing_table<std::uint32_t>& level : levels_) level.clear(memory);
+    depth_ = 0;
+  }
+
+  void added(std::uint64_t start, std::uint64_t size) {
+    const auto value = static_cast<std::uint32_t>(size);
+    std::uint64_t at = start / 64;
+    for (unsigned level = 0; level < depth_; ++level, at /= fan) {
+      std::uint32_t& largest = levels_[level][at];
+      if (largest >= value) return;
+      largest = value;
+    }
+  }
+  // Requires: the block is marked live, or no start any more.
+  void removed(std::uint64_t start, std::uint64_t size) {
+    std::uint64_t at = start / 64;
+    if (levels_[0][at] != size) return;
+    const auto old = static_cast<std::uint32_t>(size);
+    std::uint32_t value = leaf_max(at);
+    for (unsigned level = 0;;) {
+      if (value == old) return;
+      levels_[level][at] = value;
+      at /= fan;
+      if (++level == depth_ || levels_[level][at] != old) return;
+      value = group_max(&levels_[level - 1][at * fan]);
+    }
+  }
+
+  // The lowest free block of at least `size` whose start is not below `from`.
+  policy_place find(std::uint64_t size, std::uint64_t from) {
+    if (depth_ == 0) return {policy_none, 0};
+    const auto wanted = static_cast<std::uint32_t>(size);
+    if (from == 0) return find_below(depth_, 0, 0, wanted);
+    const std::uint64_t leaf = from / 64;
+    ++steps_;
+    if (leaf >= levels_[0].size()) return {policy_none, 0};
+    if (levels_[0][leaf] >= wanted) {
+      const policy_place found = find_in_leaf(leaf, size, ~std::uint64_t{0} << from % 64);
+      if (found.start != policy_none) return found;
+    }
+    std::uint64_t at = leaf;
+    for (unsigned level = 1; level <= depth_; ++level, at /= fan) {
+      if (at % fan == fan - 1) continue;
+      const policy_place found = find_below(level, at / fan, at % fan + 1, wanted);
+      if (found.start != policy_none) return found;
+    }
+    return {policy_none, 0};
+  }
+
+  std::uint64_t largest() const { return depth_ == 0 ? 0 : group_max(&levels_[depth_ - 1][0]); }
+  std::uint64_t steps() const { return steps_; }
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const growing_table<std::uint32_t>& level : levels_) sum += level.bytes();
+    return sum;
+  }
+
+ private:
+  static constexpr unsigned fan = 16;
+  static constexpr unsigned max_depth = 8;
+
+  static std::uint32_t group_max(const std::uint32_t* group) {
+    std::uint32_t largest = 0;
+    for (unsigned i = 0; i < fan; ++i) largest = group[i] > largest ? group[i] : largest;
+    return largest;
+  }
+
+  // From the children of one node, of which those before `first` do not count. `level` is the node's, leaves have 0.
+  policy_place find_below(unsigned level, std::uint64_t node, unsigned first, std::uint32_t size) {
+    for (;;) {
+      const std::uint32_t* group = &levels_[level - 1][node * fan];
+      unsigned child = first;
+      while (child < fan && group[child] < size) ++child;
+      steps_ += child - first + 1;
+      if (child == fan) return {policy_none, 0};
+      node = node * fan + child;
+      first = 0;
+      if (--level == 0) return find_in_leaf(node, size, ~std::uint64_t{0});
+    }
+  }
+  policy_place find_in_leaf(std::uint64_t leaf, std::uint64_t size, std::uint64_t mask) {
+    const std::uint64_t starts = blocks_->start_word(leaf);
+    for (std::uint64_t rest = blocks_->free_word(leaf) & mask; rest != 0; rest &= rest - 1) {
+      ++steps_;
+      const auto bit = static_cast<unsigned>(std::countr_zero(rest));
+      const std::uint64_t found = size_in_leaf(leaf, starts, bit);
+      if (found >= size) return {leaf * 64 + bit, found};
+    }
+    return {policy_none, 0};
+  }
+  std::uint64_t size_in_leaf(std::uint64_t leaf, std::uint64_t starts, unsigned bit) const {
+    const std::uint64_t above = starts >> bit >> 1;
+    if (above != 0) return static_cast<unsigned>(std::countr_zero(above)) + 1u;
+    return blocks_->size_of(leaf * 64 + bit);
+  }
+  std::uint32_t leaf_max(std::uint64_t leaf) const {
+    const std::uint64_t starts = blocks_->start_word(leaf);
+    std::uint64_t largest = 0;
+    for (std::uint64_t rest = blocks_->free_word(leaf); rest != 0; rest &= rest - 1) {
+      const std::uint64_t size = size_in_leaf(leaf, starts, static_cast<unsigned>(std::countr_zero(rest)));
+      if (size > largest) largest = size;
+    }
+    return static_cast<std::uint32_t>(largest);
+  }
+
+  const block_map* blocks_ = nullptr;
+  growing_table<std::uint32_t> levels_[max_depth];
+  unsigned depth_ = 0;
+  std::uint64_t steps_ = 0;
+};
+
+// First fit: the lowest block that is large enough.
+class first_fit_index {
+ public:
+  void open(const block_map* blocks, std::uint64_t) { tree_.open(blocks); }
+  bool reserve(table_memory memory, std::uint64_t units) { return tree_.reserve(memory, units); }
+  void release(table_memory memory) { tree_.release(memory); }
+  policy_place find(std::uint64_t units) { return tree_.find(units, 0); }
+  std::uint64_t grow_units(std::uint64_t units) const { return units; }
+  void added(std::uint64_t start, std::uint64_t size) { tree_.added(start, size); }
+  void removed(std::uint64_t start, std::uint64_t size) { tree_.removed(start, size); }
+  void taken(std::uint64_t) {}
+  void merged(std::uint64_t, std::uint64_t) {}
+  std::uint64_t largest() const { return tree_.largest(); }
+  std::uint64_t steps() const { return tree_.steps(); }
+  std::size_t bytes() const { return tree_.bytes(); }
+
+ private:
+  largest_tree tree_;
+};
+
+// Next fit: the same, but the search goes on where the last one ended, and from the start of the region when it has seen the end.
+class next_fit_index {
+ public:
+  void open(const block_map* blocks, std::uint64_t) { tree_.open(blocks); }
+  bool reserve(table_memory memory, std::uint64_t units) { return tree_.reserve(memory, units); }
+  void release(table_memory memory) {
+    tree_.release(memory);
+    rover_ = 0;
+  }
+  policy_place find(std::uint64_t units) {
+    const policy_place found = tree_.find(units, rover_);
+    return found.start == policy_none && rover_ != 0 ? tree_.find(units, 0) : found;
+  }
+  std::uint64_t grow_units(std::uint64_t units) const { return units; }
+  void added(std::uint64_t start, std::uint64_t size) { tree_.added(start, size); }
+  void removed(std::uint64_t start, std::uint64_t size) { tree_.removed(start, size); }
+  void taken(std::uint64_t end) { rover_ = end; }
+  // The block where the search would go on has become part of a larger one: that is where it goes on.
+  void merged(std::uint64_t start, std::uint64_t end) {
+    if (start < rover_ && rover_ < end) rover_ = start;
+  }
+  std::uint64_t largest() const { return tree_.largest(); }
+  std::uint64_t steps() const { return tree_.steps(); }
+  std::size_t bytes() const { return tree_.bytes(); }
+
+ private:
+  largest_tree tree_;
+  std::uint64_t rover_ = 0;
+};
+
+}  // namespace loam::detail
+
+#endif

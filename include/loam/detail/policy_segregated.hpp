@@ -1,0 +1,238 @@
+// Segregated storage: sizes are rounded up to classes, four a doubling; each class has runs of pages of its own, cut into blocks of
+// its size and nothing else, and the lowest free one is taken. Runs, and blocks too large for a class, are placed first fit; a run
+// whose blocks are all free goes back there and is joined with its neighbours. Not for direct use.
+//
+// Invariant: a run with both live and free blocks is in its class's `available`, no other is. Thread safety: none.
+#ifndef LOAM_DETAIL_POLICY_SEGREGATED_HPP
+#define LOAM_DETAIL_POLICY_SEGREGATED_HPP
+
+#include <loam/detail/policy_address_index.hpp>
+#include <loam/detail/policy_fit.hpp>
+
+namespace loam::detail {
+
+// The classes of sizes in units: 1 to 8, then four a doubling.
+struct size_classes {
+  static constexpr unsigned count = 32;
+  static constexpr std::uint64_t largest = 512;
+
+  static unsigned index_of(std::uint64_t units) {
+    if (units <= 8) return static_cast<unsigned>(units) - 1;
+    const auto exponent = static_cast<unsigned>(std::bit_width(units - 1)) - 1;
+    return 8 + (exponent - 3) * 4 + (static_cast<unsigned>((units - 1) >> (exponent - 2)) & 3);
+  }
+  static std::uint64_t units_of(unsigned index) {
+    return index < 8 ? index + 1 : std::uint64_t{(index - 8) % 4 + 5} << ((index - 8) / 4 + 1);
+  }
+};
+
+class segregated_policy {
+ public:
+  void open(policy_space* space, std::uint64_t minimum) {
+    pages_space_ = space->in_units(page_bytes);
+    page_units_ = page_bytes / space->unit();
+    minimum_ = minimum;
+    pages_.open(&pages_space_, 1);
+    for (unsigned i = 0; i < size_classes::count; ++i) {
+      shape& of = shapes_[i];
+      of.units = static_cast<std::uint32_t>(size_classes::units_of(i));
+      // A run has at least eight blocks, so that what is left over at its end is less than an eighth.
+      for (of.pages = 1; of.pages * page_units_ < 8 * of.units; of.pages *= 2) continue;
+      of.blocks = static_cast<std::uint32_t>(of.pages * page_units_ / of.units);
+      if (of.blocks > max_blocks) of.blocks = max_blocks;
+      of.reciprocal = static_cast<std::uint32_t>((std::uint64_t{1} << 32) / of.units + (of.units > 1));
+    }
+  }
+  void close() {
+    const table_memory memory = pages_space_.tables();
+    pages_.close();
+    runs_.clear(memory);
+    run_of_page_.clear(memory);
+    for (summary_bits& of : available_) of.release(memory);
+    unused_ = 0;
+    used_ = 1;
+    free_units_ = free_blocks_ = searches_ = 0;
+  }
+
+  std::uint64_t allocate(std::uint64_t units, std::uint64_t alignment) {
+    if (units < minimum_) units = minimum_;
+    ++searches_;
+    const std::uint64_t rounded = (units + alignment - 1) & ~(alignment - 1);
+    if (rounded > size_classes::largest || alignment > page_units_) return allocate_pages(units, alignment);
+    unsigned index = size_classes::index_of(rounded);
+    // Blocks of a run are aligned as their size is; a power of two is not far.
+    while (shapes_[index].units % alignment != 0) ++index;
+    return allocate_small(index);
+  }
+
+  void release(std::uint64_t start) {
+    const std::uint64_t page = start / page_units_;
+    const std::uint32_t name = run_at(page);
+    if (name == 0) return pages_.release(page);
+    run& of = runs_[name];
+    const shape& shape_of = shapes_[of.index];
+    const std::uint64_t block = block_in(of, shape_of, start);
+    of.free[block / 64] |= std::uint64_t{1} << block % 64;
+    free_units_ += shape_of.units;
+    ++free_blocks_;
+    if (of.free_count++ == 0) available_[of.index].set(of.page);
+    if (of.free_count == shape_of.blocks) remove_run(name);
+  }
+
+  bool resize(std::uint64_t start, std::uint64_t units) {
+    if (units < minimum_) units = minimum_;
+    const std::uint64_t page = start / page_units_;
+    const std::uint32_t name = run_at(page);
+    if (name != 0)
+      return units <= size_classes::largest && size_classes::index_of(units) == runs_[name].index;
+    return units > size_classes::largest && pages_.resize(page, (units + page_units_ - 1) / page_units_);
+  }
+
+  bool is_live(std::uint64_t unit) const {
+    const std::uint64_t page = unit / page_units_;
+    if (page >= pages_.end()) return false;
+    const std::uint32_t name = run_at(page);
+    if (name == 0) return unit % page_units_ == 0 && pages_.is_live(page);
+    const run& of = runs_[name];
+    const std::uint64_t block = block_in(of, shapes_[of.index], unit);
+    return start_in(of, block) == unit && block < shapes_[of.index].blocks &&
+           (of.free[block / 64] >> block % 64 & 1) == 0;
+  }
+  std::uint64_t size_of(std::uint64_t start) const {
+    const std::uint32_t name = run_at(start / page_units_);
+    return name == 0 ? pages_.size_of(start / page_units_) * page_units_ : shapes_[runs_[name].index].units;
+  }
+  std::uint64_t end() const { return pages_.end() * page_units_; }
+  std::uint64_t holding(std::uint64_t unit) const {
+    const std::uint64_t page = unit / page_units_;
+    if (page >= pages_.end()) return policy_none;
+    const std::uint32_t name = run_at(page);
+    if (name == 0) {
+      const std::uint64_t start = pages_.holding(page);
+      return start == policy_none ? policy_none : start * page_units_;
+    }
+    const run& of = runs_[name];
+    const std::uint64_t block = block_in(of, shapes_[of.index], unit);
+    return block < shapes_[of.index].blocks ? start_in(of, block) : policy_none;
+  }
+  std::uint64_t largest_free() { return pages_.largest_free() * page_units_; }
+
+  policy_counters counters() const {
+    policy_counters counts = pages_.counters();
+    counts.steps += searches_;
+    counts.searches = searches_;
+    counts.free_units = counts.free_units * page_units_ + free_units_;
+    counts.free_blocks += free_blocks_;
+    return counts;
+  }
+  std::size_t bytes() const {
+    std::size_t sum = pages_.bytes() + runs_.bytes() + run_of_page_.bytes();
+    for (const summary_bits& of : available_) sum += of.bytes();
+    return sum;
+  }
+
+ private:
+  static constexpr std::uint64_t page_bytes = 4096;
+  static constexpr std::uint32_t max_blocks = 256;
+
+  struct shape {
+    std::uint32_t units;
+    std::uint32_t pages;
+    std::uint32_t blocks;
+    std::uint32_t reciprocal;  // 2^32 / units, rounded up; of 1 that does not fit, see block_in
+  };
+  struct run {
+    std::uint32_t page;
+    std::uint32_t index;  // of its class
+    std::uint32_t free_count;
+    std::uint32_t next_unused;
+    std::uint64_t free[max_blocks / 64];
+  };
+
+  std::uint32_t run_at(std::uint64_t page) const { return run_of_page_[page]; }
+  std::uint64_t block_in(const run& of, const shape& shape_of, std::uint64_t unit) const {
+    const std::uint64_t offset = unit - std::uint64_t{of.page} * page_units_;
+    return shape_of.units == 1 ? offset : offset * shape_of.reciprocal >> 32;
+  }
+  std::uint64_t start_in(const run& of, std::uint64_t block) const {
+    return std::uint64_t{of.page} * page_units_ + block * shapes_[of.index].units;
+  }
+
+  std::uint64_t allocate_pages(std::uint64_t units, std::uint64_t alignment) {
+    const std::uint64_t page = pages_.allocate((units + page_units_ - 1) / page_units_,
+                                               alignment > page_units_ ? alignment / page_units_ : 1);
+    if (page == policy_none) return policy_none;
+    if (!run_of_page_.reserve(pages_space_.tables(), pages_.end())) {
+      pages_.release(page);
+      return policy_none;
+    }
+    return page * page_units_;
+  }
+  std::uint64_t allocate_small(unsigned index) {
+    std::uint64_t page = available_[index].next(0);
+    if (page == policy_none) {
+      page = add_run(index);
+      if (page == policy_none) return policy_none;
+    }
+    run& of = runs_[run_of_page_[page]];
+    unsigned word = 0;
+    while (of.free[word] == 0) ++word;
+    const std::uint64_t block = word * 64 + static_cast<unsigned>(std::countr_zero(of.free[word]));
+    of.free[word] &= of.free[word] - 1;
+    free_units_ -= shapes_[index].units;
+    --free_blocks_;
+    if (--of.free_count == 0) available_[index].clear(page);
+    return start_in(of, block);
+  }
+
+  std::uint64_t add_run(unsigned index) {
+    const table_memory memory = pages_space_.tables();
+    const shape& shape_of = shapes_[index];
+    if (!runs_.reserve(memory, used_ + 1)) return policy_none;
+    const std::uint64_t page = pages_.allocate(shape_of.pages, 1);
+    if (page == policy_none) return policy_none;
+    if (!run_of_page_.reserve(memory, pages_.end()) || !available_[index].reserve(memory, pages_.end())) {
+      pages_.release(page);
+      return policy_none;
+    }
+    const std::uint32_t name = unused_ != 0 ? unused_ : used_++;
+    run& of = runs_[name];
+    if (name == unused_) unused_ = of.next_unused;
+    of = {static_cast<std::uint32_t>(page), index, shape_of.blocks, 0, {}};
+    for (std::uint32_t i = 0; i < shape_of.blocks; ++i) of.free[i / 64] |= std::uint64_t{1} << i % 64;
+    for (std::uint32_t i = 0; i < shape_of.pages; ++i) run_of_page_[page + i] = name;
+    available_[index].set(page);
+    free_units_ += std::uint64_t{shape_of.blocks} * shape_of.units;
+    free_blocks_ += shape_of.blocks;
+    return page;
+  }
+  void remove_run(std::uint32_t name) {
+    run& of = runs_[name];
+    const shape& shape_of = shapes_[of.index];
+    available_[of.index].clear(of.page);
+    for (std::uint32_t i = 0; i < shape_of.pages; ++i) run_of_page_[of.page + i] = 0;
+    free_units_ -= std::uint64_t{shape_of.blocks} * shape_of.units;
+    free_blocks_ -= shape_of.blocks;
+    of.next_unused = unused_;
+    unused_ = name;
+    pages_.release(of.page);
+  }
+
+  std::uint64_t page_units_ = 256;
+  std::uint64_t minimum_ = 1;
+  policy_space pages_space_;
+  fit_policy<first_fit_index> pages_;
+  growing_table<run> runs_;
+  growing_table<std::uint32_t> run_of_page_;  // 0: none
+  summary_bits available_[size_classes::count];
+  shape shapes_[size_classes::count] = {};
+  std::uint32_t unused_ = 0;
+  std::uint32_t used_ = 1;  // 0 names none
+  std::uint64_t free_units_ = 0;
+  std::uint64_t free_blocks_ = 0;
+  std::uint64_t searches_ = 0;
+};
+
+}  // namespace loam::detail
+
+#endif
