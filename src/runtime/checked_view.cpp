@@ -34,9 +34,8 @@ void visit_block(const check::BlockInfo& block, void* argument) {
   if (!is_live(*block.record)) return;
   const auto& to = *static_cast<const Visit*>(argument);
   scan::SpanView view{};
-  // Small ones against a guard page are not aligned; one of no bytes has an address too.
-  view.start = view.first = base::align_down(word(block.user), sizeof(uint64_t));
-  view.bytes = word(block.user) + (block.size == 0 ? 1 : block.size) - view.first;
+  view.start = view.first = word(block.user);
+  view.bytes = block.size == 0 ? 1 : block.size;  // one of no bytes has an address too
   view.blocks = 1;
   view.class_index =
       block.size <= heap::kMaxSmall ? heap::class_of(block.size == 0 ? 1 : block.size) : heap::kClasses;

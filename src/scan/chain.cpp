@@ -1,7 +1,7 @@
 #include "scan/chain.hpp"
 
 #include "base/bits.hpp"
-#include "sys/sanitizer.hpp"
+#include "scan/word.hpp"
 
 namespace loam::scan {
 
@@ -9,6 +9,7 @@ namespace {
 
 // From here on the kernel is asked which pages of a block hold anything.
 constexpr uint64_t kSparseBytes = uint64_t{256} << 10;
+constexpr uint64_t kWord = sizeof(uint64_t);
 
 }  // namespace
 
@@ -22,19 +23,18 @@ void Chain::look_at(uint64_t word, uint64_t address) {
 
 void Chain::add_word(uint64_t word) { look_at(word, 0); }
 
-LOAM_UNWATCHED void Chain::add_range(uint64_t start, uint64_t end) {
-  constexpr uint64_t kWord = sizeof(uint64_t);
-  end = base::align_down(end, kWord);
-  for (uint64_t at = base::align_up(start, kWord); at < end; at += kWord)
-    look_at(*reinterpret_cast<const volatile uint64_t*>(at), at);
+LOAM_UNWATCHED void Chain::read_words(uint64_t start, uint64_t end) {
+  for (uint64_t at = start; at + kWord <= end; at += kWord) look_at(word_at(at), at);
 }
+
+void Chain::add_range(uint64_t start, uint64_t end) { read_words(base::align_up(start, kWord), end); }
 
 void Chain::read(uint32_t number) {
   const BlockMap::Block block = map_.at(number);
   const uint64_t start = map_.address(*block.span, block.index);
   const uint64_t bytes = map_.bytes(*block.span, block.index);
   const auto visit = [](uint64_t from, uint64_t to, void* chain) {
-    static_cast<Chain*>(chain)->add_range(from, to);
+    static_cast<Chain*>(chain)->read_words(from, to);
   };
   readable_.visit(start, start + bytes, bytes >= kSparseBytes, visit, this);
 }

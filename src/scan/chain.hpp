@@ -29,6 +29,7 @@ class Chain final : public RootSink {
   uint64_t word_to(uint32_t number) const { return words_[number]; }
 
  private:
+  void read_words(uint64_t start, uint64_t end);
   void look_at(uint64_t word, uint64_t address);
   void read(uint32_t number);
 

@@ -1,6 +1,7 @@
 #include "scan/leaks.hpp"
 
 #include "base/bits.hpp"
+#include "scan/word.hpp"
 #include "sys/kernel.hpp"
 #include "sys/sanitizer.hpp"
 
@@ -97,7 +98,7 @@ void Leaks::for_each_target(uint32_t from, void (*visit)(uint32_t target, Visit&
   const auto read = [](uint64_t low, uint64_t high, void* argument) LOAM_UNWATCHED {
     auto& to = *static_cast<Walk*>(argument);
     for (uint64_t at = low; at + sizeof(uint64_t) <= high; at += sizeof(uint64_t)) {
-      const uint32_t target = to.visit.leaks->leak_at(*reinterpret_cast<const volatile uint64_t*>(at));
+      const uint32_t target = to.visit.leaks->leak_at(word_at(at));
       if (target != kNone && target != to.visit.from) to.function(target, to.visit);
     }
   };

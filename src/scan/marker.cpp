@@ -1,7 +1,7 @@
 #include "scan/marker.hpp"
 
 #include "base/bits.hpp"
-#include "sys/sanitizer.hpp"
+#include "scan/word.hpp"
 
 namespace loam::scan {
 
@@ -17,11 +17,6 @@ constexpr uint64_t kLine = 64;
 inline void prefetch(uint64_t address, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes && at < kFetchBytes; at += kLine)
     __builtin_prefetch(reinterpret_cast<const void*>(address + at));
-}
-
-// A word of the program's memory, whatever it holds.
-LOAM_UNWATCHED inline uint64_t load(uint64_t address) {
-  return *reinterpret_cast<const volatile uint64_t*>(address);
 }
 
 }  // namespace
@@ -58,7 +53,7 @@ void Marker::add_block(const BlockMap::Block& block) { take(block); }
 
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
   words_ += (end - start) / sizeof(uint64_t);
-  for (uint64_t at = start; at < end; at += sizeof(uint64_t)) look_at(load(at));
+  for (uint64_t at = start; at < end; at += sizeof(uint64_t)) look_at(word_at(at));
 }
 
 void Marker::add_range(uint64_t start, uint64_t end) {

@@ -26,6 +26,7 @@ int main(int count, char** words) {
     if (strcmp(words[i], "twice") == 0) twice();
     if (strcmp(words[i], "late") == 0) late();
     if (strcmp(words[i], "seven") == 0) exit(7);
+    if (strcmp(words[i], "sizes") == 0) for (int size = 1; size < 42; ++size) lose(size);
   }
   return 0;
 }
@@ -165,6 +166,12 @@ class Leaks(Case):
         done = self.check("leak", options=("--leaks", "no"))
         self.assertEqual(done.returncode, 0)
         self.assertIn("leaks were not looked for", done.stderr)
+
+    def test_of_the_size_that_was_asked_for(self):
+        """Also where it is no whole number of words, and the block stands against a guard page."""
+        for options in ((), ("--full",)):
+            found = self.report("sizes", options=options)
+            self.assertEqual([(finding["bytes"], finding["blocks"]) for finding in found], [(sum(range(1, 42)), 41)])
 
     def test_all_is_at_least_definite(self):
         self.assertGreaterEqual(len(self.report("leak", options=("--leaks", "all"))), 3)
