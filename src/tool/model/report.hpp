@@ -16,7 +16,7 @@ struct ReportLimits {
   std::uint32_t buckets = 512;
   std::uint32_t tiles = 768;
   std::size_t blocks = 250000;  // of the heap map
-  SiteBudget sites;
+  SiteBudget sites{};
 };
 
 struct Report {
