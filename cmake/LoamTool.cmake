@@ -10,9 +10,14 @@ if(tool_sources)
   find_package(Threads REQUIRED)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(libdw REQUIRED IMPORTED_TARGET libdw)
+  find_package(ZLIB REQUIRED)
 
   add_library(loam_tool STATIC ${tool_sources})
   add_executable(loam src/tool/main.cpp)
+  # Built by web/build.mjs and committed, so that nobody needs node to build the tool.
+  set(page ${CMAKE_SOURCE_DIR}/web/dist/report.html)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/tool/render/report_page.cpp PROPERTIES
+    COMPILE_DEFINITIONS LOAM_REPORT_PAGE="${page}" OBJECT_DEPENDS ${page})
   # The libraries are all templates: whole debug information would make a tool of 35 MB.
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     set_target_properties(loam loam_tool PROPERTIES LOAM_DEBUG_LEVEL 1)
@@ -21,7 +26,7 @@ if(tool_sources)
   target_link_libraries(loam PRIVATE loam_tool)
   target_link_libraries(loam_tool PUBLIC
     loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads PkgConfig::libdw
-    ${CMAKE_DL_LIBS})
+    ZLIB::ZLIB ${CMAKE_DL_LIBS})
   if(LOAM_PRELOAD)
     add_dependencies(loam loam_shared loam_check_shared)
   endif()

@@ -1,0 +1,26 @@
+// The report page: the data of a report put into the page that is built into the tool (web/dist/report.html).
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "tool/model/report.hpp"
+
+namespace loam::tool {
+
+// What stands beside a recording, null where it was not given.
+struct ReportBeside {
+  nlohmann::ordered_json policies;  // of `loam replay --format json`
+  nlohmann::ordered_json findings;  // of `loam check --format json`
+};
+
+// The data alone, as the page reads it.
+std::string report_data(const Report& report, HeapEvents& events, const ReportBeside& beside);
+
+// The page as it was built, without data.
+std::string_view empty_page();
+// With the data in it.
+std::string report_page(std::string_view data);
+
+}  // namespace loam::tool

@@ -1,0 +1,23 @@
+// make_page EVENTS plain|hostile FILE [POLICIES FINDINGS]: the report page of the synthetic heap, for the test in a browser.
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "synthetic.hpp"
+#include "tool/render/report_page.hpp"
+
+int main(int argc, char** argv) {
+  if (argc != 4 && argc != 6) return 2;
+  loam::test::SyntheticHeap heap(std::strtoull(argv[1], nullptr, 10), std::string(argv[2]) == "hostile");
+  const auto report = loam::tool::make_report(heap, {});
+  loam::tool::ReportBeside beside;
+  if (argc == 6) {
+    beside.policies = nlohmann::ordered_json::parse(std::ifstream(argv[4]));
+    beside.findings = nlohmann::ordered_json::parse(std::ifstream(argv[5]));
+  }
+  std::ofstream out(argv[3], std::ios::binary);
+  out << loam::tool::report_page(loam::tool::report_data(*report, heap, beside));
+  return out.good() ? 0 : 1;
+}
