@@ -6,6 +6,7 @@
 #include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
+#include "runtime/placing.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
@@ -67,6 +68,8 @@ void* allocate_slow(size_t size, Origin origin) {
       return checked_allocate(heap, size, 1, origin, false);
     case Mode::kPassive:
       return passive_allocate(size);
+    case Mode::kPolicy:
+      return placed_allocate(heap, size, 1);
     case Mode::kStacks:
       return traced_allocate(heap, size, 1, false, origin);
     case Mode::kFast:
@@ -85,6 +88,8 @@ void* allocate_zeroed(size_t size, Origin origin) {
       return checked_allocate(heap, size, 1, origin, true);
     case Mode::kPassive:
       return passive_allocate_zeroed(size);
+    case Mode::kPolicy:
+      return placed_allocate_zeroed(heap, size);
     case Mode::kStacks:
       return traced_allocate(heap, size, 1, true, origin);
     case Mode::kFast:
@@ -103,6 +108,8 @@ void* allocate_aligned(size_t alignment, size_t size, Origin origin) {
       return checked_allocate(heap, size, alignment, origin, false);
     case Mode::kPassive:
       return passive_allocate_aligned(alignment, size);
+    case Mode::kPolicy:
+      return placed_allocate(heap, size, alignment);
     case Mode::kStacks:
       return traced_allocate(heap, size, alignment, false, origin);
     case Mode::kFast:

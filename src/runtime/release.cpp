@@ -9,6 +9,7 @@
 #include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
+#include "runtime/placing.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
@@ -102,6 +103,8 @@ void release_slow(void* block, Origin origin) {
       return checked_release(heap, block, origin);
     case Mode::kPassive:
       return passive_release(block);
+    case Mode::kPolicy:
+      return placed_release(heap, block);
     case Mode::kStacks:
     case Mode::kFast:
     case Mode::kUnstarted:

@@ -23,6 +23,7 @@ enum class Mode : uint8_t {
   kStats,    // every call passes through the slow path and is counted
   kCheck,    // every block is watched
   kStacks,   // every block's stack is remembered
+  kPolicy,   // one region under a placement policy
   kPassive,  // the next malloc serves: denied executables, or no memory at start
 };
 
