@@ -13,6 +13,9 @@ namespace loam::options {
 
 enum class Key : std::uint8_t {
   kSource,
+  kPolicy,
+  kPolicyHeader,
+  kPolicyBig,
   kStats,
   kVerbose,
   kDeny,
@@ -42,6 +45,7 @@ enum class Type : std::uint8_t {
   kPath,    // any text that is not empty
   kNames,   // names separated by commas
   kSource,  // mmap, sbrk or file:PATH
+  kPolicy,  // one of kPolicyNames
 };
 
 // Who has a use for the option: decides where the documentation lists it and whether the tool has a flag for
@@ -70,6 +74,13 @@ inline constexpr Option kOptions[] = {
     {Key::kSource, "source", Type::kSource, Audience::kUser, "mmap|sbrk|file:PATH", "mmap", 0, 0,
      "Where the heap takes its pages from: anonymous mappings, the program break, or an unlinked file beside "
      "PATH."},
+    {Key::kPolicy, "policy", Type::kPolicy, Audience::kUser, "POLICY", nullptr, 0, 0,
+     "Serve the whole program from one region under a placement policy: first-fit, next-fit, best-fit, "
+     "worst-fit, buddy, segregated or tlsf."},
+    {Key::kPolicyHeader, "policy_header", Type::kNumber, Audience::kUser, "BYTES", "0", 0, 64,
+     "Under a policy: so many bytes in front of each block, as an allocator with headers has them."},
+    {Key::kPolicyBig, "policy_big", Type::kNumber, Audience::kUser, "BYTES", "0", 0, kNoLimit,
+     "Under a policy: blocks from this size on get mappings of their own; 0 for none."},
     {Key::kStats, "stats", Type::kPath, Audience::kTool, "PATH", nullptr, 0, 0,
      "Count every call into the counter file PATH, which the tool makes and reads."},
     {Key::kVerbose, "verbose", Type::kSwitch, Audience::kUser, "0|1", "0", 0, 1,
@@ -132,6 +143,12 @@ constexpr const Option& option(Key key) { return kOptions[static_cast<std::size_
 
 enum class Source : std::uint8_t { kMmap, kSbrk, kFile };
 
+// In the order of loam::detail::policy_names (include/loam/detail/policy_region.hpp).
+inline constexpr const char* kPolicyNames[] = {"first-fit", "next-fit",   "best-fit", "worst-fit",
+                                               "buddy",     "segregated", "tlsf"};
+inline constexpr std::uint8_t kPolicyCount = sizeof kPolicyNames / sizeof kPolicyNames[0];
+inline constexpr std::uint8_t kNoPolicy = 255;
+
 // Room for a path or a list of names. Longer text is an error, never cut: a cut path would name another file.
 inline constexpr std::size_t kTextBytes = 1024;
 
@@ -139,6 +156,9 @@ inline constexpr std::size_t kTextBytes = 1024;
 // does).
 struct Values {
   Source source = Source::kMmap;
+  std::uint8_t policy = kNoPolicy;  // index into kPolicyNames
+  std::uint64_t policy_header = 0;
+  std::uint64_t policy_big = 0;
   bool verbose = false;
   bool advice = true;
   bool follow = true;

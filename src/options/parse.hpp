@@ -117,10 +117,26 @@ constexpr Error read_source(Text value, Values& out) {
   return error;
 }
 
+constexpr Error read_policy(Text value, std::uint8_t& out) {
+  if (value.size == 0) return Error::kNoValue;
+  for (std::uint8_t i = 0; i < kPolicyCount; ++i) {
+    if (!equal(value, kPolicyNames[i])) continue;
+    out = i;
+    return Error::kNone;
+  }
+  return Error::kBadValue;
+}
+
 constexpr Error assign(const Option& rule, Text value, Values& out) {
   switch (rule.key) {
     case Key::kSource:
       return read_source(value, out);
+    case Key::kPolicy:
+      return read_policy(value, out.policy);
+    case Key::kPolicyHeader:
+      return read_number(value, rule, out.policy_header);
+    case Key::kPolicyBig:
+      return read_number(value, rule, out.policy_big);
     case Key::kStats:
       return copy_text(value, out.stats_path);
     case Key::kLeaks:
@@ -294,7 +310,8 @@ constexpr bool defaults_agree() {
         values.check_tier != fresh.check_tier || values.guard_first != fresh.guard_first ||
         values.guard_rate != fresh.guard_rate || values.quarantine != fresh.quarantine ||
         values.flip != fresh.flip || values.keep_going != fresh.keep_going ||
-        values.fail_nth != fresh.fail_nth || values.fail_from != fresh.fail_from) {
+        values.fail_nth != fresh.fail_nth || values.fail_from != fresh.fail_from ||
+        values.policy_header != fresh.policy_header || values.policy_big != fresh.policy_big) {
       return false;
     }
   }

@@ -83,6 +83,24 @@ void complaint(const char* description) {
   print(text);
 }
 
+void placed(const char* policy, const char* source) {
+  Text text;
+  text.add("loam: one region, ").add(policy).add(", pages from ").add(source);
+  print(text);
+}
+
+void placement(const char* policy, const policy::Figures& figures, uint64_t elsewhere) {
+  Text text;
+  text.add("loam: ").add(policy).add(" served ").add(figures.allocations).add(" of ");
+  text.add(figures.allocations + elsewhere).add(" allocations; region ").add(figures.peak_bytes);
+  text.add(" bytes at its peak, ").add(figures.region_bytes).add(" at the end, ").add(figures.free_bytes);
+  text.add(" of them free in ").add(figures.free_blocks).add(" blocks; ").add(figures.steps);
+  text.add(" steps in ").add(figures.searches).add(" searches, ").add(figures.splits).add(" splits, ");
+  text.add(figures.merges).add(" merges, grown ").add(figures.grows).add(" and shrunk ");
+  text.add(figures.shrinks).add(" times");
+  print(text);
+}
+
 void started(const Choices& choices) {
   Text text;
   text.add("loam: pages from ").add(choices.source);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/fault.hpp"
+#include "policy/policy.hpp"
 
 namespace loam::report {
 
@@ -28,5 +29,9 @@ struct Choices {
   bool counted;
 };
 void started(const Choices& choices);
+// The same for a region under a placement policy.
+void placed(const char* policy, const char* source);
+// What such a region was asked until the end. `elsewhere`: allocations that it did not serve.
+void placement(const char* policy, const policy::Figures& figures, uint64_t elsewhere);
 
 }  // namespace loam::report

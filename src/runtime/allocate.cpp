@@ -6,6 +6,7 @@
 #include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
+#include "runtime/placing.hpp"
 #include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
@@ -70,6 +71,8 @@ void* allocate_slow(size_t size, Origin origin) {
       return passive_allocate(size);
     case Mode::kRecord:
       return recorded_allocate(heap, size, 1, false, origin);
+    case Mode::kPolicy:
+      return placed_allocate(heap, size, 1);
     case Mode::kStacks:
       return traced_allocate(heap, size, 1, false, origin);
     case Mode::kFast:
@@ -90,6 +93,8 @@ void* allocate_zeroed(size_t size, Origin origin) {
       return passive_allocate_zeroed(size);
     case Mode::kRecord:
       return recorded_allocate(heap, size, 1, true, origin);
+    case Mode::kPolicy:
+      return placed_allocate_zeroed(heap, size);
     case Mode::kStacks:
       return traced_allocate(heap, size, 1, true, origin);
     case Mode::kFast:
@@ -110,6 +115,8 @@ void* allocate_aligned(size_t alignment, size_t size, Origin origin) {
       return passive_allocate_aligned(alignment, size);
     case Mode::kRecord:
       return recorded_allocate(heap, size, alignment, false, origin);
+    case Mode::kPolicy:
+      return placed_allocate(heap, size, alignment);
     case Mode::kStacks:
       return traced_allocate(heap, size, alignment, false, origin);
     case Mode::kFast:

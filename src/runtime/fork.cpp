@@ -5,6 +5,7 @@
 #include "heap/regions.hpp"
 #include "heap/registry.hpp"
 #include "meta/arena.hpp"
+#include "policy/policy.hpp"
 #include "runtime/checking.hpp"
 #include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
@@ -16,7 +17,7 @@ namespace loam::runtime {
 
 namespace {
 
-constexpr unsigned kHeapLocks = 5;
+constexpr unsigned kHeapLocks = 6;
 constexpr unsigned kLocks = check::kLocks + kHeapLocks;
 
 // In rank order.
@@ -31,8 +32,10 @@ sys::Lock* lock_at(unsigned index) {
       return &heap::regions.lock();
     case 3:
       return &heap::outside_lock();
-    default:
+    case 4:
       return &meta::arena.lock();
+    default:
+      return &policy::lock();
   }
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
+#include "runtime/placing.hpp"
 #include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
@@ -105,6 +106,8 @@ void release_slow(void* block, Origin origin) {
       return passive_release(block);
     case Mode::kRecord:
       return recorded_release(heap, block);
+    case Mode::kPolicy:
+      return placed_release(heap, block);
     case Mode::kStacks:
     case Mode::kFast:
     case Mode::kUnstarted:

@@ -11,6 +11,7 @@
 #include "runtime/checking.hpp"
 #include "runtime/heap_calls.hpp"
 #include "runtime/passive.hpp"
+#include "runtime/placing.hpp"
 #include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
@@ -87,6 +88,7 @@ void* resize(void* block, size_t size, Origin origin) {
   ThreadHeap* heap = thread_heap(block);
   if (mode() == Mode::kPassive) return passive_resize(block, size);
   if (mode() == Mode::kCheck) return checked_resize(heap, block, size, origin);
+  if (mode() == Mode::kPolicy) return placed_resize(heap, block, size);
   const Found found = expect_block(block, report::Operation::kRealloc);
   if (mode() == Mode::kStats) return counted_resize(heap, block, found, size, origin.symbol);
   if (found.where == heap::Where::kNowhere) return resize_foreign(block, size);
@@ -102,6 +104,7 @@ void* resize(void* block, size_t size, Origin origin) {
 size_t usable_size(void* block) {
   if (mode() == Mode::kPassive) return passive_usable_size(block);
   if (mode() == Mode::kCheck) return checked_usable_size(block);
+  if (mode() == Mode::kPolicy) return placed_usable_size(block);
   const Found found = expect_block(block, report::Operation::kUsableSize);
   return found.where == heap::Where::kNowhere ? usable_size_foreign(block) : found.size;
 }

@@ -24,6 +24,7 @@ enum class Mode : uint8_t {
   kCheck,    // every block is watched
   kRecord,   // every call is told to the recorder
   kStacks,   // every block's stack is remembered
+  kPolicy,   // one region under a placement policy
   kPassive,  // the next malloc serves: denied executables, or no memory at start
 };
 

@@ -12,6 +12,7 @@
 #include "runtime/control.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/leaks_at_exit.hpp"
+#include "runtime/placing.hpp"
 #include "runtime/recording.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
@@ -113,13 +114,20 @@ Mode open_all() {
   if (values.fail_nth != 0) sys::fail_call(values.fail_nth, false);
   if (values.fail_from != 0) sys::fail_call(values.fail_from, true);
   heap::regions.set_decay_ns(values.purge_delay_ms * 1'000'000);
-  if (!heap::regions.open(source_kind(), values.source_path, values.advice)) {
+  // A policy's region is the program's heap then, and has the source; ours serves what the region cannot.
+  const bool placed = values.policy != options::kNoPolicy;
+  const sys::SourceKind source = placed ? sys::SourceKind::kMap : source_kind();
+  if (!heap::regions.open(source, values.source_path, values.advice)) {
     report::passive("the kernel gave no memory for the heap's tables");
     return Mode::kPassive;
   }
   heap::fault_handler = on_fault;
   prepare_threads();
   prepare_fork();
+  if (placed && values.check_path[0] == '\0' && open_placing(values, source_kind())) {
+    if (values.verbose) report::placed(options::kPolicyNames[values.policy], choices(false).source);
+    return Mode::kPolicy;
+  }
   prepare_control();
   if (values.check_path[0] != '\0' && open_checking(values)) {
     if (values.verbose) report::started(choices(false));
@@ -158,6 +166,10 @@ __attribute__((destructor(101))) static void finish() {
   finish_statistics();
   finish_checking();
   finish_recording();
+  if (mode() == Mode::kPolicy) {
+    if (values.verbose) report_placing();
+    return;
+  }
   if (values.leaks_path[0] != '\0' && mode() != Mode::kPassive)
     search_leaks_at_exit(values.leaks_path, reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
 }

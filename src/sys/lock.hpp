@@ -9,7 +9,7 @@
 
 namespace loam::sys {
 
-enum class LockRank : uint8_t { kQuarantine = 1, kWindow, kSites, kRegistry, kGrowth, kOutside, kMetadata };
+enum class LockRank : uint8_t { kQuarantine = 1, kWindow, kSites, kRegistry, kGrowth, kOutside, kMetadata, kPolicy };
 
 class Lock {
  public:

@@ -89,7 +89,7 @@ TEST_P(Regions, KeepBlocksApart) {
   SCOPED_TRACE("LOAM_SEED=" + std::to_string(seed));
   for (const std::size_t header : {0u, 8u, 16u, 24u}) {
     detail::with_policy(kind(), [&](auto* policy) {
-      Model<std::remove_pointer_t<decltype(policy)>> model(kind(), header, std::uint64_t{384} << 10);
+      Model<std::remove_pointer_t<decltype(policy)>> model(kind(), header, std::uint64_t{256} << 10);
       loam::test::Random random{seed};
       for (int i = 0; i < 4000 && !testing::Test::HasFatalFailure(); ++i) {
         if (random.below(9) < 5)
