@@ -11,6 +11,9 @@ namespace {
 
 // A guessed frame is believed only if it is small.
 constexpr uint64_t kMaxGuessedFrame = uint64_t{1} << 20;
+// Code that was jumped to, with the frame of what jumped still there (node replaces an interpreter's so while a loop runs), has no
+// return address beside its own frame: that frame's is the next one.
+constexpr int kMostInherited = 1;
 
 }  // namespace
 
@@ -93,14 +96,22 @@ bool Walk::next_by_frame_pointer(const Row& row) {
   // frame was put there by hand: a coroutine's first.
   if (row.module != 0 && !exact_pc_ && (bp_ == 0 || !follows_call(pc_, memory_)))
     return end(Ending::kComplete);
-  if (bp_ < sp_ || bp_ - sp_ > kMaxGuessedFrame || bp_ % 8 != 0) return end(Ending::kLost);
   uint64_t pc = 0;
-  uint64_t bp = 0;
-  if (!memory_.read(bp_, bp) || !memory_.read(bp_ + 8, pc)) return end(Ending::kLost);
-  if (!follows_call(pc, memory_)) return end(Ending::kLost);
-  guessed_ = true;
-  whole_ = false;
-  return arrive(pc, bp_ + 16, bp);
+  uint64_t place = bp_;
+  uint64_t below = sp_;
+  for (int frames = 0; frames < kMostInherited + 1; ++frames) {
+    uint64_t bp = 0;
+    if (place < below || place - below > kMaxGuessedFrame || place % 8 != 0) break;
+    if (!memory_.read(place, bp) || !memory_.read(place + 8, pc)) break;
+    if (follows_call(pc, memory_)) {
+      guessed_ = true;
+      whole_ = false;
+      return arrive(pc, place + 16, bp);
+    }
+    below = place + 16;
+    place = bp;
+  }
+  return end(Ending::kLost);
 }
 
 Captured capture(const Registers& start, const void* inside, Frame* buffer, uint32_t capacity) {

@@ -2,9 +2,10 @@
 """Asks valgrind about what `loam check` has found: runs a program under both and looks for the same stack of allocation, in
 the program and all that it starts.
 
-confirm.py [--show] [--user NAME] -- PROGRAM ARGS...
+confirm.py [--show] [--user NAME] [--skip PATTERNS] -- PROGRAM ARGS...
 Return addresses are compared by their place in the page, up to five of them from the innermost outwards, as far as valgrind shows them (it
-leaves out what lies below main). Prints each finding with what valgrind says of that stack; exit status 1 when it knows none of it.
+leaves out what lies below main). --skip: programs that valgrind need not follow, as its --trace-children-skip. Prints each finding with
+what valgrind says of that stack; exit status 1 when it knows none of it.
 """
 import argparse
 import collections
@@ -69,6 +70,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--user")
+    parser.add_argument("--skip", default="-")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     proves_itself()
@@ -78,7 +80,7 @@ def main():
         run([LOAM, "check", "--leaks", "all", "--exit-code", "0", "--format", "json", "--output", str(ours), "--",
              *options.command], options.user)
         run(["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=all", "--xml=yes", f"--xml-file={room}/%p.xml",
-             "--num-callers=20", "--trace-children=yes", *options.command], options.user)
+             "--num-callers=20", "--trace-children=yes", f"--trace-children-skip={options.skip}", *options.command], options.user)
         known = [error for path in pathlib.Path(room).glob("*.xml") for error in of_valgrind(path)]
         unknown = 0
         tally = collections.Counter()

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 #include <thread>
 
 #include "libgcc.hpp"
@@ -135,20 +136,26 @@ TEST(Walk, SaysWhenItIsCut) {
   EXPECT_EQ(frames[0].pc(), here.pc());
 }
 
-// Code made at run time: f(g) { push rbp; mov rbp, rsp; call g; pop rbp; ret }, and the same without a frame pointer.
+using Code = std::initializer_list<uint8_t>;
+// f(g) { push rbp; mov rbp, rsp; call g; pop rbp; ret }
+constexpr Code kFramePointer = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+constexpr Code kNoFramePointer = {0x50, 0x55, 0x48, 0xc7, 0xc5, 0x11, 0,    0,
+                                  0,    0x50, 0xff, 0xd7, 0x58, 0x5d, 0x58, 0xc3};
+// Between the frame and the call there is another one (push 5; push rbp; mov rbp, rsp), of code that was jumped to.
+constexpr Code kJumpedTo = {0x55, 0x48, 0x89, 0xe5, 0x6a, 0x05, 0x55, 0x48,
+                            0x89, 0xe5, 0xff, 0xd7, 0x5d, 0x58, 0x5d, 0xc3};
+// And twice.
+constexpr Code kJumpedTwice = {0x55, 0x48, 0x89, 0xe5, 0x6a, 0x05, 0x55, 0x48, 0x89, 0xe5, 0x6a, 0x05,
+                               0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0x58, 0x5d, 0x58, 0x5d, 0xc3};
+
+// Code made at run time.
 class MadeCode {
  public:
   using Call = void (*)(void (*)());
 
-  explicit MadeCode(bool frame_pointer) {
-    const uint8_t with[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
-    const uint8_t without[] = {0x50, 0x55, 0x48, 0xc7, 0xc5, 0x11, 0,    0,
-                               0,    0x50, 0xff, 0xd7, 0x58, 0x5d, 0x58, 0xc3};
+  explicit MadeCode(Code code) {
     page_ = mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (frame_pointer)
-      std::memcpy(page_, with, sizeof with);
-    else
-      std::memcpy(page_, without, sizeof without);
+    std::memcpy(page_, code.begin(), code.size());
   }
   ~MadeCode() { munmap(page_, 4096); }
   Call call() const { return reinterpret_cast<Call>(page_); }
@@ -172,7 +179,7 @@ Captured g_captured;
 }
 
 TEST(Walk, FollowsFramePointersThroughMadeCode) {
-  const MadeCode code(true);
+  const MadeCode code(kFramePointer);
   call_made(code);
   ASSERT_GT(g_captured.count, 3u);
   EXPECT_TRUE(code.holds(g_frames[0].pc()));
@@ -182,12 +189,29 @@ TEST(Walk, FollowsFramePointersThroughMadeCode) {
   EXPECT_EQ(g_captured.ending, Ending::kComplete);
 }
 
-TEST(Walk, SaysWhenItIsLost) {
-  const MadeCode code(false);
-  code.call()(keep);
-  EXPECT_EQ(g_captured.count, 1u);
+// Node replaces an interpreter's frame in this way while a loop runs.
+TEST(Walk, FollowsFramePointersThroughCodeThatWasJumpedTo) {
+  const MadeCode plain(kFramePointer);
+  call_made(plain);
+  const uint32_t count = g_captured.count;
+  const uint64_t outermost = g_frames[count - 1].pc();
+  const MadeCode code(kJumpedTo);
+  call_made(code);
+  ASSERT_EQ(g_captured.count, count);
   EXPECT_TRUE(code.holds(g_frames[0].pc()));
-  EXPECT_EQ(g_captured.ending, Ending::kLost);
+  EXPECT_TRUE(g_frames[1].guessed());
+  EXPECT_EQ(g_frames[count - 1].pc(), outermost);
+  EXPECT_EQ(g_captured.ending, Ending::kComplete);
+}
+
+TEST(Walk, SaysWhenItIsLost) {
+  for (const Code& made : {kNoFramePointer, kJumpedTwice}) {
+    const MadeCode code(made);
+    code.call()(keep);
+    EXPECT_EQ(g_captured.count, 1u);
+    EXPECT_TRUE(code.holds(g_frames[0].pc()));
+    EXPECT_EQ(g_captured.ending, Ending::kLost);
+  }
 }
 
 TEST(Walk, AnyRegistersAtAll) {
