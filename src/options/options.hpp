@@ -84,7 +84,8 @@ inline constexpr Option kOptions[] = {
     {Key::kStats, "stats", Type::kPath, Audience::kTool, "PATH", nullptr, 0, 0,
      "Count every call into the counter file PATH, which the tool makes and reads."},
     {Key::kVerbose, "verbose", Type::kSwitch, Audience::kUser, "0|1", "0", 0, 1,
-     "Say on standard error what the heap chose at start, or why it stands aside."},
+     "Say on standard error what the heap chose at start, or why it stands aside; under a policy also what "
+     "it did."},
     {Key::kDeny, "deny", Type::kNames, Audience::kUser, "NAME,NAME", nullptr, 0, 0,
      "Executables (by file name) in which loam stays passive and the C library's malloc serves."},
     {Key::kPurgeDelayMs, "purge_delay_ms", Type::kNumber, Audience::kUser, "MILLISECONDS", "500", 0,

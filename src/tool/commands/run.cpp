@@ -50,6 +50,12 @@ void check(const RunOptions& options) {
       (options.output.json() || !options.output.output.empty() || options.no_follow)) {
     throw Failure(kExitUsage, "run: --format, --output and --no-follow need --stats or --leaks");
   }
+  if (options.flags.has(options::Key::kPolicy) && (options.counting() || !options.leaks.empty())) {
+    throw Failure(
+        kExitUsage,
+        "run: --stats and --leaks look at loam's own heap, which --policy does not use; --verbose tells what "
+        "the policy did");
+  }
   if (options.stats != "true" && !options.output.output.empty() && options.counting()) {
     throw Failure(kExitUsage, "run: --stats=FILE and --output FILE both name the file of the report");
   }
@@ -141,6 +147,7 @@ void register_run(CLI::App& app) {
       "Examples:\n"
       "  loam run -- redis-server --port 7000\n"
       "  loam run --stats -- python3 script.py\n"
+      "  loam run --policy best-fit --source sbrk --verbose -- python3 script.py\n"
       "  loam run --stats=report.json --format json --source sbrk -- make -j2",
       Takes::kProgram);
   auto options = std::make_shared<RunOptions>();

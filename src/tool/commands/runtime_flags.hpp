@@ -19,6 +19,7 @@ class RuntimeFlags {
 
   // The text for LOAM_OPTIONS: what the environment holds already, then the flags, which so have the last word.
   std::string settings() const;
+  bool has(options::Key key) const { return given_.contains(key); }
 
  private:
   std::map<options::Key, std::string> given_;
