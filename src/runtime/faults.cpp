@@ -49,6 +49,7 @@ int set_action(int signal, const struct sigaction* action, struct sigaction* bef
 
 // As if nobody had handled the signal: the access is made again and ends the process, or the signal is sent again.
 void die_of(int signal, const siginfo_t& info) {
+  write_watched(false);
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   set_action(signal, &standard, nullptr);

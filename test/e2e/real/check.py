@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Runs real programs under `loam check`: their output must be what it is without, and what is planted in them must be found.
 
-check.py [--fast] [--only TEXT ...] [--list]
+check.py [--fast] [--only TEXT ...] [--list] [--limit GIB]
 A tiny library that is preloaded into every process loses a block and frees another one twice. --list prints what else was found,
-grouped by kind and innermost functions, for somebody to look into. Exit status: 0 all well, 1 not.
+grouped by kind and innermost functions, for somebody to look into. --limit bounds the address space of every process, with and without
+loam, as `ulimit -v` does. Exit status: 0 all well, 1 not.
 """
 import argparse
 import collections
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -73,9 +75,12 @@ def main():
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--only", nargs="+", default=[""])
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     proves_itself()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if options.limit:
+        resource.setrlimit(resource.RLIMIT_AS, (options.limit << 30, options.limit << 30))
     done = failed = 0
     with tempfile.TemporaryDirectory(prefix="loam-checked-", dir="/var/tmp") as base:
         os.chmod(base, 0o777)

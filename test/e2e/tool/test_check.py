@@ -26,6 +26,7 @@ int main(int count, char** words) {
     if (strcmp(words[i], "twice") == 0) twice();
     if (strcmp(words[i], "late") == 0) late();
     if (strcmp(words[i], "seven") == 0) exit(7);
+    if (strcmp(words[i], "wild") == 0) *(volatile int*)8 = 1;
     if (strcmp(words[i], "sizes") == 0) for (int size = 1; size < 42; ++size) lose(size);
   }
   return 0;
@@ -152,6 +153,13 @@ class Statuses(Case):
         gone_on = self.check("twice", "late", "seven", options=("--format", "json", "--keep-going"))
         self.assertEqual(json.loads(gone_on.stderr[gone_on.stderr.index("{"):])["status"], {"exit": 7})
         self.assertEqual([finding["kind"] for finding in findings(gone_on)], ["double-free", "use-after-free"])
+
+
+    def test_what_was_watched_until_a_fault_of_its_own(self):
+        done = self.check("sizes", "wild", options=("--format", "json"))
+        report = json.loads(done.stderr[done.stderr.index("{"):])
+        self.assertEqual((report["status"], report["findings"]), ({"signal": signal.SIGSEGV}, []))
+        self.assertGreaterEqual(report["summary"]["blocks"], 41)
 
 
 class Leaks(Case):
