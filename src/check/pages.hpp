@@ -12,6 +12,7 @@
 
 #include "check/blocks.hpp"
 #include "sys/lock.hpp"
+#include "sys/prefetch.hpp"
 
 namespace loam::check {
 
@@ -45,9 +46,9 @@ class Pages {
   bool covers(const void* address) const { return offset_of(address) < bytes_; }
   // Asks for the lines that freeing a block will need.
   void touch(const void* block) const {
-    __builtin_prefetch(&records_[offset_of(block) / kUnit], 1);
-    __builtin_prefetch(&page_of(block), 1);
-    __builtin_prefetch(block, 1);
+    sys::ask_for(&records_[offset_of(block) / kUnit]);
+    sys::ask_for(&page_of(block));
+    sys::ask_for(block);
   }
   // The block whose memory the address lies in, whether its page is retired or not.
   BlockInfo find(const void* address) const;

@@ -169,7 +169,7 @@ void prepare_leaving(uint64_t, char* memory, void* argument) {
   home = small_home(memory);
   if (home.record == nullptr) return;
   touch(home);
-  __builtin_prefetch(&home.span->states[home.record - static_cast<const Record*>(home.span->notes)], 1);
+  sys::ask_for(&home.span->states[home.record - static_cast<const Record*>(home.span->notes)]);
 }
 
 void take_out(uint64_t slot, char*, void* argument) {

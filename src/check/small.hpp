@@ -5,6 +5,7 @@
 
 #include "check/blocks.hpp"
 #include "check/layout.hpp"
+#include "sys/prefetch.hpp"
 
 namespace loam::check {
 
@@ -47,10 +48,10 @@ inline void write_canaries_of(const Home& home, size_t size, uint64_t secret) {
 
 // Asks for the lines that a look at the block will need.
 inline void touch(const Home& home) {
-  __builtin_prefetch(home.record, 1);
-  __builtin_prefetch(home.memory - kWord, 1);
-  __builtin_prefetch(home.memory, 1);
-  __builtin_prefetch(home.memory + home.capacity - kWord, 1);
+  sys::ask_for(home.record);
+  sys::ask_for(home.memory - kWord);
+  sys::ask_for(home.memory);
+  sys::ask_for(home.memory + home.capacity - kWord);
 }
 
 }  // namespace loam::check
