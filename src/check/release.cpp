@@ -162,6 +162,7 @@ struct Leaving {
   heap::ThreadHeap* heap;
   uint64_t prepared;
   uint64_t visited;
+  uint64_t bytes;
   Home homes[Quarantine::kBatch];
 };
 
@@ -171,6 +172,8 @@ void prepare_leaving(uint64_t, char* memory, void* argument) {
   home = small_home(memory);
   if (home.record == nullptr) return;
   touch(home);
+  touch_middle(home);
+  sys::ask_for(home.history);  // soon written, by whom the memory is handed out to
   sys::ask_for(&home.span->states[home.record - notes_of(*home.span)->records]);
 }
 
@@ -180,7 +183,7 @@ void take_out(uint64_t slot, char*, void* argument) {
   if (home.record == nullptr || home.record->state.load(std::memory_order_acquire) != BlockState::kFreed)
     return;
   inspect_freed(home, slot);
-  state.quarantine.forget_bytes(charge_of(home));
+  leaving.bytes += charge_of(home);
   home.record->state.store(BlockState::kGone, std::memory_order_release);
   give_memory(leaving.heap, home);
 }
@@ -191,8 +194,9 @@ void take_excess(heap::ThreadHeap* heap) {
   if (!state.quarantine.is_over()) return;
   Leaving leaving;
   leaving.heap = heap;
-  leaving.prepared = leaving.visited = 0;
+  leaving.prepared = leaving.visited = leaving.bytes = 0;
   state.quarantine.take_excess(prepare_leaving, take_out, &leaving);
+  state.quarantine.forget_bytes(leaving.bytes);
 }
 
 namespace {

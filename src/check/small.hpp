@@ -56,4 +56,12 @@ inline void touch(const Home& home) {
   sys::ask_for(home.memory + home.capacity - kWord);
 }
 
+// The same, for all bytes between, as far as the processor does not see by itself what comes next.
+inline void touch_middle(const Home& home) {
+  constexpr size_t kLine = 64;
+  constexpr size_t kMost = 8 * kLine;
+  const size_t bytes = home.capacity < kMost ? home.capacity : kMost;
+  for (size_t at = kLine; at < bytes; at += kLine) sys::ask_for(home.memory + at);
+}
+
 }  // namespace loam::check
