@@ -28,14 +28,11 @@ uint32_t next_sequence(ThreadPart* part) {
   return part->next_sequence++;
 }
 
-void describe_birth(Record& record, heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted,
-                    StackId stack) {
+void describe_birth(Record& record, History& history, heap::ThreadHeap* heap, ThreadPart* part,
+                    const Wanted& wanted) {
   record.family = wanted.family;
-  record.thread = thread_of(heap);
-  record.allocated_at = stack;
   record.sequence = next_sequence(part);
-  record.freed_at = 0;
-  record.freed_by = 0;
+  history = {wanted.stack, 0, thread_of(heap), 0};
 }
 
 bool is_within_budget() {
@@ -59,28 +56,28 @@ Treatment treatment_of(ThreadPart* part, StackId stack) {
           state.settings.tier == Tier::kThorough || Sites::pages(count)};
 }
 
-void* allocate_guarded(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted, StackId stack) {
+void* allocate_guarded(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted) {
   GuardedRecord* guarded = state.guarded.take(wanted.size, wanted.alignment_log);
   if (guarded == nullptr) return nullptr;
-  describe_birth(guarded->record, heap, part, wanted, stack);
+  describe_birth(guarded->record, guarded->history, heap, part, wanted);
   state.guarded_blocks.fetch_add(1, std::memory_order_relaxed);
   return guarded->user;
 }
 
-void* allocate_in_page(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted, StackId stack) {
+void* allocate_in_page(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted) {
   char* user = nullptr;
   Record* record = state.pages.take(part->pages, wanted.size, wanted.alignment_log, &user);
   if (record == nullptr) return nullptr;
-  describe_birth(*record, heap, part, wanted, stack);
+  describe_birth(*record, state.pages.history_of(*record), heap, part, wanted);
   record->state.store(BlockState::kLive, std::memory_order_release);
   return user;
 }
 
-void* allocate_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted, StackId stack) {
+void* allocate_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wanted) {
   bool zero = false;
   const Home home = take_memory(heap, wanted.size, wanted.alignment_log, &zero);
   if (home.record == nullptr) return nullptr;
-  describe_birth(*home.record, heap, part, wanted, stack);
+  describe_birth(*home.record, *home.history, heap, part, wanted);
   char* user = home.memory;
   if (home.span != nullptr && home.span->kind == heap::SpanKind::kSmall) [[likely]] {
     write_canaries_of(home, wanted.size, state.secret);
@@ -97,17 +94,16 @@ void* allocate_cheap(heap::ThreadHeap* heap, ThreadPart* part, const Wanted& wan
 
 void* allocate(heap::ThreadHeap* heap, const Wanted& wanted) {
   if (wanted.size > PTRDIFF_MAX) return nullptr;
-  const StackId stack = wanted.stack;
   ThreadPart* part = enter(heap);
   if (part != nullptr) ++part->blocks;
   // What is too large for the page tier gets pages of its own instead.
   const size_t most = state.settings.tier == Tier::kDefault ? heap::kMaxSmall : Pages::kMostBytes;
   const bool large = memory_for(wanted.size) > most;
   void* block = nullptr;
-  const Treatment treatment = treatment_of(part, stack);
-  if (large || treatment.guarded) block = allocate_guarded(heap, part, wanted, stack);
-  if (block == nullptr && treatment.paged) block = allocate_in_page(heap, part, wanted, stack);
-  if (block == nullptr) block = allocate_cheap(heap, part, wanted, stack);
+  const Treatment treatment = treatment_of(part, wanted.stack);
+  if (large || treatment.guarded) block = allocate_guarded(heap, part, wanted);
+  if (block == nullptr && treatment.paged) block = allocate_in_page(heap, part, wanted);
+  if (block == nullptr) block = allocate_cheap(heap, part, wanted);
   leave(part);
   return block;
 }

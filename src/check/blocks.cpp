@@ -14,34 +14,49 @@ namespace {
 using heap::Span;
 using heap::SpanKind;
 
-// In front of a block with a mapping of its own: the record, the size, and then the canary.
-struct Header {
-  Record record;
+// In front of a block with a mapping of its own: what is remembered of it, and then the canary.
+struct Header : LoneRecord {
   uint64_t size;
+  unsigned alignment_log;  // of the room that the header takes
 };
 constexpr unsigned kHeaderLog = 7;
 static_assert(sizeof(Header) <= size_t{1} << kHeaderLog);
 
-Record* records_of(Span& span) {
-  void* notes = __atomic_load_n(&span.notes, __ATOMIC_ACQUIRE);
-  if (notes != nullptr) [[likely]]
-    return static_cast<Record*>(notes);
-  void* fresh = meta::arena.allocate(size_t{span.blocks} * sizeof(Record));
+// Null: out of memory.
+SpanNotes* make_notes(Span& span) {
+  void* notes = nullptr;
+  void* fresh = meta::arena.allocate(histories_at(span.blocks) + span.blocks * sizeof(History));
   if (fresh == nullptr) return nullptr;
   // A block may be taken by another thread than the span's owner: the loser's array is lost, once a span.
   if (!__atomic_compare_exchange_n(&span.notes, &notes, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-    return static_cast<Record*>(notes);
-  return static_cast<Record*>(fresh);
+    return static_cast<SpanNotes*>(notes);
+  return static_cast<SpanNotes*>(fresh);
+}
+
+// Lets the span's notes tell of its addresses. A signal handler, or another thread, may be doing the same, and have blocks already:
+// theirs are live, or in the quarantine. Returns false when out of memory.
+bool renew_notes(Span& span) {
+  SpanNotes* notes = notes_of(span);
+  if (notes == nullptr) notes = make_notes(span);
+  if (notes == nullptr) return false;
+  char* const start = sys::peek(span.start);
+  if (notes->start.load(std::memory_order_relaxed) == start) return true;
+  for (uint64_t i = 0; i < span.blocks; ++i) {
+    BlockState gone = BlockState::kGone;
+    notes->records[i].state.compare_exchange_strong(gone, BlockState::kNone, std::memory_order_relaxed);
+  }
+  notes->start.store(start, std::memory_order_release);
+  return true;
 }
 
 Home home_in(Span& span, const void* word) {
   if (sys::peek(span.kind) != SpanKind::kLarge) return small_home(word);
-  auto* records = static_cast<Record*>(__atomic_load_n(&span.notes, __ATOMIC_ACQUIRE));
-  if (records == nullptr) return {};
+  SpanNotes* notes = notes_of(span);
+  if (notes == nullptr) return {};
   char* memory = heap::large_block(span);
   const uint64_t bytes = span.large_bytes.load(std::memory_order_relaxed);
   const auto offset = static_cast<uint64_t>(static_cast<const char*>(word) - memory);
-  return offset < bytes ? Home{records, &span, memory, bytes} : Home{};
+  return offset < bytes ? Home{notes->records, history_in(*notes, 1, 0), &span, memory, bytes} : Home{};
 }
 
 bool is_small(const Home& home) { return home.span != nullptr && home.span->kind == SpanKind::kSmall; }
@@ -53,7 +68,7 @@ Home home_outside(const void* word) {
 }
 
 void set_size(const Home& home, size_t size) {
-  home.record->size = static_cast<uint32_t>(size);
+  home.record->size = static_cast<uint16_t>(size);
   if (home.span == nullptr)
     reinterpret_cast<Header*>(home.memory)->size = size;
   else if (home.span->kind == SpanKind::kLarge)
@@ -86,7 +101,8 @@ Home find_home(const void* word) {
 
 // A mapping of its own has its header in front.
 char* user_of(const Home& home) {
-  return home.span != nullptr ? home.memory : home.memory + (size_t{1} << home.record->alignment_log);
+  if (home.span != nullptr) return home.memory;
+  return home.memory + (size_t{1} << reinterpret_cast<const Header*>(home.memory)->alignment_log);
 }
 
 size_t size_of(const Home& home) {
@@ -96,7 +112,7 @@ size_t size_of(const Home& home) {
 }
 
 BlockInfo info_of(const Home& home) {
-  return {home.record, user_of(home), size_of(home), home.memory, home.capacity};
+  return {home.record, home.history, user_of(home), size_of(home), home.memory, home.capacity};
 }
 
 namespace {
@@ -107,8 +123,10 @@ Home settle(heap::ThreadHeap* heap, char* memory, size_t size, unsigned alignmen
   Home home{};
   if (span == nullptr) {
     home = home_outside(memory);
-    alignment_log = alignment_log < kHeaderLog ? kHeaderLog : alignment_log;
-  } else if (records_of(*span) != nullptr) {
+    if (home.record != nullptr)
+      reinterpret_cast<Header*>(memory)->alignment_log =
+          alignment_log < kHeaderLog ? kHeaderLog : alignment_log;
+  } else if (renew_notes(*span)) {
     home = home_in(*span, memory);
   }
   if (home.record == nullptr) {
@@ -117,8 +135,6 @@ Home settle(heap::ThreadHeap* heap, char* memory, size_t size, unsigned alignmen
     give_memory(heap, home);
     return {};
   }
-  home.record->alignment_log = static_cast<uint8_t>(alignment_log);
-  home.record->place = place_of(memory);
   set_size(home, size);
   return home;
 }
@@ -133,10 +149,8 @@ Home take_memory(heap::ThreadHeap* heap, size_t size, unsigned alignment_log, bo
   char* memory = take_aligned(heap, bytes, alignment_log, zero);
   if (memory == nullptr) return {};
   const Home home = small_home(memory);
-  if (home.record == nullptr) return settle(heap, memory, size, alignment_log);
-  home.record->alignment_log = static_cast<uint8_t>(alignment_log);
-  home.record->place = place_of(memory);
-  home.record->size = static_cast<uint32_t>(size);
+  if (home.record == nullptr || !is_noted(*home.span)) return settle(heap, memory, size, alignment_log);
+  home.record->size = static_cast<uint16_t>(size);
   return home;
 }
 
@@ -162,17 +176,17 @@ void write_canaries(const Home& home, uint64_t secret) {
 }
 
 void describe(const BlockInfo& block, Finding* finding) {
-  const Record& record = *block.record;
+  const History& history = *block.history;
   finding->block = reinterpret_cast<uint64_t>(block.user);
   finding->size = block.size;
   finding->offset = static_cast<int64_t>(finding->address - finding->block);
-  finding->allocated_as = record.family;
-  finding->allocated_by = record.thread;
-  finding->allocated_at = record.allocated_at;
-  const BlockState state = record.state.load(std::memory_order_acquire);
+  finding->allocated_as = block.record->family;
+  finding->allocated_by = history.thread;
+  finding->allocated_at = history.allocated_at;
+  const BlockState state = block.record->state.load(std::memory_order_acquire);
   const bool freed = state != BlockState::kLive && state != BlockState::kNone;
-  finding->freed_by = freed ? record.freed_by : 0;
-  finding->freed_at = freed ? record.freed_at : 0;
+  finding->freed_by = freed ? history.freed_by : 0;
+  finding->freed_at = freed ? history.freed_at : 0;
 }
 
 namespace {

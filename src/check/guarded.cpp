@@ -140,8 +140,6 @@ GuardedRecord* Guarded::take(size_t size, unsigned alignment_log) {
   const uint64_t word = canary_word(secret_, start);
   write_canary(front(run), word);
   write_canary(tail(run), word);
-  run.record.alignment_log = static_cast<uint8_t>(alignment_log);
-  run.record.place = place_of(start);
   run.record.state.store(BlockState::kLive, std::memory_order_release);
   live_pages_.fetch_add(pages - 1, std::memory_order_relaxed);
   return &run;
@@ -179,7 +177,7 @@ bool Guarded::faults(const char* address) const {
 
 BlockInfo Guarded::info_of(GuardedRecord& record) const {
   char* start = address_of(static_cast<uint64_t>(&record - records_));
-  return {&record.record, record.user, record.size, start, (record.pages - 1) * kPage};
+  return {&record.record, &record.history, record.user, record.size, start, (record.pages - 1) * kPage};
 }
 
 Extent Guarded::front(const GuardedRecord& record) const {

@@ -14,8 +14,7 @@
 
 namespace loam::check {
 
-struct alignas(64) GuardedRecord {
-  Record record;
+struct alignas(64) GuardedRecord : LoneRecord {
   char* user;
   uint64_t size;
   uint32_t pages;             // of the run, the guarded one behind included

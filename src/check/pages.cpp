@@ -1,5 +1,7 @@
 #include "check/pages.hpp"
 
+#include <cstring>
+
 #include "check/poison.hpp"
 #include "sys/kernel.hpp"
 
@@ -21,13 +23,16 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring, Reporte
   report_ = report;
   for (uint64_t bytes = most_bytes; bytes >= kLeastWindow; bytes /= 2) {
     const uint64_t records = bytes / kUnit * sizeof(Record);
+    const uint64_t histories = bytes / kUnit * sizeof(History);
     const uint64_t pages = bytes / kPage * sizeof(Page);
     start_ = static_cast<char*>(sys::map_unreserved(bytes));
     records_ = static_cast<Record*>(sys::map_unreserved(records));
+    histories_ = static_cast<History*>(sys::map_unreserved(histories));
     pages_ = static_cast<Page*>(sys::map_unreserved(pages));
-    if (start_ != nullptr && records_ != nullptr && pages_ != nullptr) {
+    if (start_ != nullptr && records_ != nullptr && histories_ != nullptr && pages_ != nullptr) {
       sys::advise_huge(start_, bytes, false);
       sys::advise_huge(records_, records, true);
+      sys::advise_huge(histories_, histories, true);
       bytes_ = bytes;
       secret_ = secret;
       reserve_poison();
@@ -35,6 +40,7 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring, Reporte
     }
     if (start_ != nullptr) sys::unmap(start_, bytes);
     if (records_ != nullptr) sys::unmap(records_, records);
+    if (histories_ != nullptr) sys::unmap(histories_, histories);
     if (pages_ != nullptr) sys::unmap(pages_, pages);
   }
   return false;
@@ -76,7 +82,7 @@ bool Pages::next_chunk(PagePart& part) {
     next_chunk_ = chunk + 1 < chunks ? chunk + 1 : 0;
     if (looks == kLooks) return false;
     const uint64_t units = kChunk / kUnit;
-    sys::purge(&records_[chunk * units], units * sizeof(Record));
+    memset(static_cast<void*>(&records_[chunk * units]), 0, units * sizeof(Record));
     if (!sys::unguard(start_ + chunk * kChunk, kChunk)) return false;
   }
   char* first = start_ + chunk * kChunk;
@@ -118,11 +124,10 @@ Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** 
       Record& record = records_[offset_of(at) / kUnit];
       write_front(record, at, part.next);
       part.next = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(at + bytes), kUnit));
-      record.size = static_cast<uint32_t>(size);
-      record.alignment_log = static_cast<uint8_t>(alignment_log);
-      record.place = place_of(at);
+      record.size = static_cast<uint16_t>(size);
       page_of(at).live.fetch_add(1, std::memory_order_relaxed);
-      const BlockInfo info = {&record, at, size, at, static_cast<size_t>(part.next - at)};
+      const BlockInfo info = {
+          &record, &history_of(record), at, size, at, static_cast<size_t>(part.next - at)};
       write_canary(tail(info), canary_word(secret_, at));
       *user = at;
       return &record;
@@ -140,7 +145,7 @@ Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** 
 BlockInfo Pages::info_of(uint64_t unit) const {
   Record& record = records_[unit];
   char* user = start_ + unit * kUnit;
-  return {&record, user, record.size, user, base::align_up(record.size + kWord, kUnit)};
+  return {&record, &history_of(record), user, record.size, user, base::align_up(record.size + kWord, kUnit)};
 }
 
 BlockInfo Pages::find(const void* address) const {

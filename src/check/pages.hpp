@@ -12,6 +12,7 @@
 
 #include "check/blocks.hpp"
 #include "sys/lock.hpp"
+#include "sys/prefetch.hpp"
 
 namespace loam::check {
 
@@ -39,15 +40,17 @@ class Pages {
 
   // Null if there is no room, or the block is too large for it. The bytes are zero.
   Record* take(PagePart& part, size_t size, unsigned alignment_log, char** user);
+  History& history_of(const Record& record) const { return histories_[&record - records_]; }
   // Requires: the caller has taken the block from its user, and poisoned it.
   void give(const BlockInfo& block);
 
   bool covers(const void* address) const { return offset_of(address) < bytes_; }
   // Asks for the lines that freeing a block will need.
   void touch(const void* block) const {
-    __builtin_prefetch(&records_[offset_of(block) / kUnit], 1);
-    __builtin_prefetch(&page_of(block), 1);
-    __builtin_prefetch(block, 1);
+    sys::ask_for(&records_[offset_of(block) / kUnit]);
+    sys::ask_for(&histories_[offset_of(block) / kUnit]);
+    sys::ask_for(&page_of(block));
+    sys::ask_for(block);
   }
   // The block whose memory the address lies in, whether its page is retired or not.
   BlockInfo find(const void* address) const;
@@ -78,6 +81,8 @@ class Pages {
   const void* start() const { return start_; }
   const void* records() const { return records_; }
   uint64_t record_bytes() const { return bytes_ / kUnit * sizeof(Record); }
+  const void* histories() const { return histories_; }
+  uint64_t history_bytes() const { return bytes_ / kUnit * sizeof(History); }
   const void* table() const { return pages_; }
   uint64_t table_bytes() const { return bytes_ / kPage * sizeof(Page); }
   sys::Lock& lock() { return lock_; }
@@ -111,6 +116,7 @@ class Pages {
   char* start_ = nullptr;
   uint64_t bytes_ = 0;
   Record* records_ = nullptr;  // one a unit
+  History* histories_ = nullptr;
   Page* pages_ = nullptr;
   uint64_t poison_ = 0;  // start of the region; 0: none
   uint64_t stride_ = 0;  // of a unit in it

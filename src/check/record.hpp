@@ -1,7 +1,8 @@
-// What check mode remembers of a block, outside of it: 32 bytes in an array beside the span's record, or in the guarded
-// window's own table.
-// Invariant: a record lasts as long as the memory it tells of, and is overwritten only when that memory is handed out
-// again; so the record of a freed block still names both its stacks.
+// What check mode remembers of a block, outside of it: a record of what every free asks, so dense that many blocks share a line
+// of the cache, and a history, which is only written until there is something to tell. Both lie in arrays beside the span's
+// record, or in a window's own table.
+// Invariant: record and history last as long as the memory they tell of, and are overwritten only when that memory is handed out
+// again; so the history of a freed block still names both its stacks.
 // Locking: none. The state is an atomic: of two threads that free a block exactly one takes it from kLive. The other
 // fields are written by whoever holds the block: its allocator before it is handed out, and whoever took it from kLive.
 #pragma once
@@ -32,30 +33,35 @@ constexpr bool holds_memory(BlockState state) {
 }
 
 struct Record {
-  uint32_t size;  // bytes asked for, of blocks in spans
+  uint16_t size;  // bytes asked for, of small blocks
   std::atomic<BlockState> state;
-  Family family;
-  uint8_t alignment_log;  // of the alignment asked for; 4 where none was
-  bool own_front;         // of a block in the page tier: no neighbour's canary ends in front of it
-  uint32_t thread;        // that allocated
-  StackId allocated_at;
-  uint32_t freed_by;  // thread
-  StackId freed_at;
-  uint32_t sequence;  // of the allocation, over all threads, in steps of a batch; wraps
-  uint32_t place;     // place_of its memory: a span's record may be used again for other addresses
+  Family family : 7;
+  bool own_front : 1;  // of a block in the page tier: no neighbour's canary ends in front of it
+  uint32_t sequence;   // of the allocation, over all threads, in steps of a batch; wraps
 };
-static_assert(sizeof(Record) == 32);
+static_assert(sizeof(Record) == 8);
 
-inline uint32_t place_of(const char* memory) {
-  return static_cast<uint32_t>(reinterpret_cast<uint64_t>(memory) >> 4);
-}
+struct History {
+  StackId allocated_at;
+  StackId freed_at;
+  uint32_t thread;    // that allocated
+  uint32_t freed_by;  // thread
+};
+static_assert(sizeof(History) == 16);
+
+// Of a block that has neither among those of others.
+struct LoneRecord {
+  Record record;
+  History history;
+};
 
 // A block, wherever it lies.
 struct BlockInfo {
   Record* record;  // null: no block of this mode
-  char* user;      // what the program got
-  size_t size;     // bytes asked for
-  char* memory;    // first byte that is the block's own, canary included
+  History* history;
+  char* user;    // what the program got
+  size_t size;   // bytes asked for
+  char* memory;  // first byte that is the block's own, canary included
   size_t capacity;
 };
 

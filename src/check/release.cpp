@@ -46,12 +46,12 @@ void check_match(const BlockInfo& info, const Returned& returned, StackId here) 
 }
 
 // Takes the block from its user. Returns false if somebody else did before.
-bool take_from_user(Record& record, heap::ThreadHeap* heap, StackId here) {
+bool take_from_user(Record& record, History& history, heap::ThreadHeap* heap, StackId here) {
   BlockState live = BlockState::kLive;
   if (!record.state.compare_exchange_strong(live, BlockState::kLeaving, std::memory_order_acq_rel))
     return false;
-  record.freed_by = thread_of(heap);
-  record.freed_at = here;
+  history.freed_by = thread_of(heap);
+  history.freed_at = here;
   return true;
 }
 
@@ -66,8 +66,10 @@ void release_guarded(GuardedRecord& guarded, StackId here) {
   state.guarded.give(guarded);
 }
 
-// What keeping the block costs: its record cannot be used for another one meanwhile.
-size_t charge_of(const Home& home) { return home.capacity + sizeof(Record); }
+// What keeping the block costs: what is remembered of it cannot be used for another one meanwhile, and it has a place in the ring.
+size_t charge_of(const Home& home) {
+  return home.capacity + sizeof(Record) + sizeof(History) + sizeof(char*);
+}
 
 void quarantine(heap::ThreadHeap* heap, ThreadPart* part, const Home& home) {
   for (;;) {
@@ -160,6 +162,7 @@ struct Leaving {
   heap::ThreadHeap* heap;
   uint64_t prepared;
   uint64_t visited;
+  uint64_t bytes;
   Home homes[Quarantine::kBatch];
 };
 
@@ -169,15 +172,18 @@ void prepare_leaving(uint64_t, char* memory, void* argument) {
   home = small_home(memory);
   if (home.record == nullptr) return;
   touch(home);
-  __builtin_prefetch(&home.span->states[home.record - static_cast<const Record*>(home.span->notes)], 1);
+  touch_middle(home);
+  sys::ask_for(home.history);  // soon written, by whom the memory is handed out to
+  sys::ask_for(&home.span->states[home.record - notes_of(*home.span)->records]);
 }
 
 void take_out(uint64_t slot, char*, void* argument) {
   auto& leaving = *static_cast<Leaving*>(argument);
   const Home& home = leaving.homes[leaving.visited++ % Quarantine::kBatch];
-  if (!is_known(home)) return;
+  if (home.record == nullptr || home.record->state.load(std::memory_order_acquire) != BlockState::kFreed)
+    return;
   inspect_freed(home, slot);
-  state.quarantine.forget_bytes(charge_of(home));
+  leaving.bytes += charge_of(home);
   home.record->state.store(BlockState::kGone, std::memory_order_release);
   give_memory(leaving.heap, home);
 }
@@ -188,8 +194,9 @@ void take_excess(heap::ThreadHeap* heap) {
   if (!state.quarantine.is_over()) return;
   Leaving leaving;
   leaving.heap = heap;
-  leaving.prepared = leaving.visited = 0;
+  leaving.prepared = leaving.visited = leaving.bytes = 0;
   state.quarantine.take_excess(prepare_leaving, take_out, &leaving);
+  state.quarantine.forget_bytes(leaving.bytes);
 }
 
 namespace {
@@ -239,7 +246,9 @@ bool locate(const void* pointer, Place& place) {
 void touch(const void* block) {
   if (state.pages.covers(block)) return state.pages.touch(block);
   const Home home = small_home(block);
-  if (home.record != nullptr) touch(home);
+  if (home.record == nullptr) return;
+  touch(home);
+  sys::ask_for(home.history);
 }
 
 namespace {
@@ -250,8 +259,7 @@ bool release_small(heap::ThreadHeap* heap, const Returned& returned) {
   if (home.memory != returned.block || home.record == nullptr) return false;
   Record& record = *home.record;
   const bool matches = record.family == returned.family && (!returned.sized || record.size == returned.size);
-  if (!matches || record.place != place_of(home.memory) || !take_from_user(record, heap, returned.stack))
-    return false;
+  if (!matches || !take_from_user(record, *home.history, heap, returned.stack)) return false;
   ThreadPart* part = enter(heap);
   if (!is_whole(home, record.size, state.secret)) [[unlikely]]
     report_damage(home, returned.stack);
@@ -269,7 +277,7 @@ Outcome release_any(heap::ThreadHeap* heap, const Returned& returned) {
       info.record->state.load(std::memory_order_acquire) != BlockState::kLive)
     return refuse(info, returned, here);
   check_match(info, returned, here);
-  if (!take_from_user(*info.record, heap, here)) return refuse(info, returned, here);
+  if (!take_from_user(*info.record, *info.history, heap, here)) return refuse(info, returned, here);
   ThreadPart* part = enter(heap);
   if (place.guarded != nullptr)
     release_guarded(*place.guarded, here);

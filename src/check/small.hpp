@@ -5,6 +5,7 @@
 
 #include "check/blocks.hpp"
 #include "check/layout.hpp"
+#include "sys/prefetch.hpp"
 
 namespace loam::check {
 
@@ -12,10 +13,12 @@ namespace loam::check {
 inline Home small_home(const void* word) {
   heap::Span* span = heap::page_map.find(word);
   if (span == nullptr || sys::peek(span->kind) != heap::SpanKind::kSmall) return {};
-  auto* records = static_cast<Record*>(__atomic_load_n(&span->notes, __ATOMIC_ACQUIRE));
+  SpanNotes* notes = notes_of(*span);
   const uint64_t index = heap::block_index(*span, word).index;
-  if (records == nullptr || index >= sys::peek(span->blocks)) return {};
-  return {&records[index], span, heap::block_at(*span, index), sys::peek(span->block_size)};
+  const uint64_t blocks = sys::peek(span->blocks);
+  if (notes == nullptr || index >= blocks) return {};
+  return {&notes->records[index], history_in(*notes, blocks, index), span, heap::block_at(*span, index),
+          sys::peek(span->block_size)};
 }
 
 // Whether there is a word in front that is looked at: the end of the neighbour's memory, or of what the span leaves over.
@@ -45,12 +48,20 @@ inline void write_canaries_of(const Home& home, size_t size, uint64_t secret) {
   if (tail.start + tail.bytes != end) write_canary(end_extent(end), word);
 }
 
-// Asks for the lines that a look at the block will need.
+// Asks for the lines that a look at the block will need, but for its history's.
 inline void touch(const Home& home) {
-  __builtin_prefetch(home.record, 1);
-  __builtin_prefetch(home.memory - kWord, 1);
-  __builtin_prefetch(home.memory, 1);
-  __builtin_prefetch(home.memory + home.capacity - kWord, 1);
+  sys::ask_for(home.record);
+  sys::ask_for(home.memory - kWord);
+  sys::ask_for(home.memory);
+  sys::ask_for(home.memory + home.capacity - kWord);
+}
+
+// The same, for all bytes between, as far as the processor does not see by itself what comes next.
+inline void touch_middle(const Home& home) {
+  constexpr size_t kLine = 64;
+  constexpr size_t kMost = 8 * kLine;
+  const size_t bytes = home.capacity < kMost ? home.capacity : kMost;
+  for (size_t at = kLine; at < bytes; at += kLine) sys::ask_for(home.memory + at);
 }
 
 }  // namespace loam::check

@@ -23,6 +23,14 @@ void for_each_window_block(uint64_t from, uint64_t before,
   if (with_pages && with_guarded && pages > guarded) state.pages.survey(visit, argument);
 }
 
+// Where it is not in the page tier's array, it is part of a LoneRecord.
+const History& history_of(const Record& record) {
+  const uint64_t records = word(state.pages.records());
+  if (within(word(&record), records, records + state.pages.record_bytes()))
+    return state.pages.history_of(record);
+  return reinterpret_cast<const LoneRecord&>(record).history;
+}
+
 bool is_inherited(const Record& record) {
   return state.is_child && static_cast<int32_t>(record.sequence - state.forked_at) < 0;
 }
@@ -34,6 +42,7 @@ unsigned own_pieces(Piece (&out)[kMostPieces]) {
   };
   add(state.pages.start(), state.pages.window_bytes());
   add(state.pages.records(), state.pages.record_bytes());
+  add(state.pages.histories(), state.pages.history_bytes());
   add(state.pages.table(), state.pages.table_bytes());
   add(state.guarded.start(), state.guarded.window_bytes());
   add(state.guarded.records(), state.guarded.record_bytes());

@@ -12,6 +12,9 @@ namespace loam::check {
 void for_each_window_block(uint64_t from, uint64_t before,
                            void (*visit)(const BlockInfo& block, void* argument), void* argument);
 
+// Of a block that for_each_window_block() has visited, or that has a mapping of its own.
+const History& history_of(const Record& record);
+
 // Whether the block was allocated before this process was forked off.
 bool is_inherited(const Record& record);
 
@@ -19,7 +22,7 @@ struct Piece {
   uint64_t start;
   uint64_t end;
 };
-constexpr unsigned kMostPieces = 8;
+constexpr unsigned kMostPieces = 9;
 // Memory that is neither the heap's nor the metadata arena's. Returns how many pieces there are, in no order.
 unsigned own_pieces(Piece (&out)[kMostPieces]);
 

@@ -11,6 +11,7 @@ namespace loam::runtime {
 namespace {
 
 using check::BlockState;
+using check::History;
 using check::Record;
 using heap_view::Visit;
 using heap_view::word;
@@ -23,7 +24,14 @@ const Record* alone(const void* record) {
 const Record& record_of(const void* of, uint64_t index) {
   const Record* record = alone(of);
   if (record != nullptr) return *record;
-  return static_cast<const Record*>(static_cast<const heap::Span*>(of)->notes)[index];
+  return check::notes_of(*static_cast<const heap::Span*>(of))->records[index];
+}
+
+const History& history_of(const void* of, uint64_t index) {
+  const Record* record = alone(of);
+  if (record != nullptr) return check::history_of(*record);
+  const auto& span = *static_cast<const heap::Span*>(of);
+  return *check::history_in(*check::notes_of(span), sys::peek(span.blocks), index);
 }
 
 bool is_live(const Record& record) {
@@ -45,7 +53,7 @@ void visit_block(const check::BlockInfo& block, void* argument) {
 
 // A large block of the heap's has its record where a span of small ones has many.
 void visit_span(heap::Span& span, void* argument) {
-  if (span.notes == nullptr) return;
+  if (span.notes == nullptr || !check::is_noted(span)) return;
   const auto& to = *static_cast<const Visit*>(argument);
   const auto narrow = [](const scan::SpanView& view, void* inner) {
     const auto& outer = *static_cast<const Visit*>(inner);
@@ -90,8 +98,7 @@ uint64_t live_bits(const void* record, uint64_t index) {
   for (uint64_t left = bits; left != 0; left &= left - 1) {
     const unsigned bit = base::lowest_bit(left);
     const Record& block = record_of(record, index * 64 + bit);
-    const bool mine = block.place == check::place_of(heap::block_at(span, index * 64 + bit));
-    if (!mine || !is_live(block)) bits &= ~(uint64_t{1} << bit);
+    if (!is_live(block)) bits &= ~(uint64_t{1} << bit);
   }
   return bits;
 }
@@ -99,8 +106,8 @@ uint64_t live_bits(const void* record, uint64_t index) {
 uint64_t block_bytes(const void* record, uint64_t index) { return record_of(record, index).size; }
 
 uint32_t stack_id(const void* record, uint64_t index, uint64_t) {
-  const Record& block = record_of(record, index);
-  return check::is_inherited(block) ? format::kInherited : block.allocated_at;
+  if (check::is_inherited(record_of(record, index))) return format::kInherited;
+  return history_of(record, index).allocated_at;
 }
 
 bool next_own(uint64_t address, uint64_t* start, uint64_t* end) {

@@ -1,7 +1,7 @@
 """libloam.so from outside: what it exports, what it imports, what runs when it is loaded, how much thread-local
-storage it takes.
+storage it takes, and that it asks for the lines of the cache that it says it asks for.
 
-Read with nm and readelf; the malloc family is not a list of ours but what this system's libc and libstdc++ export."""
+Read with nm, readelf and objdump; the malloc family is not a list of ours but what this system's libc and libstdc++ export."""
 
 import os
 import re
@@ -27,6 +27,8 @@ OPERATOR = re.compile(r"^_Z(nw|na|dl|da)")
 STATIC_TLS_BYTES = 16
 # Data with values in the file. The kernel maps 64 KiB of the file around each page that is read, into every process.
 DATA_BYTES = 16 << 10
+# Functions that ask for lines, and how many each asks for at least.
+ASKING = {"_ZN4loam5check5touchEPKv": 8, "_ZN4loam5check11touch_freedEmPcPv": 4}
 
 
 def run(*command):
@@ -123,6 +125,17 @@ def layout_faults(found):
     return faults
 
 
+def asking_faults(code, wanted):
+    """code: what objdump says; wanted: function -> requests. A compiler that sees nothing but requests may drop them all."""
+    faults = []
+    for function, least in wanted.items():
+        body = code.partition(f" <{function}>:\n")[2].partition("\n\n")[0]
+        count = len(re.findall(r"\b(prefetch\w*|prfm)\b|\bcall\b.*\bask_for\b", body))
+        if count < least:
+            faults.append(f"{function}: asks for {count} lines, not for {least}")
+    return faults
+
+
 class TheTree(house.Check):
     def test_exports(self):
         libc = dynamic(run("gcc", "-print-file-name=libc.so.6").strip(), "--defined-only")
@@ -140,6 +153,9 @@ class TheTree(house.Check):
     def test_layout(self):
         self.no_faults(layout_faults(layout(LIBRARY)))
 
+    def test_asking(self):
+        self.no_faults(asking_faults("".join(run("objdump", f"--disassemble={name}", LIBRARY) for name in ASKING), ASKING))
+
 
 class TheChecker(unittest.TestCase):
     """Bad samples, which must be found."""
@@ -154,6 +170,11 @@ class TheChecker(unittest.TestCase):
         self.assertEqual(export_faults({("malloc", ""), ("free", ""), ("loam_version", ""), ("free_sized", "")}, wanted), [])
         self.assertEqual(len(export_faults({("malloc", ""), ("memcpy", "")}, wanted)), 2)
         self.assertEqual(len(export_faults({("malloc", "LOAM_0"), ("free", "")}, wanted)), 1)
+
+    def test_asking(self):
+        code = "00 <one>:\n 00:  prefetcht0 (%rax)\n 05:  ret\n\n10 <two>:\n 10:  prefetchw (%rcx)\n 15: ret\n\n"
+        self.assertEqual(asking_faults(code, {"one": 1, "two": 1}), [])
+        self.assertEqual(len(asking_faults(code, {"one": 2, "two": 1, "gone": 1})), 2)
 
     def test_imports(self):
         allowed = allowed_imports("# why\nmemcpy\n\nmemset # the compiler\n")

@@ -55,12 +55,12 @@ TEST(Guarded, FreedPagesFaultAndKeepTheirRecord) {
   ASSERT_TRUE(guarded.open(kWindow, false, 1));
   GuardedRecord* record = guarded.take(5000, 4);
   char* user = record->user;
-  record->record.allocated_at = 77;
+  record->history.allocated_at = 77;
   free_block(guarded, *record);
   EXPECT_DEATH(*static_cast<volatile char*>(user) = 1, "");
   EXPECT_DEATH(*static_cast<volatile char*>(user + 4999) = 1, "");
   ASSERT_EQ(guarded.find(user), record);
-  EXPECT_EQ(guarded.find(user)->record.allocated_at, 77u);
+  EXPECT_EQ(guarded.find(user)->history.allocated_at, 77u);
   EXPECT_EQ(guarded.live_bytes(), 0u);
 }
 

@@ -56,7 +56,7 @@ TEST_F(Survey, AllLiveBlocksInAddressOrder) {
     for (const BlockInfo& block : blocks) {
       if (block.user != taken[i]) continue;
       EXPECT_EQ(block.size, 1 + i % 700);
-      EXPECT_EQ(block.record->allocated_at, 100 + i / 10);
+      EXPECT_EQ(block.history->allocated_at, 100 + i / 10);
       ++known;
     }
     give(taken[i]);
