@@ -87,7 +87,7 @@ class policy_region {
   // Addresses of the region: from its first block's header to its end, which moves.
   std::uint64_t begin() const { return first_block_ - settings_.header; }
   std::uint64_t end() const { return begin() + (policy_.end() << log_unit_); }
-  std::uint64_t free_bytes() const { return policy_.counters().free_units << log_unit_; }
+  std::uint64_t free_bytes() const { return policy_.free_units() << log_unit_; }
   std::uint64_t largest_free() { return policy_.largest_free() << log_unit_; }
   policy_counters counters() const { return policy_.counters(); }
   const policy_settings& settings() const { return settings_; }
