@@ -1,5 +1,8 @@
 #include "runtime/fork.hpp"
 
+#include <signal.h>
+#include <sys/syscall.h>
+
 #include "check/check.hpp"
 #include "heap/outside.hpp"
 #include "heap/regions.hpp"
@@ -12,6 +15,7 @@
 #include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
 #include "sys/kernel.hpp"
+#include "sys/syscall.hpp"
 
 namespace loam::runtime {
 
@@ -43,22 +47,45 @@ sys::Lock* lock_at(unsigned index) {
 constinit bool held_before[kLocks];
 
 constinit uint32_t forking = 0;  // the process that forks
+// The mask of the forking thread's signals. Guarded by the locks as well.
+constinit uint64_t signals_before = 0;
+
+// Under a policy every allocation needs a lock, and a signal handler would have to do without all of them: it waits.
+uint64_t hold_signals() {
+  const uint64_t all = ~uint64_t{0};
+  uint64_t before = 0;
+  if (mode() == Mode::kPolicy) {
+    sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
+                  reinterpret_cast<long>(&before), sizeof all);
+  }
+  return before;
+}
+
+void let_signals_go(uint64_t before) {
+  if (mode() != Mode::kPolicy) return;
+  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
+}
 
 void before_fork() {
   forking = sys::process_id();
+  const uint64_t before = hold_signals();
   for (unsigned i = 0; i < kLocks; ++i) {
     held_before[i] = lock_at(i)->held_by_me();
     if (!held_before[i]) lock_at(i)->lock();
   }
+  signals_before = before;
 }
 
 void in_parent() {
+  const uint64_t before = signals_before;
   for (unsigned i = kLocks; i-- > 0;) {
     if (!held_before[i]) lock_at(i)->unlock();
   }
+  let_signals_go(before);
 }
 
 void in_child() {
+  const uint64_t before = signals_before;
   for (unsigned i = kLocks; i-- > 0;) lock_at(i)->reset();
   heap::ThreadHeap* mine = thread_heap();
   if (mine != nullptr) mine->thread = sys::thread_id();
@@ -66,6 +93,7 @@ void in_child() {
   if (mode() == Mode::kStats) restart_statistics();
   if (mode() == Mode::kCheck) restart_checking();
   if (mode() == Mode::kRecord) restart_recording(forking);
+  let_signals_go(before);
 }
 
 }  // namespace

@@ -116,6 +116,7 @@ int run(int argc, char** argv) {
   register_stats(app);
   register_leaks(app);
   register_doctor(app);
+  register_replay(app);
   register_bench(app);
   register_generate(app);
 

@@ -49,6 +49,7 @@ class block_map {
 
   // Bits of 64 units at a time: which are starts, which of those are free.
   std::uint64_t start_word(std::uint64_t at) const { return starts_.word(at); }
+  std::uint64_t start_word_or_none(std::uint64_t at) const { return at * 64 > end_ ? 0 : starts_.word(at); }
   std::uint64_t free_word(std::uint64_t at) const { return free_[at]; }
   std::uint64_t end() const { return end_; }
   std::size_t bytes() const { return starts_.bytes() + free_.bytes(); }

@@ -80,6 +80,7 @@ class buddy_policy {
   std::uint64_t largest_free() const {
     return orders_ == 0 ? 0 : std::uint64_t{1} << (63 - static_cast<unsigned>(std::countl_zero(orders_)));
   }
+  std::uint64_t free_units() const { return counts_.free_units; }
   policy_counters counters() const { return counts_; }
   std::size_t bytes() const {
     std::size_t sum = blocks_.bytes();

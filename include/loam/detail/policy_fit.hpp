@@ -99,6 +99,7 @@ class fit_policy {
     return fences_.count() != 0 && fences_.contains(start) ? policy_none : start;
   }
   std::uint64_t largest_free() { return index_.largest(); }
+  std::uint64_t free_units() const { return counts_.free_units; }
 
   policy_counters counters() const {
     policy_counters counts = counts_;

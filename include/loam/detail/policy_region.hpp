@@ -37,9 +37,9 @@ class policy_region {
   void open(const policy_settings& settings, page_source source, table_memory memory, std::uint64_t first) {
     settings_ = settings;
     log_unit_ = static_cast<unsigned>(std::countr_zero(settings.alignment));
-    const std::uint64_t base =
-        ((first + settings.header + settings.alignment - 1) & ~std::uint64_t{settings.alignment - 1}) -
-        settings.header;
+    // With headers the blocks stand on pages, not the region: alignments up to a page can be had then as well.
+    constexpr std::uint64_t page = 4096;
+    const std::uint64_t base = ((first + settings.header + page - 1) & ~(page - 1)) - settings.header;
     space_.open(source, memory, base, settings.alignment, first, settings.grow_step, settings.shrink_above);
     const std::uint64_t aligned = base + settings.header;
     largest_alignment_ = aligned & (~aligned + 1);
@@ -87,7 +87,7 @@ class policy_region {
   // Addresses of the region: from its first block's header to its end, which moves.
   std::uint64_t begin() const { return first_block_ - settings_.header; }
   std::uint64_t end() const { return begin() + (policy_.end() << log_unit_); }
-  std::uint64_t free_bytes() const { return policy_.counters().free_units << log_unit_; }
+  std::uint64_t free_bytes() const { return policy_.free_units() << log_unit_; }
   std::uint64_t largest_free() { return policy_.largest_free() << log_unit_; }
   policy_counters counters() const { return policy_.counters(); }
   const policy_settings& settings() const { return settings_; }
@@ -120,26 +120,38 @@ inline constexpr unsigned policy_kinds = 7;
 inline constexpr const char* policy_names[policy_kinds] = {"first-fit", "next-fit",   "best-fit", "worst-fit",
                                                            "buddy",     "segregated", "tlsf"};
 
+// A null pointer to the policy's type.
+template <policy_kind Kind>
+constexpr auto policy_type() {
+  if constexpr (Kind == policy_kind::first_fit) return static_cast<first_fit_policy*>(nullptr);
+  if constexpr (Kind == policy_kind::next_fit) return static_cast<next_fit_policy*>(nullptr);
+  if constexpr (Kind == policy_kind::best_fit) return static_cast<best_fit_policy*>(nullptr);
+  if constexpr (Kind == policy_kind::worst_fit) return static_cast<worst_fit_policy*>(nullptr);
+  if constexpr (Kind == policy_kind::buddy) return static_cast<buddy_policy*>(nullptr);
+  if constexpr (Kind == policy_kind::segregated) return static_cast<segregated_policy*>(nullptr);
+  if constexpr (Kind == policy_kind::tlsf) return static_cast<tlsf_policy*>(nullptr);
+}
+
 // Calls `function` with a null pointer to the policy's type.
 template <class Function>
 constexpr auto with_policy(policy_kind kind, Function function) {
   switch (kind) {
     case policy_kind::next_fit:
-      return function(static_cast<next_fit_policy*>(nullptr));
+      return function(policy_type<policy_kind::next_fit>());
     case policy_kind::best_fit:
-      return function(static_cast<best_fit_policy*>(nullptr));
+      return function(policy_type<policy_kind::best_fit>());
     case policy_kind::worst_fit:
-      return function(static_cast<worst_fit_policy*>(nullptr));
+      return function(policy_type<policy_kind::worst_fit>());
     case policy_kind::buddy:
-      return function(static_cast<buddy_policy*>(nullptr));
+      return function(policy_type<policy_kind::buddy>());
     case policy_kind::segregated:
-      return function(static_cast<segregated_policy*>(nullptr));
+      return function(policy_type<policy_kind::segregated>());
     case policy_kind::tlsf:
-      return function(static_cast<tlsf_policy*>(nullptr));
+      return function(policy_type<policy_kind::tlsf>());
     case policy_kind::first_fit:
       break;
   }
-  return function(static_cast<first_fit_policy*>(nullptr));
+  return function(policy_type<policy_kind::first_fit>());
 }
 
 }  // namespace loam::detail

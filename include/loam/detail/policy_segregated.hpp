@@ -117,6 +117,7 @@ class segregated_policy {
   }
   std::uint64_t largest_free() { return pages_.largest_free() * page_units_; }
 
+  std::uint64_t free_units() const { return pages_.free_units() * page_units_ + free_units_; }
   policy_counters counters() const {
     policy_counters counts = pages_.counters();
     counts.steps += searches_;

@@ -1,4 +1,7 @@
-// The free blocks by size and, of one size, by address. Not for direct use. Thread safety: none.
+// The free blocks by size and, of one size, by address. Not for direct use.
+//
+// Small sizes, which nearly all are: for each size a set of the stretches of 64 units in which a free block of it begins; which it
+// is, two words of the block map tell. The others are in a tree. Thread safety: none.
 #ifndef LOAM_DETAIL_POLICY_SIZE_INDEX_HPP
 #define LOAM_DETAIL_POLICY_SIZE_INDEX_HPP
 
@@ -8,27 +11,110 @@
 
 namespace loam::detail {
 
+// Sizes below 64 units.
+class small_sizes {
+ public:
+  static constexpr std::uint64_t limit = 64;
+
+  void open(const block_map* blocks) { blocks_ = blocks; }
+  void release(table_memory memory) {
+    for (summary_bits& set : stretches_) set.release(memory);
+    for (std::uint32_t& count : counts_) count = 0;
+    sizes_ = 0;
+  }
+
+  // Without memory the block is not found, until it is part of a larger one.
+  void added(table_memory memory, std::uint64_t start, std::uint64_t size) {
+    summary_bits& set = stretches_[size];
+    const std::uint64_t stretch = start / 64;
+    if (stretch >= set.capacity() && !set.reserve(memory, blocks_->end() / 64 + 1)) return;
+    if (set.test(stretch)) return;
+    set.set(stretch);
+    ++counts_[size];
+    sizes_ |= std::uint64_t{1} << size;
+  }
+  // Requires: the block is marked live, or no start any more.
+  void removed(std::uint64_t start, std::uint64_t size) {
+    summary_bits& set = stretches_[size];
+    const std::uint64_t stretch = start / 64;
+    if (first_in(stretch, size) != policy_none || !set.test(stretch)) return;
+    set.clear(stretch);
+    if (--counts_[size] == 0) sizes_ &= ~(std::uint64_t{1} << size);
+  }
+
+  // The least of the sizes that is not below, or 0.
+  std::uint64_t least_from(std::uint64_t size) const {
+    const std::uint64_t bits = size < limit ? sizes_ >> size : 0;
+    return bits == 0 ? 0 : size + static_cast<unsigned>(std::countr_zero(bits));
+  }
+  std::uint64_t largest() const {
+    return sizes_ == 0 ? 0 : 63u - static_cast<unsigned>(std::countl_zero(sizes_));
+  }
+  // The lowest block of a size that has one.
+  std::uint64_t lowest(std::uint64_t size) const { return first_in(stretches_[size].next(0), size); }
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const summary_bits& set : stretches_) sum += set.bytes();
+    return sum;
+  }
+
+ private:
+  std::uint64_t first_in(std::uint64_t stretch, std::uint64_t size) const {
+    const std::uint64_t starts = blocks_->start_word(stretch);
+    // Where a start is `size` units further on.
+    const std::uint64_t followed = starts >> size | blocks_->start_word_or_none(stretch + 1) << (64 - size);
+    for (std::uint64_t rest = blocks_->free_word(stretch) & followed; rest != 0; rest &= rest - 1) {
+      const std::uint64_t start = stretch * 64 + static_cast<unsigned>(std::countr_zero(rest));
+      if (blocks_->size_of(start) == size) return start;
+    }
+    return policy_none;
+  }
+
+  const block_map* blocks_ = nullptr;
+  std::uint64_t sizes_ = 0;           // those that have a block
+  std::uint32_t counts_[limit] = {};  // of stretches
+  summary_bits stretches_[limit];
+};
+
 // Best fit: the smallest block that is large enough, of several the lowest.
 class best_fit_index {
  public:
-  void open(const block_map*, std::uint64_t) {}
+  void open(const block_map* blocks, std::uint64_t) { small_.open(blocks); }
   bool reserve(table_memory memory, std::uint64_t) {
     memory_ = memory;
     return true;
   }
-  void release(table_memory memory) { tree_.release(memory); }
-  policy_place find(std::uint64_t units) { return place(tree_.find(key(0, units))); }
+  void release(table_memory memory) {
+    tree_.release(memory);
+    small_.release(memory);
+  }
+  policy_place find(std::uint64_t units) {
+    const std::uint64_t size = small_.least_from(units);
+    if (size == 0) return place(tree_.find(key(0, units)));
+    ++steps_;
+    return {small_.lowest(size), size};
+  }
   std::uint64_t grow_units(std::uint64_t units) const { return units; }
   void added(std::uint64_t start, std::uint64_t size) {
-    // Without memory for a node the block is not found, until it is part of a larger one.
-    if (tree_.reserve(memory_)) tree_.insert(key(start, size));
+    if (size < small_sizes::limit)
+      small_.added(memory_, start, size);
+    else if (tree_.reserve(memory_))
+      tree_.insert(key(start, size));
   }
-  void removed(std::uint64_t start, std::uint64_t size) { tree_.erase(key(start, size)); }
+  void removed(std::uint64_t start, std::uint64_t size) {
+    if (size < small_sizes::limit)
+      small_.removed(start, size);
+    else
+      tree_.erase(key(start, size));
+  }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
-  std::uint64_t largest() const { return place(tree_.find_below(policy_none)).size; }
-  std::uint64_t steps() const { return tree_.steps(); }
-  std::size_t bytes() const { return tree_.bytes(); }
+  std::uint64_t largest() const {
+    const std::uint64_t size = place(tree_.find_below(policy_none)).size;
+    return size != 0 ? size : small_.largest();
+  }
+  std::uint64_t steps() const { return steps_ + tree_.steps(); }
+  std::size_t bytes() const { return tree_.bytes() + small_.bytes(); }
 
  private:
   static std::uint64_t key(std::uint64_t start, std::uint64_t size) { return size << 32 | start; }
@@ -38,32 +124,52 @@ class best_fit_index {
   }
 
   table_memory memory_ = map_table;
+  std::uint64_t steps_ = 0;
+  small_sizes small_;
   key_tree tree_;
 };
 
 // Worst fit: the largest block, of several the lowest.
 class worst_fit_index {
  public:
-  void open(const block_map*, std::uint64_t) {}
+  void open(const block_map* blocks, std::uint64_t) { small_.open(blocks); }
   bool reserve(table_memory memory, std::uint64_t) {
     memory_ = memory;
     return true;
   }
-  void release(table_memory memory) { tree_.release(memory); }
+  void release(table_memory memory) {
+    tree_.release(memory);
+    small_.release(memory);
+  }
   policy_place find(std::uint64_t units) {
-    const policy_place found = place(tree_.find(0));
+    policy_place found = place(tree_.find(0));
+    if (found.start == policy_none && small_.largest() != 0) {
+      ++steps_;
+      found = {small_.lowest(small_.largest()), small_.largest()};
+    }
     return found.start == policy_none || found.size < units ? policy_place{policy_none, 0} : found;
   }
   std::uint64_t grow_units(std::uint64_t units) const { return units; }
   void added(std::uint64_t start, std::uint64_t size) {
-    if (tree_.reserve(memory_)) tree_.insert(key(start, size));
+    if (size < small_sizes::limit)
+      small_.added(memory_, start, size);
+    else if (tree_.reserve(memory_))
+      tree_.insert(key(start, size));
   }
-  void removed(std::uint64_t start, std::uint64_t size) { tree_.erase(key(start, size)); }
+  void removed(std::uint64_t start, std::uint64_t size) {
+    if (size < small_sizes::limit)
+      small_.removed(start, size);
+    else
+      tree_.erase(key(start, size));
+  }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
-  std::uint64_t largest() { return place(tree_.find(0)).size; }
-  std::uint64_t steps() const { return tree_.steps(); }
-  std::size_t bytes() const { return tree_.bytes(); }
+  std::uint64_t largest() {
+    const std::uint64_t size = place(tree_.find(0)).size;
+    return size != 0 ? size : small_.largest();
+  }
+  std::uint64_t steps() const { return steps_ + tree_.steps(); }
+  std::size_t bytes() const { return tree_.bytes() + small_.bytes(); }
 
  private:
   static constexpr std::uint64_t all = 0xffff'ffff;
@@ -75,6 +181,8 @@ class worst_fit_index {
   }
 
   table_memory memory_ = map_table;
+  std::uint64_t steps_ = 0;
+  small_sizes small_;
   key_tree tree_;
 };
 

@@ -20,6 +20,7 @@ void register_check(CLI::App& app);
 void register_stats(CLI::App& app);
 void register_leaks(CLI::App& app);
 void register_doctor(CLI::App& app);
+void register_replay(CLI::App& app);
 void register_bench(CLI::App& app);
 
 // Adds the hidden `--generate man|bash|zsh|fish|markdown`, which prints documentation made from the app

@@ -1,0 +1,50 @@
+// What a program did to its heap, as replay takes it: a stream of operations on numbered blocks, in pieces, so that a recording
+// larger than memory passes through. A block's number is used again when the block is free.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace loam::tool {
+
+enum class OperationKind : std::uint8_t { kAllocate, kRelease, kResize };
+
+struct Operation {
+  std::uint64_t size;   // asked for; of a release: unused
+  std::uint32_t block;  // its number
+  OperationKind kind;
+  std::uint8_t log_alignment;
+};
+
+class OperationSource {
+ public:
+  virtual ~OperationSource() = default;
+  // Fills in the next piece; empty at the end. Throws Failure when the file cannot be read on.
+  virtual void next(std::vector<Operation>& piece) = 0;
+  // Events that make no sense: frees of what was never allocated, lines that are none.
+  virtual std::uint64_t skipped() const = 0;
+};
+
+// Numbers for blocks named by their addresses.
+class BlockNumbers {
+ public:
+  std::uint32_t add(std::uint64_t address);
+  // False if no such block is known.
+  bool take(std::uint64_t address, std::uint32_t& number);
+  void give(std::uint32_t number) { unused_.push_back(number); }
+  void name(std::uint64_t address, std::uint32_t number) { numbers_[address] = number; }
+
+ private:
+  std::unordered_map<std::uint64_t, std::uint32_t> numbers_;
+  std::vector<std::uint32_t> unused_;
+  std::uint32_t next_ = 0;
+};
+
+// The text that mtrace() of the C library writes.
+std::unique_ptr<OperationSource> open_mtrace(const std::string& path);
+
+}  // namespace loam::tool

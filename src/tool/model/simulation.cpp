@@ -1,0 +1,211 @@
+#include "tool/model/simulation.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+namespace loam::tool {
+namespace {
+
+namespace detail = loam::detail;
+
+constexpr std::uint64_t kFirst = std::uint64_t{1} << 40;
+constexpr std::uint64_t kPage = 4096;
+
+double cpu_seconds() {
+  std::timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+double over(std::uint64_t heap, std::uint64_t live) {
+  return live == 0 ? 0 : static_cast<double>(heap) / static_cast<double>(live) - 1;
+}
+
+template <class Policy>
+class PolicySimulation : public Simulation {
+ public:
+  PolicySimulation(const char* name, const detail::policy_settings& settings) : settings_(settings) {
+    placement_.policy = name;
+    const detail::page_source bare = {nullptr, [](void*, std::uint64_t end, std::uint64_t) { return end; },
+                                      [](void*, std::uint64_t, std::uint64_t) { return true; }};
+    region_.open(settings, bare, detail::map_table, kFirst);
+  }
+  ~PolicySimulation() override { region_.close(); }
+  PolicySimulation(const PolicySimulation&) = delete;
+  PolicySimulation& operator=(const PolicySimulation&) = delete;
+
+  void apply(const Piece& piece) override {
+    heap_.resize(piece.operations.size());
+    free_.resize(piece.operations.size());
+    for (const Operation& operation : piece.operations) {
+      if (operation.block >= blocks_.size())
+        blocks_.resize(operation.block + std::size_t{1} + blocks_.size() / 2);
+    }
+    const double before = cpu_seconds();
+    for (std::size_t i = 0; i < piece.operations.size(); ++i) {
+      place(piece.operations[i]);
+      heap_[i] = region_.end() - region_.begin();
+      free_[i] = region_.free_bytes();
+    }
+    placement_.cpu_seconds += cpu_seconds() - before;
+    for (std::size_t i = 0; i < piece.operations.size(); ++i)
+      look(piece.live_bytes[i], piece.live_blocks[i], heap_[i], free_[i]);
+  }
+
+  Placement finish() override {
+    placement_.counters = region_.counters();
+    placement_.table_bytes = region_.table_bytes();
+    placement_.average = looks_ == 0 ? 0 : sum_ / static_cast<double>(looks_);
+    placement_.at_most_live = over(placement_.heap_at_peak, most_live_);
+    placement_.at_most_heap = over(placement_.peak_heap, live_at_most_heap_);
+    placement_.of_peaks = over(placement_.peak_heap, most_live_);
+    placement_.end_heap = region_.end() - region_.begin();
+    placement_.end_free = region_.free_bytes();
+    measure_end();
+    return placement_;
+  }
+
+ private:
+  void place(const Operation& operation) {
+    std::uint64_t& block = blocks_[operation.block];
+    switch (operation.kind) {
+      case OperationKind::kAllocate:
+        block = region_.allocate(operation.size, std::size_t{1} << operation.log_alignment);
+        if (block == 0) ++placement_.refused;
+        break;
+      case OperationKind::kRelease:
+        if (block != 0) region_.release_known(block);
+        block = 0;
+        break;
+      case OperationKind::kResize:
+        if (block == 0 || !region_.resize(block, operation.size)) move(block, operation);
+    }
+  }
+  void move(std::uint64_t& block, const Operation& operation) {
+    const std::uint64_t fresh = region_.allocate(operation.size, std::size_t{1} << operation.log_alignment);
+    if (fresh == 0) ++placement_.refused;
+    if (block != 0) {
+      ++placement_.moves;
+      placement_.moved_bytes += std::min<std::uint64_t>(region_.size_of(block), operation.size);
+      region_.release_known(block);
+    }
+    block = fresh;
+  }
+
+  void look(std::uint64_t live, std::uint64_t live_blocks, std::uint64_t heap, std::uint64_t free) {
+    if (live != 0) {
+      sum_ += over(heap, live);
+      ++looks_;
+    }
+    if (heap > placement_.peak_heap) {
+      placement_.peak_heap = heap;
+      live_at_most_heap_ = live;
+    }
+    if (live <= most_live_) return;
+    most_live_ = live;
+    placement_.heap_at_peak = heap;
+    placement_.free_bytes = free;
+    placement_.header_bytes = live_blocks * settings_.header;
+    placement_.padding_bytes = heap - free - live - placement_.header_bytes;
+  }
+
+  // Over all blocks, from the lowest.
+  void measure_end() {
+    const std::uint64_t end = region_.end();
+    for (std::uint64_t at = region_.begin(); at < end;) {
+      const detail::policy_block block = region_.find(at);
+      const std::uint64_t start = block.address == 0 ? at : block.address - settings_.header;
+      const std::uint64_t next = block.address == 0 ? at + settings_.alignment : block.address + block.bytes;
+      if (block.address != 0 && !block.live) {
+        const std::uint64_t first = (start + kPage - 1) / kPage * kPage;
+        const std::uint64_t last = next / kPage * kPage;
+        if (last > first) placement_.end_pages += last - first;
+        top_ += next - start;
+      } else {
+        top_ = 0;
+      }
+      at = next;
+    }
+    placement_.end_top = top_;
+  }
+
+  detail::policy_settings settings_;
+  detail::policy_region<Policy> region_;
+  Placement placement_;
+  std::vector<std::uint64_t> blocks_;  // address by number, 0: none
+  std::vector<std::uint64_t> heap_;    // after each operation of a piece
+  std::vector<std::uint64_t> free_;
+  double sum_ = 0;
+  std::uint64_t looks_ = 0;
+  std::uint64_t most_live_ = 0;
+  std::uint64_t live_at_most_heap_ = 0;
+  std::uint64_t top_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const detail::policy_settings& settings) {
+  return detail::with_policy(kind, [&](auto* policy) -> std::unique_ptr<Simulation> {
+    using Policy = std::remove_pointer_t<decltype(policy)>;
+    return std::make_unique<PolicySimulation<Policy>>(detail::policy_names[static_cast<unsigned>(kind)],
+                                                      settings);
+  });
+}
+
+Piece DemandCount::count(std::span<const Operation> operations) {
+  live_bytes_.resize(operations.size());
+  live_blocks_.resize(operations.size());
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const Operation& operation = operations[i];
+    if (operation.block >= sizes_.size()) sizes_.resize(operation.block + std::size_t{1} + sizes_.size() / 2);
+    std::uint64_t& size = sizes_[operation.block];
+    demand_.live_bytes -= operation.kind == OperationKind::kAllocate ? 0 : size;
+    size = operation.kind == OperationKind::kRelease ? 0 : operation.size;
+    demand_.live_bytes += size;
+    demand_.live_blocks += operation.kind == OperationKind::kAllocate ? 1 : 0;
+    demand_.live_blocks -= operation.kind == OperationKind::kRelease ? 1 : 0;
+    demand_.allocations += operation.kind == OperationKind::kAllocate ? 1 : 0;
+    demand_.releases += operation.kind == OperationKind::kRelease ? 1 : 0;
+    demand_.resizes += operation.kind == OperationKind::kResize ? 1 : 0;
+    demand_.peak_bytes = std::max(demand_.peak_bytes, demand_.live_bytes);
+    demand_.peak_blocks = std::max(demand_.peak_blocks, demand_.live_blocks);
+    live_bytes_[i] = demand_.live_bytes;
+    live_blocks_[i] = demand_.live_blocks;
+  }
+  demand_.operations += operations.size();
+  return {operations, live_bytes_, live_blocks_};
+}
+
+Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>& kinds,
+                const detail::policy_settings& settings) {
+  std::vector<std::unique_ptr<Simulation>> simulations;
+  for (const detail::policy_kind kind : kinds) {
+    detail::policy_settings own = settings;
+    // TLSF keeps two links in each free block.
+    if (kind == detail::policy_kind::tlsf) own.minimum = std::max<std::size_t>(own.minimum, 32);
+    simulations.push_back(simulate(kind, own));
+  }
+  DemandCount count;
+  std::vector<Operation> operations;
+  for (source.next(operations); !operations.empty(); source.next(operations)) {
+    const Piece piece = count.count(operations);
+    for (const auto& simulation : simulations) simulation->apply(piece);
+  }
+  Replayed replayed{count.demand(), source.skipped(), {}};
+  for (const auto& simulation : simulations) replayed.placements.push_back(simulation->finish());
+  return replayed;
+}
+
+std::size_t recommended(const std::vector<Placement>& placements) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < placements.size(); ++i) {
+    const Placement& one = placements[i];
+    const Placement& other = placements[best];
+    const bool near = one.peak_heap <= other.peak_heap + other.peak_heap / 100;
+    const bool clear = one.peak_heap + one.peak_heap / 100 < other.peak_heap;
+    if (clear || (near && one.cpu_seconds < other.cpu_seconds)) best = i;
+  }
+  return best;
+}
+
+}  // namespace loam::tool

@@ -1,0 +1,99 @@
+// A program's operations under a placement policy, as numbers: the policies themselves (include/loam/detail/policy_region.hpp) on
+// addresses that have no memory behind them. Exact: the same blocks at the same places as in a real region.
+#pragma once
+
+#include <cstdint>
+#include <loam/detail/policy_region.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tool/model/operations.hpp"
+
+namespace loam::tool {
+
+// What is the same under every policy.
+struct Demand {
+  std::uint64_t operations = 0;
+  std::uint64_t allocations = 0;
+  std::uint64_t releases = 0;
+  std::uint64_t resizes = 0;
+  std::uint64_t live_bytes = 0;  // asked for
+  std::uint64_t live_blocks = 0;
+  std::uint64_t peak_bytes = 0;
+  std::uint64_t peak_blocks = 0;
+};
+
+// How a policy met it. Johnstone and Wilson's four measures are shares of the live bytes: heap / live - 1.
+struct Placement {
+  std::string policy;
+  double cpu_seconds = 0;
+  loam::detail::policy_counters counters;
+  std::uint64_t moves = 0;  // resizes that needed another place
+  std::uint64_t moved_bytes = 0;
+  std::uint64_t refused = 0;  // the region is at its limit of addresses
+
+  std::uint64_t peak_heap = 0;
+  // At the first moment with the most live bytes:
+  std::uint64_t heap_at_peak = 0;
+  std::uint64_t header_bytes = 0;
+  std::uint64_t padding_bytes = 0;  // rounding, alignment, what is too small to cut off
+  std::uint64_t free_bytes = 0;
+  double average = 0;       // measure 1: over all operations
+  double at_most_live = 0;  // 2: at that moment
+  double at_most_heap = 0;  // 3: when the heap was largest
+  double of_peaks = 0;      // 4: largest heap against most live bytes, whenever each was
+
+  // At the end:
+  std::uint64_t end_heap = 0;
+  std::uint64_t end_free = 0;
+  std::uint64_t end_top = 0;    // free at the end of the region: all that a break can give back
+  std::uint64_t end_pages = 0;  // in whole free pages: what mappings could give back
+  std::uint64_t table_bytes = 0;
+};
+
+// One piece of operations and what was live after each.
+struct Piece {
+  std::span<const Operation> operations;
+  std::span<const std::uint64_t> live_bytes;
+  std::span<const std::uint64_t> live_blocks;
+};
+
+class Simulation {
+ public:
+  virtual ~Simulation() = default;
+  virtual void apply(const Piece& piece) = 0;
+  virtual Placement finish() = 0;
+};
+
+std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind,
+                                     const loam::detail::policy_settings& settings);
+
+// Keeps the demand of a stream.
+class DemandCount {
+ public:
+  // Fills in what is live after each operation.
+  Piece count(std::span<const Operation> operations);
+  const Demand& demand() const { return demand_; }
+
+ private:
+  Demand demand_;
+  std::vector<std::uint64_t> sizes_;  // by block number
+  std::vector<std::uint64_t> live_bytes_;
+  std::vector<std::uint64_t> live_blocks_;
+};
+
+struct Replayed {
+  Demand demand;
+  std::uint64_t skipped = 0;
+  std::vector<Placement> placements;
+};
+
+Replayed replay(OperationSource& source, const std::vector<loam::detail::policy_kind>& kinds,
+                const loam::detail::policy_settings& settings);
+
+// The placement with the smallest peak; of several within one in a hundred, the fastest.
+std::size_t recommended(const std::vector<Placement>& placements);
+
+}  // namespace loam::tool
