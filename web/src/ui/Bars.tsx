@@ -6,8 +6,10 @@ import { bytes, count, percent } from '../format.ts';
 
 const kHeight = 150;
 
+/** Beneath every second bar: 16, 1K, 2M. */
 function sizeText(size: number): string {
-  return size < 1024 ? `${size}` : bytes(size).replace(/\.0+ /, ' ').replace('.00', '').replace(/\.(\d)0 /, '.$1 ');
+  const power = Math.floor(Math.log2(Math.max(size, 1)) / 10);
+  return `${size / 1024 ** power}${['', 'K', 'M', 'G', 'T', 'P'][power]}`;
 }
 
 export function Sizes({ bins }: { bins: SizeBin[] }) {
@@ -34,14 +36,14 @@ export function Sizes({ bins }: { bins: SizeBin[] }) {
             <div key={bin.bin} class="bar" role="listitem"
               title={`from ${bytes(binStart(bin.bin))}: ${format(bin[by])}, ${percent(bin[by], all)}`}
               aria-label={`from ${bytes(binStart(bin.bin))}: ${format(bin[by])}`}>
-              <span class="share">{bin[by] > 0 ? percent(bin[by], all) : ''}</span>
+              <span class="share">{bin[by] >= all / 50 ? `${Math.round((100 * bin[by]) / all)}` : ''}</span>
               <span class="fill" style={{ height: `${Math.max(bin[by] > 0 ? 1 : 0, (bin[by] / most) * kHeight)}px` }} />
-              <span class="tick">{sizeText(binStart(bin.bin))}</span>
+              <span class="tick">{bin.bin % 2 === 1 || bin.bin === 0 ? sizeText(binStart(bin.bin)) : '\u00a0'}</span>
             </div>
           ))}
         </div>
       </div>
-      <p class="explain">Each bar begins at the size below it, in bytes, and ends before that of the next.</p>
+      <p class="explain">A bar begins at the size below it in bytes, or half-way to the next power of two, and ends where the next begins; above it percents of all.</p>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Report } from '../data/report.ts';
 import type { Range } from '../data/range.ts';
-import { time } from '../format.ts';
+import { bytes, time } from '../format.ts';
 import { useTheme, useWidth, type Theme } from './theme.ts';
 
 export interface Line {
@@ -39,12 +39,15 @@ function seriesOf(line: Line, theme: Theme, format: (value: number) => string): 
   };
 }
 
-function axesOf(theme: Theme, format: (value: number) => string): uPlot.Axis[] {
+// Of bytes: 1, 2, 5, ... would read 19.1 MiB.
+const kBinarySteps = Array.from({ length: 50 }, (_, i) => 2 ** i);
+
+function axesOf(theme: Theme, format: (value: number) => string, binary: boolean): uPlot.Axis[] {
   const common = { stroke: theme.muted, grid: { stroke: theme.line, width: 1 }, ticks: { stroke: theme.line, width: 1 } };
   const font = '12px system-ui, sans-serif';
   return [
     { ...common, font, values: (_plot, splits) => splits.map((at) => time(at * 1e9)), space: 90 },
-    { ...common, font, values: (_plot, splits) => splits.map(format), size: 76, space: 34 },
+    { ...common, font, values: (_plot, splits) => splits.map(format), size: 76, space: 34, incrs: binary ? kBinarySteps : undefined },
   ];
 }
 
@@ -75,7 +78,7 @@ export function Chart({ report, lines, height, label, format, range, onRange }: 
       width,
       height,
       series: [{ label: 'time', value: (_u, at) => (at === null ? '–' : time(at * 1e9)) }, ...lines.map((line) => seriesOf(line, theme, format))],
-      axes: axesOf(theme, format),
+      axes: axesOf(theme, format, format === bytes),
       scales: { x: { time: false, range: [0, report.duration / 1e9] }, y: { range: (_u, _min, max) => [0, (max || 1) * 1.05] } },
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, y: false },
       legend: { live: true },

@@ -29,6 +29,20 @@ function colourOf(theme: Theme, module: string, name: string, isFound: boolean, 
   return `hsl(${hueOf(hash % 24)} ${isDim ? 8 : theme.dark ? 34 : 52}% ${light}%)`;
 }
 
+/** As much of a name as the room holds. */
+function fit(context: CanvasRenderingContext2D, name: string, room: number): string {
+  if (name.length * 3 < room && context.measureText(name).width <= room) return name;
+  let low = 0;
+  let high = Math.min(name.length, Math.ceil(room / 2));
+  if (high === name.length && context.measureText(name).width <= room) return name;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (context.measureText(name.slice(0, middle) + '…').width <= room) low = middle;
+    else high = middle - 1;
+  }
+  return low > 0 ? name.slice(0, low) + '…' : '';
+}
+
 interface Drawing {
   report: Report;
   boxes: Box[];
@@ -57,11 +71,11 @@ function draw(canvas: HTMLCanvasElement, { report, boxes, found, current, width,
       context.lineWidth = 2;
       context.strokeRect(x + 1, y + 1, Math.max(w - 2, 1), kRow - 3);
     }
-    const room = Math.floor((w - 8) / letter);
-    if (room < 3) continue;
+    const room = w - 8;
+    if (room < 3 * letter) continue;
     const name = frame ? frame.name : report.program.join(' ') || report.name;
     context.fillStyle = isFound ? '#1a1a1a' : theme.text;
-    context.fillText(name.length > room ? name.slice(0, room - 1) + '…' : name, x + 4, y + kRow / 2, w - 6);
+    context.fillText(fit(context, name, room), x + 4, y + kRow / 2);
   }
 }
 

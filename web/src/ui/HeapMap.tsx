@@ -138,7 +138,7 @@ function Blocks({ report, bucket, colouring }: BlocksProps) {
       <div class="row">
         <p class="status" data-test="view">
           {addressOf(report, view.start)} and {bytes(Math.min(bytesShown(view), whole))} on,{' '}
-          {view.bytesPerPixel < 1024 ? view.bytesPerPixel.toPrecision(3) + ' B' : bytes(view.bytesPerPixel)} a pixel
+          {bytes(view.bytesPerPixel)} a pixel
         </p>
         <div class="buttons">
           <button type="button" onClick={() => zoom(0.25)} aria-label="Zoom in">+</button>

@@ -22,7 +22,7 @@ export function figuresOf(selection: Selection): Figure[] {
     { name: 'Allocations', value: count(f.allocations), note: `${count(rate)} a second` },
     { name: 'Bytes allocated', value: bytes(f.bytes), note: `${bytes(f.allocations ? f.bytes / f.allocations : 0)} each` },
     { name: 'Temporary', value: percent(f.temporary, f.allocations), note: 'freed before their thread’s next allocation' },
-    { name: 'Median size', value: bytes(f.medianSize), note: 'half of the allocations are smaller' },
+    { name: 'Median size', value: bytes(f.medianSize), note: 'half of the allocations are of about this or less' },
     {
       name: 'Peak of RSS',
       value: f.resident === null ? '–' : bytes(f.resident),
