@@ -35,12 +35,12 @@ class ptr;
 template <class T>
 class root;
 
-// What trace() gets: call it with every pointer of the object's that may lead into the heap.
+// What trace() gets: call it with every pointer of the object's that may lead into the heap, null or not, where it lies: by reference.
 class tracer {
  public:
   template <class T>
   void operator()(const ptr<T>& pointer) {
-    loam_gc_mark(marker_, pointer.get());
+    loam_gc_mark(marker_, pointer.get(), &pointer);
   }
   // Members of members.
   template <class T>
@@ -49,7 +49,10 @@ class tracer {
     part.trace(*this);
   }
   // A raw pointer to any byte of an object.
-  void operator()(const void* pointer) { loam_gc_mark(marker_, pointer); }
+  template <class T>
+  void operator()(T* const& pointer) {
+    loam_gc_mark(marker_, pointer, &pointer);
+  }
   // Every aligned word of [first, last), conservatively.
   void words(const void* first, const void* last) { loam_gc_mark_range(marker_, first, last); }
 
@@ -97,10 +100,12 @@ inline constexpr std::size_t front =
     traced<T> ? (alignof(T) > sizeof(void*) ? alignof(T) : sizeof(void*)) : 0;
 
 template <class T>
-inline const loam_gc_type type_of{[](void* object, void* marker) {
-  tracer to(marker);
-  reinterpret_cast<const T*>(static_cast<const std::byte*>(object) + front<T>)->trace(to);
-}};
+inline const loam_gc_type type_of{
+    [](void* object, void* marker) {
+      tracer to(marker);
+      reinterpret_cast<const T*>(static_cast<const std::byte*>(object) + front<T>)->trace(to);
+    },
+    std::is_trivially_destructible_v<T> ? 0 : 1};
 
 template <class T>
 void destroy(void* object, void*) {

@@ -11,6 +11,7 @@ extern "C" {
 // The first word of an object of kTyped leads to one.
 struct loam_gc_type {
   void (*trace)(void* object, void* marker);
+  int owns;  // 1: may own memory outside the heap that holds pointers
 };
 
 enum loam_gc_kind { LOAM_GC_ATOMIC = 1, LOAM_GC_KEPT = 2, LOAM_GC_KEPT_ATOMIC = 3, LOAM_GC_TYPED = 4 };
@@ -30,7 +31,8 @@ struct loam_gc_statistics {
 // Null if there is no memory, after a collection.
 void* loam_gc_allocate(int kind, std::size_t bytes);
 void loam_gc_free(void* object);
-void loam_gc_mark(void* marker, const void* address);
+// `where` the pointer lies: pointers outside of the heap make their object one that is looked at in every collection.
+void loam_gc_mark(void* marker, const void* address, const void* where);
 void loam_gc_mark_range(void* marker, const void* start, const void* end);
 void loam_gc_collect(void);
 void loam_gc_set_automatic(int on);

@@ -82,6 +82,7 @@ bool next_block(Buffer& buffer, Kind kind, unsigned size_class) {
     space.make_small(number, kind, size_class);
   }
   space.more(number).owned = true;
+  space.more(number).touched = true;
   buffer.block = number;
   buffer.cursor = 0;
   return true;
@@ -180,7 +181,7 @@ Buffered close_buffers() {
         const uint64_t start = space.address(buffer.block);
         for (uint64_t at = buffer.next; at < buffer.end; at += buffer.bytes) {
           const uint64_t index = (at - start) / buffer.bytes;
-          space.open_bits(buffer.block)[index / 64] &= ~(uint64_t{1} << (index % 64));
+          space.marks(buffer.block)[index / 64].open &= ~(uint64_t{1} << (index % 64));
         }
         all.objects += (buffer.end - buffer.next) / buffer.bytes;
         all.bytes += buffer.end - buffer.next;
@@ -225,6 +226,8 @@ bool release(uint64_t address) {
     return true;
   }
   space.live(slot.block)[slot.index / 64] &= ~(uint64_t{1} << (slot.index % 64));
+  space.old(slot.block)[slot.index / 64] &= ~(uint64_t{1} << (slot.index % 64));
+  more.touched = true;
   // Its memory is dirty: nothing of the block may pass for untouched any more.
   block.pristine = false;
   ++block.freed;

@@ -1,11 +1,10 @@
 #include "lib/gc/collect.hpp"
 
-#include <string.h>
-
 #include "base/bits.hpp"
 #include "lib/gc/allocate.hpp"
 #include "lib/gc/ephemerons.hpp"
 #include "lib/gc/finalize.hpp"
+#include "lib/gc/generations.hpp"
 #include "lib/gc/heap.hpp"
 #include "lib/gc/helper.hpp"
 #include "lib/gc/marker.hpp"
@@ -29,6 +28,12 @@ constinit MoreRoots more_roots = nullptr;
 
 bool has_objects(const Block& block) { return block.state == State::kSmall || block.state == State::kLarge; }
 
+// May have.
+bool has_young(uint32_t number) {
+  const BlockMore& more = space.more(number);
+  return more.owned || more.touched || space.block(number).state == State::kLarge;
+}
+
 unsigned count_live(uint32_t number, unsigned words) {
   const uint64_t* live = space.live(number);
   unsigned count = 0;
@@ -36,16 +41,17 @@ unsigned count_live(uint32_t number, unsigned words) {
   return count;
 }
 
-// Returns an upper bound of the number of objects that can be found.
-uint64_t open_all() {
-  uint64_t most = 0;
+// Whatever is live; of a young collection only what is not old.
+void open_all(bool young) {
   for (uint32_t i = 0; i < space.block_count(); ++i) {
     const Block& block = space.block(i);
-    if (!has_objects(block)) continue;
-    memcpy(space.open_bits(i), space.live(i), Space::words(block) * sizeof(uint64_t));
-    most += block.slots;
+    if (!has_objects(block) || (young && !has_young(i))) continue;
+    const uint64_t* live = space.live(i);
+    const uint64_t* old = space.old(i);
+    Marks* marks = space.marks(i);
+    for (unsigned word = 0; word < Space::words(block); ++word)
+      marks[word].open = young ? live[word] & ~old[word] : live[word];
   }
-  return most;
 }
 
 // What is never collected.
@@ -63,9 +69,9 @@ void mark_kept() {
 
 void report_leaks(uint32_t number) {
   const Block& block = space.block(number);
-  const uint64_t* open = space.open_bits(number);
+  const Marks* marks = space.marks(number);
   for (unsigned i = 0; i < Space::words(block); ++i) {
-    for (uint64_t rest = open[i]; rest != 0; rest &= rest - 1) {
+    for (uint64_t rest = marks[i].open; rest != 0; rest &= rest - 1) {
       const Slot slot{number, i * 64 + base::lowest_bit(rest)};
       leak_observer(space.start_of(slot), space.bytes_of(slot));
     }
@@ -78,25 +84,36 @@ struct Swept {
   uint64_t live_objects;
 };
 
-void sweep_small(uint32_t number, Swept& swept) {
+// Returns how many objects of the block are live.
+unsigned sweep_bits(uint32_t number, Swept& swept) {
   Block& block = space.block(number);
-  BlockMore& more = space.more(number);
   uint64_t* live = space.live(number);
-  uint64_t* open = space.open_bits(number);
+  uint64_t* old = space.old(number);
+  Marks* marks = space.marks(number);
   const unsigned words = Space::words(block);
   unsigned dead = 0;
   for (unsigned i = 0; i < words; ++i) {
-    if (open[i] == 0) continue;
-    dead += base::count_bits(open[i]);
-    live[i] &= ~open[i];
-    open[i] = 0;
+    const uint64_t open = marks[i].open;
+    if (open != 0) {
+      dead += base::count_bits(open);
+      live[i] &= ~open;
+      marks[i].open = 0;
+    }
+    old[i] = live[i];
   }
-  const unsigned left = count_live(number, words);
   block.pristine = false;
   block.freed = 0;
+  swept.dead_bytes += uint64_t{dead} * block.bytes;
+  return count_live(number, words);
+}
+
+void sweep_small(uint32_t number, bool young, Swept& swept) {
+  const Block& block = space.block(number);
+  BlockMore& more = space.more(number);
+  const unsigned left = young && !has_young(number) ? more.live : sweep_bits(number, swept);
   more.live = static_cast<uint16_t>(left);
   more.listed = false;
-  swept.dead_bytes += uint64_t{dead} * block.bytes;
+  more.touched = more.owned;
   swept.live_bytes += uint64_t{left} * block.bytes;
   swept.live_objects += left;
   if (more.owned) return;
@@ -107,7 +124,7 @@ void sweep_small(uint32_t number, Swept& swept) {
 }
 
 // Blocks with no live object are free afterwards, those with room are on the lists, lowest address first.
-Swept sweep_all() {
+Swept sweep_all(bool young) {
   Swept swept{};
   forget_lists();
   for (uint32_t number = 0; number < space.block_count(); ++number) {
@@ -115,13 +132,15 @@ Swept sweep_all() {
     if (!has_objects(block)) continue;
     if (leak_observer != nullptr && heap.settings.find_leaks) report_leaks(number);
     if (block.state == State::kSmall) {
-      sweep_small(number, swept);
-    } else if (space.open_bits(number)[0] != 0) {
+      sweep_small(number, young, swept);
+    } else if (space.marks(number)[0].open != 0) {
       swept.dead_bytes += space.more(number).large_bytes;
       space.release(number);
     } else {
       swept.live_bytes += space.more(number).large_bytes;
       ++swept.live_objects;
+      space.old(number)[0] = 1;
+      space.more(number).live = 1;
     }
   }
   return swept;
@@ -158,16 +177,26 @@ void count(Swept swept, const Buffered& buffered) {
 }
 
 // The caller's frame holds all registers, and lies above this one's.
-__attribute__((noinline)) void collect_below() {
+__attribute__((noinline)) void collect_below(bool young) {
   const auto caller_stack = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
   roots.look_at_modules();
   const uint64_t begin = sys::monotonic_ns();
   stop_world();
-  const uint64_t most = open_all();
-  const Buffered buffered = close_buffers();
-  if (marker.prepare(most)) {
+  open_all(young);
+  Buffered buffered = close_buffers();
+  if (marker.prepare()) {
+    if (young && !generations.mark_old(marker)) {
+      marker.drain();
+      young = false;
+      open_all(young);
+      buffered = close_buffers();
+    }
     mark_all(caller_stack);
-    count(sweep_all(), buffered);
+    const Swept swept = sweep_all(young);
+    const uint64_t allocated = allocated_since_collection();
+    count(swept, buffered);
+    if (young) ++heap.figures.young_collections;
+    generations.begin_watching(young, swept.dead_bytes, allocated);
   } else {
     heap.figures.allocated_before = heap.figures.allocated_bytes;
   }
@@ -192,11 +221,11 @@ bool is_due() {
   return allocated_since_collection() >= growth_to_collection();
 }
 
-void collect(Reason) {
+void collect(Reason reason) {
   if (observer != nullptr) observer(true);
   // What the caller keeps in registers is written into this frame.
   __builtin_unwind_init();
-  collect_below();
+  collect_below(reason == Reason::kGrowth && generations.wanted());
   if (observer != nullptr) observer(false);
 }
 

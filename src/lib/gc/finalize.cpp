@@ -90,7 +90,7 @@ void Finalizers::mark_what_ordered_lead_to(Marker& marker) {
     if (entry.order != Order::kOrdered && entry.order != Order::kIgnoreSelf) return;
     const Slot slot = space.find(entry.key);
     if (!space.is_open(slot)) return;
-    uint64_t* word = space.open_bits(slot.block) + slot.index / 64;
+    uint64_t* word = &space.marks(slot.block)[slot.index / 64].open;
     const uint64_t bit = uint64_t{1} << (slot.index % 64);
     // Its pointers to itself are not seen while it is not open.
     if (entry.order == Order::kIgnoreSelf) *word &= ~bit;

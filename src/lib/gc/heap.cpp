@@ -7,6 +7,7 @@
 #include "base/bits.hpp"
 #include "base/text.hpp"
 #include "lib/gc/finalize.hpp"
+#include "lib/gc/generations.hpp"
 #include "lib/gc/helper.hpp"
 #include "lib/gc/settings.hpp"
 #include "lib/gc/space.hpp"
@@ -32,6 +33,7 @@ void in_parent() { heap.lock.unlock(); }
 void in_child() {
   forget_helper();
   threads.after_fork();
+  generations.after_fork();
   heap.lock.unlock();
 }
 
@@ -73,7 +75,8 @@ void count_pause(uint64_t nanoseconds) {
 void print_statistics() {
   const Figures& figures = heap.figures;
   base::Text text;
-  text.add("loam-gc: ").add(figures.collections).add(" collections, ");
+  text.add("loam-gc: ").add(figures.collections).add(" collections (").add(figures.young_collections);
+  text.add(" of young objects), ");
   add_bytes(text, "allocated ", figures.allocated_bytes);
   add_bytes(text, ", reclaimed ", figures.reclaimed_bytes);
   add_bytes(text, ", freed ", figures.freed_bytes);

@@ -15,12 +15,13 @@ constexpr unsigned kPauseSteps = 24;
 
 struct Figures {
   uint64_t collections;
-  uint64_t allocated_bytes;   // handed to threads' buffers and as large objects, since the start
-  uint64_t allocated_before;  // the same at the end of the last collection
-  uint64_t reclaimed_bytes;   // since the start, by collections
-  uint64_t freed_bytes;       // by the program
-  uint64_t freed_before;      // at the end of the last collection
-  uint64_t live_bytes;        // at the end of the last collection
+  uint64_t young_collections;  // of those: of young objects only
+  uint64_t allocated_bytes;    // handed to threads' buffers and as large objects, since the start
+  uint64_t allocated_before;   // the same at the end of the last collection
+  uint64_t reclaimed_bytes;    // since the start, by collections
+  uint64_t freed_bytes;        // by the program
+  uint64_t freed_before;       // at the end of the last collection
+  uint64_t live_bytes;         // at the end of the last collection
   uint64_t live_objects;
   uint64_t most_live_bytes;
   uint64_t marked_objects;  // by the last collection
@@ -31,12 +32,14 @@ struct Figures {
 };
 
 struct Settings {
-  uint64_t every;           // collect after so many allocations, 0: by growth alone
-  uint64_t growth_percent;  // of the live bytes, that are allocated before the next collection
-  uint64_t least_growth;    // bytes
-  unsigned markers;         // threads that mark; 0: two if there are two processors
-  unsigned disabled;        // how often disabled and not yet enabled
-  bool print_statistics;    // at exit
+  uint64_t every;             // collect after so many allocations, 0: by growth alone
+  uint64_t growth_percent;    // of the live bytes, that are allocated before the next collection
+  uint64_t least_growth;      // bytes
+  uint64_t generations_from;  // bytes: with less live every collection looks at everything
+  bool generations;           // whether there are collections of young objects
+  unsigned markers;           // threads that mark; 0: two if there are two processors
+  unsigned disabled;          // how often disabled and not yet enabled
+  bool print_statistics;      // at exit
   bool find_leaks;
   bool finalize_on_demand;
 };

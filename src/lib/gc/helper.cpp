@@ -69,7 +69,7 @@ bool start_helper() {
 }  // namespace
 
 uint64_t drain_with_help(Marker& marker, bool wanted) {
-  if (!wanted || heap.settings.markers < 2 || !start_helper() || !second.prepare(marker.room())) {
+  if (!wanted || heap.settings.markers < 2 || !start_helper() || !second.prepare()) {
     marker.drain();
     return 0;
   }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bits.hpp"
+#include "lib/gc/outsiders.hpp"
 #include "sys/cpu.hpp"
 #include "sys/kernel.hpp"
 #include "sys/sanitizer.hpp"
@@ -11,21 +12,22 @@ namespace loam::collector {
 
 namespace {
 
-constexpr uint64_t kAddressMask = (uint64_t{1} << 48) - 1;
 // As measured for the leak search: the processor sees by itself that the lines behind are wanted next.
 constexpr uint64_t kFetchBytes = 320;
 constexpr uint64_t kLine = 64;
 // Of a large object at a time, so that others may have the rest.
 constexpr uint64_t kPiece = uint64_t{128} << 10;
 // Less is not worth the lock.
-constexpr uint64_t kWorthSharing = 64;
+constexpr uint64_t kWorthSharing = 8;
 // So many objects are read between looks at whether somebody has nothing to do.
 constexpr unsigned kPatience = 64;
 constexpr unsigned kSpins = 200;
 
-inline void prefetch(uint64_t address, uint64_t bytes) {
-  for (uint64_t at = 0; at < bytes && at < kFetchBytes; at += kLine)
-    __builtin_prefetch(reinterpret_cast<const void*>(address + at));
+// An object that is smaller than a line may lie on two.
+inline void prefetch(uint64_t start, uint64_t end) {
+  if (end > start + kFetchBytes) end = start + kFetchBytes;
+  for (uint64_t at = base::align_down(start, kLine); at < end; at += kLine)
+    __builtin_prefetch(reinterpret_cast<const void*>(at));
 }
 
 LOAM_UNWATCHED inline uint64_t load(uint64_t address) {
@@ -70,26 +72,29 @@ bool Pool::enter() {
 
 void Pool::leave() { inside_.fetch_sub(1, std::memory_order_acq_rel); }
 
-uint32_t Pool::give(const uint64_t* entries, uint32_t count) {
+bool Pool::give(Work work) {
   lock();
   const uint32_t have = count_.load(std::memory_order_relaxed);
-  if (count > kRoom - have) count = kRoom - have;
-  memcpy(entries_ + have, entries, count * sizeof(uint64_t));
-  count_.store(have + count, std::memory_order_relaxed);
+  const bool room = have < kRoom;
+  if (room) {
+    work_[have] = work;
+    count_.store(have + 1, std::memory_order_relaxed);
+  }
   unlock();
-  return count;
+  return room;
 }
 
 // Idle is who waits here; when all who are inside wait and the pool is empty, the work is done. Who enters later finds it empty too.
-uint32_t Pool::take(uint64_t* entries) {
+uint32_t Pool::take(Work* work) {
   idle_.fetch_add(1, std::memory_order_acq_rel);
   for (unsigned spin = 0;; ++spin) {
     if (count_.load(std::memory_order_relaxed) != 0) {
       lock();
       const uint32_t have = count_.load(std::memory_order_relaxed);
-      const uint32_t count = (have + 1) / 2;
+      const uint32_t half = (have + 1) / 2;
+      const uint32_t count = half < kTaken ? half : kTaken;
       if (count != 0) {
-        memcpy(entries, entries_ + have - count, count * sizeof(uint64_t));
+        memcpy(work, work_ + have - count, count * sizeof(Work));
         count_.store(have - count, std::memory_order_relaxed);
         idle_.fetch_sub(1, std::memory_order_acq_rel);
         unlock();
@@ -110,34 +115,61 @@ uint32_t Pool::take(uint64_t* entries) {
   }
 }
 
-bool Marker::prepare(uint64_t most_entries) {
+bool Marker::prepare() {
   base_ = space.base();
   extent_ = space.used_bytes();
   objects_ = 0;
-  top_ = bottom_ = 0;
+  first_ = last_ = 0;
   shared_ = false;
-  if (most_entries <= room_) return true;
-  if (stack_ != nullptr) sys::unmap(stack_, room_ * sizeof(Entry));
-  room_ = most_entries + most_entries / 2 + Pool::kRoom;
-  room_ = base::align_up(room_, 4096);
-  stack_ = static_cast<Entry*>(sys::map_unreserved(room_ * sizeof(Entry)));
-  if (stack_ == nullptr) room_ = 0;
-  return stack_ != nullptr;
+  const uint64_t words = space.window_bytes() / kBlockBytes * kBitWords;
+  if (ring_ == nullptr) ring_ = static_cast<uint32_t*>(sys::map_unreserved(2 * words * sizeof(uint32_t)));
+  // Its pages are touched one after the other: no longer than must be.
+  ring_mask_ = (uint64_t{2} << base::highest_bit(uint64_t{space.block_count()} * kBitWords + 1)) - 1;
+  marks_ = space.marks(0);
+  return ring_ != nullptr;
 }
 
-inline bool Marker::take(uint32_t block, uint32_t index) {
-  uint64_t* word = space.open_bits(block) + index / 64;
-  const uint64_t bit = uint64_t{1} << (index % 64);
-  if (!shared_) {
-    const uint64_t before = *word;
-    *word = before & ~bit;
-    return (before & bit) != 0;
+// `bits` may be none.
+inline void Marker::put(uint32_t word, uint64_t bits) {
+  uint64_t& waiting = marks_[word].waiting;
+  const uint64_t before = shared_ ? __atomic_fetch_or(&waiting, bits, __ATOMIC_RELAXED) : waiting;
+  if (!shared_) waiting = before | bits;
+  ring_[last_ & ring_mask_] = word;
+  last_ += static_cast<uint64_t>(before == 0) & static_cast<uint64_t>(bits != 0);
+}
+
+void Marker::settle_shared(Pointer pointer) {
+  uint64_t* open = &marks_[pointer.word].open;
+  const uint64_t bit = uint64_t{pointer.is} << pointer.at;
+  if ((__atomic_load_n(open, __ATOMIC_RELAXED) & bit) == 0) return;
+  if ((__atomic_fetch_and(open, ~bit, __ATOMIC_RELAXED) & bit) == 0) return;
+  ++objects_;
+  if (pointer.leads != 0) put(pointer.word, bit);
+}
+
+// Whether an object is still open is as good as random where each is pointed to more than once, and what tells lies in the last of
+// loads that wait for each other: one marker alone does not branch on it.
+inline void Marker::settle(Pointer pointer) {
+  if (shared_) return settle_shared(pointer);
+  Marks& marks = marks_[pointer.word];
+  const uint64_t was = (marks.open >> pointer.at) & pointer.is;
+  const uint64_t bits = (was & pointer.leads) << pointer.at;
+  const uint64_t begins = static_cast<uint64_t>(marks.waiting == 0) & was & pointer.leads;
+  marks.open &= ~(was << pointer.at);
+  marks.waiting |= bits;
+  ring_[last_ & ring_mask_] = pointer.word;
+  last_ += begins;
+  objects_ += was;
+}
+
+void Marker::settle_all() {
+  for (Pointer& pointer : pointers_) {
+    settle(pointer);
+    pointer = {};
   }
-  if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0) return false;
-  return (__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED) & bit) != 0;
 }
 
-inline void Marker::follow(uint64_t word) {
+void Marker::follow(uint64_t word) {
   const uint64_t offset = word - base_;
   auto number = static_cast<uint32_t>(offset >> kBlockShift);
   const Block* block = &space.block(number);
@@ -150,13 +182,13 @@ inline void Marker::follow(uint64_t word) {
   } else if (block->state == State::kFree) {
     return;
   }
-  if (!take(number, index)) return;
-  ++objects_;
-  if (is_atomic(block->kind)) return;
-  const uint64_t address = space.address(number) + uint64_t{index} * block->bytes;
-  const bool usual = block->state == State::kSmall && block->kind != Kind::kTyped;
-  const uint64_t units = usual ? block->bytes / kUnit : 0;
-  stack_[top_++] = address | (units << kSizeShift);
+  const uint32_t at = number * kBitWords + index / 64;
+  __builtin_prefetch(&marks_[at], 1);
+  Pointer& place = pointers_[next_pointer_];
+  next_pointer_ = (next_pointer_ + 1) % kPointers;
+  const Pointer oldest = place;
+  place = {at, static_cast<uint8_t>(index % 64), 1, static_cast<uint8_t>(is_atomic(block->kind) ? 0 : 1)};
+  settle(oldest);
 }
 
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
@@ -164,10 +196,11 @@ LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
 }
 
 void Marker::add_range(uint64_t start, uint64_t end) {
+  if (start - base_ >= extent_) outside_ = true;
   read_words(base::align_up(start, sizeof(uint64_t)), base::align_down(end, sizeof(uint64_t)));
 }
 
-void Marker::add_content(Slot slot) {
+void Marker::read_content(Slot slot) {
   const Block& block = space.block(slot.block);
   if (is_atomic(block.kind)) return;
   const uint64_t address = space.start_of(slot);
@@ -179,39 +212,77 @@ void Marker::add_content(Slot slot) {
     read_words(address, address + block.bytes);
 }
 
-// Typed and large objects; of those the next piece.
+// Typed and large objects; of those the first piece.
 void Marker::read_unusual(uint64_t address) {
   const Slot slot = space.find(address);
   const Block& block = space.block(slot.block);
+  const uint64_t end = address + base::align_down(space.bytes_of(slot), sizeof(uint64_t));
   if (block.kind == Kind::kTyped) {
-    void* object = reinterpret_cast<void*>(space.start_of(slot));
+    void* object = reinterpret_cast<void*>(address);
     const auto* type = *static_cast<const Type* const*>(object);
     // Null while the object is being made: what its constructor has stored so far lies nowhere else perhaps.
-    if (type != nullptr)
-      type->trace(object, *this);
-    else
-      read_words(space.start_of(slot), space.start_of(slot) + base::align_down(space.bytes_of(slot), kUnit));
+    if (type == nullptr) return read_words(address, end);
+    outside_ = type->owns != 0;
+    type->trace(object, *this);
+    if (outside_) outsiders.add(address);
     return;
   }
-  const uint64_t end = space.start_of(slot) + base::align_down(space.bytes_of(slot), sizeof(uint64_t));
-  const uint64_t piece_end = end - address > kPiece ? address + kPiece : end;
-  if (piece_end < end) stack_[top_++] = piece_end;
-  read_words(address, piece_end);
+  if (end - address <= kPiece || rest_start_ < rest_end_) return read_words(address, end);
+  rest_start_ = address + kPiece;
+  rest_end_ = end;
+  read_words(address, address + kPiece);
 }
 
-inline void Marker::read(Entry entry) {
-  const uint64_t address = entry & kAddressMask;
-  const uint64_t bytes = (entry >> kSizeShift) * kUnit;
-  if (bytes == 0) [[unlikely]]
-    return read_unusual(address);
-  read_words(address, address + bytes);
+inline void Marker::read(const Entry& entry) {
+  if (entry.start == entry.end) [[unlikely]]
+    return read_unusual(entry.start);
+  read_words(entry.start, entry.end);
 }
 
+inline uint64_t Marker::take_waiting(uint32_t word) {
+  uint64_t& waiting = marks_[word].waiting;
+  if (shared_) return __atomic_exchange_n(&waiting, 0, __ATOMIC_RELAXED);
+  const uint64_t bits = waiting;
+  waiting = 0;
+  return bits;
+}
+
+// Half of what waits: of a large object, else of the words.
 void Marker::share(Pool& pool) {
-  const uint64_t have = top_ - bottom_;
-  if (have < kWorthSharing) return;
-  const uint64_t half = have / 2 < Pool::kRoom ? have / 2 : Pool::kRoom;
-  bottom_ += pool.give(stack_ + bottom_, static_cast<uint32_t>(half));
+  if (rest_end_ - rest_start_ > 2 * kPiece) {
+    const uint64_t middle = base::align_down((rest_start_ + rest_end_) / 2, sizeof(uint64_t));
+    if (pool.give({middle, rest_end_})) rest_end_ = middle;
+    return;
+  }
+  for (uint64_t left = last_ - first_; left >= kWorthSharing && left > (last_ - first_) / 2; --left) {
+    const uint32_t word = ring_[first_ & ring_mask_];
+    const uint64_t bits = take_waiting(word);
+    if (!pool.give({word | kWorkIsBits, bits})) {
+      // As it was.
+      put(word, bits);
+      ++first_;
+      return;
+    }
+    ++first_;
+  }
+}
+
+// The next object that waits, if there is one.
+inline bool Marker::next(Entry& entry) {
+  if (bits_ == 0) {
+    if (first_ == last_) return false;
+    const uint32_t word = ring_[first_++ & ring_mask_];
+    bits_ = take_waiting(word);
+    const Block& block = space.block(word / kBitWords);
+    const bool usual = block.state == State::kSmall && block.kind != Kind::kTyped;
+    step_ = block.bytes;
+    start_ = space.address(word / kBitWords) + uint64_t{word % kBitWords} * 64 * step_;
+    read_bytes_ = usual ? step_ : 0;
+  }
+  entry.start = start_ + base::lowest_bit(bits_) * step_;
+  entry.end = entry.start + read_bytes_;
+  bits_ &= bits_ - 1;
+  return true;
 }
 
 void Marker::run(Pool* pool) {
@@ -219,13 +290,24 @@ void Marker::run(Pool* pool) {
   unsigned at = 0;
   unsigned waiting = 0;
   unsigned patience = kPatience;
-  while (top_ > bottom_ || waiting > 0) {
-    if (waiting < kQueue && top_ > bottom_) {
-      const Entry entry = stack_[--top_];
-      const uint64_t bytes = (entry >> kSizeShift) * kUnit;
-      prefetch(entry & kAddressMask, bytes != 0 ? bytes : kLine);
-      queue[(at + waiting++) % kQueue] = entry;
-      continue;
+  for (;;) {
+    while (waiting < kQueue) {
+      Entry& entry = queue[(at + waiting) % kQueue];
+      if (!next(entry)) break;
+      prefetch(entry.start, entry.end > entry.start ? entry.end : entry.start + kLine);
+      ++waiting;
+    }
+    if (rest_start_ < rest_end_) [[unlikely]] {
+      const uint64_t start = rest_start_;
+      rest_start_ = rest_end_ - start > kPiece ? start + kPiece : rest_end_;
+      read_words(start, rest_start_);
+      if (pool != nullptr && pool->hungry()) share(*pool);
+    }
+    if (waiting == 0) {
+      // What was just read may have led further.
+      settle_all();
+      if (first_ != last_ || rest_start_ < rest_end_) continue;
+      break;
     }
     const Entry oldest = queue[at];
     at = (at + 1) % kQueue;
@@ -236,19 +318,29 @@ void Marker::run(Pool* pool) {
       if (pool->hungry()) share(*pool);
     }
   }
-  top_ = bottom_ = 0;
+  // Addresses that stay here would hold objects where the marker itself lies in a module whose data is searched.
+  start_ = rest_start_ = rest_end_ = 0;
 }
 
 void Marker::drain() { run(nullptr); }
 
 void Marker::drain_shared(Pool& pool) {
   shared_ = true;
+  Work work[Pool::kTaken];
   for (;;) {
     run(&pool);
-    const uint32_t count = pool.take(stack_);
+    const uint32_t count = pool.take(work);
     if (count == 0) break;
-    top_ = count;
-    bottom_ = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      if ((work[i].at & kWorkIsBits) != 0) {
+        put(static_cast<uint32_t>(work[i].at), work[i].what);
+      } else if (rest_start_ == rest_end_) {
+        rest_start_ = work[i].at;
+        rest_end_ = work[i].what;
+      } else {
+        read_words(work[i].at, work[i].what);
+      }
+    }
   }
   shared_ = false;
 }

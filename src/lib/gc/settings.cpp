@@ -11,6 +11,8 @@ namespace loam::collector {
 namespace {
 
 constexpr uint64_t kGrowthPercent = 100;
+// With less, marking everything costs no more than asking the kernel.
+constexpr uint64_t kGenerationsFrom = uint64_t{8} << 20;
 constexpr uint64_t kLeastGrowth = uint64_t{4} << 20;
 
 struct Name {
@@ -23,6 +25,8 @@ constexpr Name kNames[] = {
     {"stats", [](Settings& settings, uint64_t value) { settings.print_statistics = value != 0; }},
     {"markers", [](Settings& settings, uint64_t value) { settings.markers = static_cast<unsigned>(value); }},
     {"growth", [](Settings& settings, uint64_t value) { settings.growth_percent = value; }},
+    {"generations", [](Settings& settings, uint64_t value) { settings.generations = value != 0; }},
+    {"generations-from", [](Settings& settings, uint64_t value) { settings.generations_from = value; }},
     {"least-growth", [](Settings& settings, uint64_t value) { settings.least_growth = value; }},
 };
 
@@ -77,6 +81,8 @@ bool read_number(const char* text, const char* end, uint64_t* number) {
 void read_settings(Settings& settings, unsigned processors) {
   if (settings.growth_percent == 0) settings.growth_percent = kGrowthPercent;
   settings.least_growth = kLeastGrowth;
+  settings.generations = true;
+  settings.generations_from = kGenerationsFrom;
   settings.markers = static_cast<unsigned>(number_from("GC_MARKERS", processors < 2 ? 1 : 2));
   if (getenv("GC_FIND_LEAK") != nullptr) settings.find_leaks = true;
   if (getenv("GC_DONT_GC") != nullptr) ++settings.disabled;

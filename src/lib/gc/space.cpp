@@ -16,10 +16,6 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 constexpr uint64_t kHugeFrom = uint64_t{8} << 20;
 constexpr uint32_t kLeastGrowth = 16;  // blocks
 
-void clear(uint64_t* words) {
-  for (unsigned i = 0; i < kBitWords; ++i) words[i] = 0;
-}
-
 }  // namespace
 
 bool Space::open() {
@@ -33,8 +29,10 @@ bool Space::open() {
     blocks_ = static_cast<Block*>(sys::map_unreserved(count * sizeof(Block)));
     more_ = static_cast<BlockMore*>(sys::map_unreserved(count * sizeof(BlockMore)));
     live_ = static_cast<uint64_t*>(sys::map_unreserved(count * kBitWords * sizeof(uint64_t)));
-    open_ = static_cast<uint64_t*>(sys::map_unreserved(count * kBitWords * sizeof(uint64_t)));
-    if (blocks_ == nullptr || more_ == nullptr || live_ == nullptr || open_ == nullptr) return false;
+    old_ = static_cast<uint64_t*>(sys::map_unreserved(count * kBitWords * sizeof(uint64_t)));
+    marks_ = static_cast<Marks*>(sys::map_unreserved(count * kBitWords * sizeof(Marks)));
+    if (blocks_ == nullptr || more_ == nullptr || live_ == nullptr || old_ == nullptr || marks_ == nullptr)
+      return false;
     base_ = base::align_up(reinterpret_cast<uint64_t>(window), kHugePage);
     window_bytes_ = bytes;
     return true;
@@ -120,8 +118,11 @@ void Space::make_large(uint32_t first, uint32_t count, Kind kind, uint64_t bytes
 
 void Space::release(uint32_t first) {
   const uint32_t count = blocks_[first].state == State::kLarge ? more_[first].length : 1;
-  clear(live(first));
-  clear(open_bits(first));
+  for (unsigned i = 0; i < kBitWords; ++i) {
+    live(first)[i] = 0;
+    old(first)[i] = 0;
+    marks(first)[i] = {};
+  }
   for (uint32_t i = first; i < first + count; ++i) {
     blocks_[i] = {};
     more_[i] = {};

@@ -4,7 +4,9 @@
 //
 // Two bits an object, both outside of it. `live`: handed out (or about to be, in a thread's buffer) and not known to be dead.
 // `open`: during a collection, live and not reached yet. What is still open at the end is dead.
-// Invariant: a bit of `open` is set only if that of `live` is.
+// `waiting`: reached, and not read yet; it lies beside `open` since who takes an object out of the open ones writes both.
+// `old`: has survived a collection.
+// Invariant: a bit of `open` or `old` is set only if that of `live` is.
 // Owns the window and its tables, which never move. Locking: the collector's lock for all that changes.
 #pragma once
 
@@ -32,13 +34,20 @@ struct BlockMore {
   uint64_t large_bytes;  // kLarge: what was asked for, rounded up to a unit
   uint32_t length;       // kLarge: blocks
   uint32_t next;         // in the list of those with room
-  uint16_t live;         // at the end of the last collection
+  uint16_t live;         // at the end of the last collection; of a large object 1
   bool owned;            // some thread's buffer is in it
   bool listed;           // on the list of those with room
+  bool touched;          // since the last collection objects were taken from it or freed
 };
 
 constexpr uint32_t kNoBlock = UINT32_MAX;
 constexpr unsigned kBitWords = kBlockBytes / kUnit / 64;
+
+// Of 64 objects.
+struct Marks {
+  uint64_t open;
+  uint64_t waiting;
+};
 
 struct Slot {
   uint32_t block;  // kNoBlock: none
@@ -52,6 +61,7 @@ class Space {
   bool opened() const { return base_ != 0; }
 
   uint64_t base() const { return base_; }
+  uint64_t window_bytes() const { return window_bytes_; }
   uint64_t used_bytes() const { return used_bytes_; }  // of the window, from its base on
   uint32_t block_count() const { return static_cast<uint32_t>(used_bytes_ >> kBlockShift); }
   uint64_t free_blocks() const { return free_blocks_; }
@@ -60,7 +70,8 @@ class Space {
   const Block& block(uint32_t number) const { return blocks_[number]; }
   BlockMore& more(uint32_t number) { return more_[number]; }
   uint64_t* live(uint32_t number) { return live_ + uint64_t{number} * kBitWords; }
-  uint64_t* open_bits(uint32_t number) { return open_ + uint64_t{number} * kBitWords; }
+  uint64_t* old(uint32_t number) { return old_ + uint64_t{number} * kBitWords; }
+  Marks* marks(uint32_t number) { return marks_ + uint64_t{number} * kBitWords; }
   uint64_t address(uint32_t number) const { return base_ + (uint64_t{number} << kBlockShift); }
   static unsigned words(const Block& block) { return (block.slots + 63u) / 64; }
 
@@ -83,7 +94,7 @@ class Space {
   }
   bool is_open(Slot slot) const {
     return slot.block != kNoBlock &&
-           ((open_[uint64_t{slot.block} * kBitWords + slot.index / 64] >> (slot.index % 64)) & 1) != 0;
+           ((marks_[uint64_t{slot.block} * kBitWords + slot.index / 64].open >> (slot.index % 64)) & 1) != 0;
   }
   uint64_t start_of(Slot slot) const {
     return address(slot.block) + uint64_t{slot.index} * blocks_[slot.block].bytes;
@@ -121,7 +132,8 @@ class Space {
   Block* blocks_ = nullptr;
   BlockMore* more_ = nullptr;
   uint64_t* live_ = nullptr;
-  uint64_t* open_ = nullptr;
+  uint64_t* old_ = nullptr;
+  Marks* marks_ = nullptr;
 };
 
 extern constinit Space space;

@@ -33,8 +33,8 @@ LOAM_EXPORT void* loam_gc_allocate(int kind, size_t bytes) {
   return collector::allocate(static_cast<Kind>(kind), bytes);
 }
 LOAM_EXPORT void loam_gc_free(void* object) { collector::release(word(object)); }
-LOAM_EXPORT void loam_gc_mark(void* marker, const void* address) {
-  static_cast<collector::Marker*>(marker)->add_word(word(address));
+LOAM_EXPORT void loam_gc_mark(void* marker, const void* address, const void* where) {
+  static_cast<collector::Marker*>(marker)->add_word_at(word(address), word(where));
 }
 LOAM_EXPORT void loam_gc_mark_range(void* marker, const void* start, const void* end) {
   static_cast<collector::Marker*>(marker)->add_range(word(start), word(end));

@@ -67,8 +67,9 @@ TEST(GcCollect, TypedObjectsTellTheirPointers) {
     Node* unseen;
   };
   static const Type type{[](void* object, Marker& marker) {
-    marker.add_word(reinterpret_cast<uint64_t>(static_cast<Typed*>(object)->seen));
-  }};
+                           marker.add_word(reinterpret_cast<uint64_t>(static_cast<Typed*>(object)->seen));
+                         },
+                         0};
   static Typed* typed;
   typed = static_cast<Typed*>(allocate(Kind::kTyped, sizeof(Typed)));
   typed->type = &type;

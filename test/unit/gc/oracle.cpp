@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "lib/gc/generations.hpp"
 #include "unit/gc/collected.hpp"
 
 namespace loam::collector {
@@ -168,6 +169,13 @@ TEST(GcOracle, WithACollectionEveryFewAllocations) {
   start();
   heap.settings.every = 37;
   run(seed * 1000 + 77, 2);
+  // The same with collections of young objects between those of everything.
+  const uint64_t from = heap.settings.generations_from;
+  const uint64_t young = heap.figures.young_collections;
+  heap.settings.generations_from = 0;
+  run(seed * 1000 + 78, 2);
+  EXPECT_TRUE(heap.figures.young_collections > young + 100 || !generations.watching());
+  heap.settings.generations_from = from;
   heap.settings.every = 0;
 }
 
