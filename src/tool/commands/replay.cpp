@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <bit>
 #include <cstdio>
 #include <memory>
@@ -66,33 +65,26 @@ void replay_file(const ReplayOptions& options) {
 }  // namespace
 
 void register_replay(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("replay", "Say what each placement policy would have made of a program's heap");
-  auto options = std::make_shared<ReplayOptions>();
-  command->add_option("FILE", options->file, "What mtrace() of the C library wrote")->required();
-  command
-      ->add_option("--policy", options->policies,
-                   "all, or some of first-fit, next-fit, best-fit, worst-fit, buddy, segregated, tlsf")
-      ->type_name("LIST");
-  command->add_option("--header", options->header, "Bytes in front of each block; 8 unless given")
-      ->type_name("BYTES");
-  command->add_option("--minimum", options->minimum, "Smallest block, header included; 16 unless given")
-      ->type_name("BYTES");
-  command->add_option("--alignment", options->alignment, "Of each block; 16 unless given")
-      ->type_name("BYTES");
-  command->add_option("--grow", options->grow, "The region grows by so much at least; 65536 unless given")
-      ->type_name("BYTES");
-  command
-      ->add_option("--shrink", options->shrink,
-                   "And shrinks when so much is free at its end, 0 for never; 131072 unless given")
-      ->type_name("BYTES");
-  options->output.add_to(*command, "standard output");
-  command->footer(
+  CLI::App& command = add_command(
+      app, "replay", "Say what each placement policy would have made of a program's heap",
       "The policies run as they are, on addresses without memory: places, sizes and steps are exact.\n\n"
       "Examples:\n"
       "  loam replay trace.txt\n"
       "  loam replay --policy best-fit,tlsf --header 16 --format json trace.txt");
-  command->callback([options] { replay_file(*options); });
+  auto options = std::make_shared<ReplayOptions>();
+  add_file(command, "FILE", options->file, "What mtrace() of the C library wrote");
+  add_text(command, "--policy", options->policies, "LIST",
+           "all, or some of first-fit, next-fit, best-fit, worst-fit, buddy, segregated, tlsf");
+  add_number(command, "--header", options->header, "BYTES", "Bytes in front of each block; 8 unless given");
+  add_number(command, "--minimum", options->minimum, "BYTES",
+             "Smallest block, header included; 16 unless given");
+  add_number(command, "--alignment", options->alignment, "BYTES", "Of each block; 16 unless given");
+  add_number(command, "--grow", options->grow, "BYTES",
+             "The region grows by so much at least; 65536 unless given");
+  add_number(command, "--shrink", options->shrink, "BYTES",
+             "And shrinks when so much is free at its end, 0 for never; 131072 unless given");
+  options->output.add_to(command, "standard output");
+  on_run(command, [options] { replay_file(*options); });
 }
 
 }  // namespace loam::tool

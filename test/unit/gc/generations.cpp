@@ -35,7 +35,7 @@ uint64_t length(Node* const volatile& list) {
   uint64_t count = 0;
   elsewhere([&] {
     for (const Node* node = list; node != nullptr; node = node->next)
-      count += base_of(reinterpret_cast<uint64_t>(node)) != 0 ? 1 : 0;
+      count += base_of(reinterpret_cast<uint64_t>(node)) != 0 ? 1u : 0u;
   });
   return count;
 }
