@@ -11,6 +11,7 @@ if(tool_sources)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(libdw REQUIRED IMPORTED_TARGET libdw)
   find_package(ZLIB REQUIRED)
+  pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
   add_library(loam_tool STATIC ${tool_sources})
   add_executable(loam src/tool/main.cpp)
@@ -26,7 +27,7 @@ if(tool_sources)
   target_link_libraries(loam PRIVATE loam_tool)
   target_link_libraries(loam_tool PUBLIC
     loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads PkgConfig::libdw
-    ZLIB::ZLIB ${CMAKE_DL_LIBS})
+    ZLIB::ZLIB PkgConfig::zstd ${CMAKE_DL_LIBS})
   if(LOAM_PRELOAD)
     add_dependencies(loam loam_shared loam_check_shared)
   endif()

@@ -115,6 +115,8 @@ int run(int argc, char** argv) {
   register_check(app);
   register_stats(app);
   register_leaks(app);
+  register_record(app);
+  register_report(app);
   register_doctor(app);
   register_replay(app);
   register_bench(app);

@@ -19,6 +19,8 @@ void register_run(CLI::App& app);
 void register_check(CLI::App& app);
 void register_stats(CLI::App& app);
 void register_leaks(CLI::App& app);
+void register_record(CLI::App& app);
+void register_report(CLI::App& app);
 void register_doctor(CLI::App& app);
 void register_replay(CLI::App& app);
 void register_bench(CLI::App& app);

@@ -1,0 +1,67 @@
+// `loam report`: a recording as a page to look at.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tool/commands/arguments.hpp"
+#include "tool/commands/commands.hpp"
+#include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
+#include "tool/model/recording_events.hpp"
+#include "tool/model/report.hpp"
+#include "tool/render/report_page.hpp"
+#include "tool/render/text.hpp"
+
+namespace loam::tool {
+namespace {
+
+struct ReportOptions {
+  std::string file;
+  std::string output;
+  std::string policies;
+  std::string findings;
+};
+
+constexpr std::size_t kMostBeside = std::size_t{64} << 20;
+
+nlohmann::ordered_json read_beside(const std::string& path) {
+  if (path.empty()) return nullptr;
+  const auto text = read_file(path, kMostBeside);
+  if (!text) throw Failure(kExitFailure, fmt::format("cannot read {}", path));
+  auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
+  if (json.is_discarded()) throw Failure(kExitFailure, fmt::format("{} is not JSON", path));
+  return json;
+}
+
+void report(const ReportOptions& options) {
+  RecordingEvents events(options.file);
+  const ReportBeside beside{read_beside(options.policies), read_beside(options.findings)};
+  const std::unique_ptr<Report> made = make_report(events, {});
+  const std::string output = options.output.empty() ? options.file + ".html" : options.output;
+  write_output(output, stdout, report_page(report_data(*made, events, beside)));
+  for (const std::string& remark : made->facts.remarks) fmt::print(stderr, "loam: {}\n", remark);
+  fmt::print("{}\n", std::filesystem::absolute(output).string());
+}
+
+}  // namespace
+
+void register_report(CLI::App& app) {
+  CLI::App& command = add_command(
+      app, "report", "Make a page of a recording, to look at in a browser",
+      "One HTML file with everything in it: no server, no network. Prints its path.\n\n"
+      "Exit status: 0 done, 1 the recording cannot be read or the page not written, 2 wrong usage.\n\n"
+      "Examples:\n"
+      "  loam report python3.loam\n"
+      "  loam report server.loam --output server.html --findings check.json");
+  auto options = std::make_shared<ReportOptions>();
+  add_file(command, "FILE", options->file, "The recording");
+  add_text(command, "--output", options->output, "FILE", "The page; FILE.html unless given");
+  add_text(command, "--policies", options->policies, "FILE", "What loam replay --format json has written");
+  add_text(command, "--findings", options->findings, "FILE", "What loam check --format json has written");
+  on_run(command, [options] { report(*options); });
+}
+
+}  // namespace loam::tool

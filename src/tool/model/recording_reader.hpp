@@ -1,0 +1,56 @@
+// Reads a recording (format/recording.hpp), a block at a time. A file that is cut short or damaged is read up to there: remark() then
+// says what is wrong with it.
+// Not for sharing between threads. Memory: a block, what the codec keeps, the stacks and the samples.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "format/recording.hpp"
+#include "tool/model/call_stacks.hpp"
+#include "tool/model/recording_codec.hpp"
+
+namespace loam::tool {
+
+class RecordingReader {
+ public:
+  // Throws Failure when the file cannot be read, is no recording, or of another version.
+  explicit RecordingReader(const std::string& path);
+
+  // False at the end.
+  bool next(RecordedEvent& event);
+  void rewind();
+
+  // JSON; `end` is empty until the end has been reached, and if there is none.
+  const std::string& facts() const { return facts_; }
+  const std::string& end() const { return end_; }
+  // Complete once the events have been read to their end.
+  const std::vector<format::RecordingSample>& samples() const { return samples_; }
+  const CallStacks& stacks() const { return stacks_; }
+  std::uint64_t events() const { return events_; }  // read so far
+  const std::string& remark() const { return remark_; }
+
+ private:
+  bool next_block();
+  bool read_block(const format::BlockHead& head);
+  bool stop(const std::string& why);
+
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::string path_;
+  std::unique_ptr<std::FILE, Close> file_;
+  std::string facts_;
+  std::string end_;
+  std::string remark_;
+  bool done_ = false;
+  EventUnpacker unpacker_;
+  std::vector<format::RecordingSample> samples_;
+  CallStacks stacks_;
+  std::uint64_t events_ = 0;
+};
+
+}  // namespace loam::tool

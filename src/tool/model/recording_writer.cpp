@@ -1,0 +1,81 @@
+#include "tool/model/recording_writer.hpp"
+
+#include <fmt/format.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
+
+namespace loam::tool {
+namespace {
+
+constexpr std::uint32_t kEventsInBlock = 1u << 16;
+constexpr int kLevel = 3;
+
+}  // namespace
+
+RecordingWriter::RecordingWriter(const std::string& path, const std::string& facts)
+    : path_(path), file_(std::fopen(path.c_str(), "wbe")) {
+  if (file_ == nullptr)
+    throw Failure(kExitFailure, fmt::format("cannot write {}: {}", path, error_text(errno)));
+  const format::RecordingHead head{format::kRecordingMagic, format::kRecordingVersion, 0};
+  write(&head, sizeof head);
+  write_block(format::BlockKind::kFacts, facts, 0);
+}
+
+void RecordingWriter::add(const RecordedEvent& event) {
+  packer_.add(event);
+  ++events_;
+  if (packer_.count() == kEventsInBlock) flush();
+}
+
+void RecordingWriter::sample(const format::RecordingSample& sample) {
+  samples_.append(reinterpret_cast<const char*>(&sample), sizeof sample);
+  ++sample_count_;
+}
+
+void RecordingWriter::finish(const std::string& facts) {
+  flush();
+  write_block(format::BlockKind::kEnd, facts, 0);
+}
+
+// What describes the events before them.
+void RecordingWriter::flush() {
+  if (!descriptions_.empty())
+    write_block(format::BlockKind::kDescriptions, std::exchange(descriptions_, {}), 0);
+  if (packer_.count() > 0) {
+    const std::uint32_t count = packer_.count();
+    write_block(format::BlockKind::kEvents, packer_.take(), count);
+  }
+  if (sample_count_ > 0)
+    write_block(format::BlockKind::kSamples, std::exchange(samples_, {}), std::exchange(sample_count_, 0));
+  if (std::fflush(file_.get()) != 0)
+    throw Failure(kExitFailure, fmt::format("cannot write {}: {}", path_, error_text(errno)));
+}
+
+void RecordingWriter::write_block(format::BlockKind kind, const std::string& plain, std::uint32_t count) {
+  std::string packed(ZSTD_compressBound(plain.size()), '\0');
+  const std::size_t bytes = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
+  if (ZSTD_isError(bytes) != 0) throw Failure(kExitFailure, "a block cannot be compressed");
+  const auto check = crc32(0, reinterpret_cast<const Bytef*>(packed.data()), static_cast<uInt>(bytes));
+  const format::BlockHead head{format::kBlockMark,
+                               kind,
+                               static_cast<std::uint32_t>(bytes),
+                               static_cast<std::uint32_t>(plain.size()),
+                               count,
+                               static_cast<std::uint32_t>(check)};
+  write(&head, sizeof head);
+  write(packed.data(), bytes);
+}
+
+void RecordingWriter::write(const void* data, std::size_t bytes) {
+  if (std::fwrite(data, 1, bytes, file_.get()) != bytes)
+    throw Failure(kExitFailure, fmt::format("cannot write {}: {}", path_, error_text(errno)));
+  bytes_ += bytes;
+}
+
+}  // namespace loam::tool
