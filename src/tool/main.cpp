@@ -117,6 +117,7 @@ int run(int argc, char** argv) {
   register_leaks(app);
   register_record(app);
   register_report(app);
+  register_export(app);
   register_doctor(app);
   register_replay(app);
   register_bench(app);

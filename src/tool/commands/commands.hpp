@@ -20,6 +20,7 @@ void register_check(CLI::App& app);
 void register_stats(CLI::App& app);
 void register_leaks(CLI::App& app);
 void register_record(CLI::App& app);
+void register_export(CLI::App& app);
 void register_report(CLI::App& app);
 void register_doctor(CLI::App& app);
 void register_replay(CLI::App& app);

@@ -54,12 +54,13 @@ void replay_file(const ReplayOptions& options) {
   settings.grow_step = options.grow;
   settings.shrink_above = options.shrink;
   const std::vector<detail::policy_kind> kinds = chosen(options.policies);
-  const std::unique_ptr<OperationSource> source = open_mtrace(options.file);
+  const std::unique_ptr<OperationSource> source = open_operations(options.file);
   const Replayed replayed = replay(*source, kinds, settings);
   const Palette palette = options.output.output.empty() ? Palette::for_file(stdout) : Palette(false);
   write_output(options.output.output, stdout,
                options.output.json() ? replay_json(options.file, replayed)
                                      : replay_text(options.file, replayed, palette));
+  if (!source->remark().empty()) fmt::print(stderr, "loam: {}\n", source->remark());
 }
 
 }  // namespace
@@ -69,10 +70,11 @@ void register_replay(CLI::App& app) {
       app, "replay", "Say what each placement policy would have made of a program's heap",
       "The policies run as they are, on addresses without memory: places, sizes and steps are exact.\n\n"
       "Examples:\n"
-      "  loam replay trace.txt\n"
+      "  loam replay python3.loam\n"
       "  loam replay --policy best-fit,tlsf --header 16 --format json trace.txt");
   auto options = std::make_shared<ReplayOptions>();
-  add_file(command, "FILE", options->file, "What mtrace() of the C library wrote");
+  add_file(command, "FILE", options->file,
+           "A recording of loam record, or what mtrace() of the C library wrote");
   add_text(command, "--policy", options->policies, "LIST",
            "all, or some of first-fit, next-fit, best-fit, worst-fit, buddy, segregated, tlsf");
   add_number(command, "--header", options->header, "BYTES", "Bytes in front of each block; 8 unless given");

@@ -27,6 +27,8 @@ class OperationSource {
   virtual void next(std::vector<Operation>& piece) = 0;
   // Events that make no sense: frees of what was never allocated, lines that are none.
   virtual std::uint64_t skipped() const = 0;
+  // What a reader must know, at the end: that the file is damaged. Empty: nothing.
+  virtual std::string remark() const { return {}; }
 };
 
 // Numbers for blocks named by their addresses.
@@ -46,5 +48,7 @@ class BlockNumbers {
 
 // The text that mtrace() of the C library writes.
 std::unique_ptr<OperationSource> open_mtrace(const std::string& path);
+// A recording of loam record, or what mtrace() wrote. Throws Failure if it is neither.
+std::unique_ptr<OperationSource> open_operations(const std::string& path);
 
 }  // namespace loam::tool

@@ -22,9 +22,26 @@ using nlohmann::ordered_json;
 constexpr std::uint64_t kSampleNs = 20'000'000;
 constexpr std::uint64_t kLookNs = 5'000'000;
 
+constexpr char kFolderPrefix[] = "loam-record-";
+
+// What a tool that was killed has left behind. (Only its user can remove it.)
+void remove_stale(const char* where) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(where, error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kFolderPrefix)) continue;
+    const std::string number =
+        name.substr(sizeof kFolderPrefix - 1, name.rfind('-') - sizeof kFolderPrefix + 1);
+    const auto pid = to_number(number);
+    if (pid && kill(static_cast<pid_t>(*pid), 0) != 0 && errno == ESRCH)
+      std::filesystem::remove_all(entry.path(), error);
+  }
+}
+
 std::string make_folder() {
   for (const char* where : {"/dev/shm", "/tmp"}) {
-    std::string name = fmt::format("{}/loam-record-XXXXXX", where);
+    remove_stale(where);
+    std::string name = fmt::format("{}/{}{}-XXXXXX", where, kFolderPrefix, getpid());
     if (mkdtemp(name.data()) != nullptr) return name;
   }
   throw Failure(kExitFailure, fmt::format("cannot make a folder in /dev/shm or /tmp: {}", error_text(errno)));
@@ -45,6 +62,10 @@ RecordSession::RecordSession(std::string path, std::vector<std::string> program)
 RecordSession::~RecordSession() {
   stopping_ = true;
   if (thread_.joinable()) thread_.join();
+  remove_folder();
+}
+
+void RecordSession::remove_folder() {
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
@@ -181,6 +202,7 @@ std::vector<Recorded> RecordSession::stop(std::uint32_t pid, const std::string& 
     std::error_code ignored;
     if (all.back().events == 0 && process.path != path_) std::filesystem::remove(process.path, ignored);
   }
+  remove_folder();  // here, since the tool may end by the signal that has killed the program
   std::stable_sort(all.begin(), all.end(), [this](const Recorded& a, const Recorded& b) {
     return a.path == path_ || (b.path != path_ && a.events > b.events);
   });

@@ -50,6 +50,7 @@ class RecordSession {
   };
 
   void run();
+  void remove_folder();
   void look_for_processes();
   void begin(Process& process);
   void drain(Process& process, bool last);

@@ -12,6 +12,13 @@
 
 namespace loam::tool {
 
+bool is_recording(const std::string& path) {
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
+  std::uint64_t magic = 0;
+  return file != nullptr && std::fread(&magic, sizeof magic, 1, file.get()) == 1 &&
+         magic == format::kRecordingMagic;
+}
+
 RecordingReader::RecordingReader(const std::string& path) : path_(path) { rewind(); }
 
 void RecordingReader::rewind() {

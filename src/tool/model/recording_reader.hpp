@@ -15,6 +15,9 @@
 
 namespace loam::tool {
 
+// Whether the file begins as one.
+bool is_recording(const std::string& path);
+
 class RecordingReader {
  public:
   // Throws Failure when the file cannot be read, is no recording, or of another version.

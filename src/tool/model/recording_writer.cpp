@@ -41,6 +41,8 @@ void RecordingWriter::sample(const format::RecordingSample& sample) {
 void RecordingWriter::finish(const std::string& facts) {
   flush();
   write_block(format::BlockKind::kEnd, facts, 0);
+  if (std::fflush(file_.get()) != 0)
+    throw Failure(kExitFailure, fmt::format("cannot write {}: {}", path_, error_text(errno)));
 }
 
 // What describes the events before them.

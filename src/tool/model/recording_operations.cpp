@@ -1,0 +1,73 @@
+#include <unordered_map>
+
+#include "tool/model/operations.hpp"
+#include "tool/model/recording_reader.hpp"
+
+namespace loam::tool {
+namespace {
+
+constexpr std::size_t kPiece = 1U << 16;
+
+class RecordingOperations : public OperationSource {
+ public:
+  explicit RecordingOperations(const std::string& path) : reader_(path) {}
+
+  void next(std::vector<Operation>& piece) override {
+    piece.clear();
+    RecordedEvent event;
+    while (piece.size() < kPiece && reader_.next(event)) {
+      if (event.is_free)
+        release(event, piece);
+      else
+        allocate(event, piece);
+    }
+  }
+  std::uint64_t skipped() const override { return skipped_; }
+  std::string remark() const override { return reader_.remark(); }
+
+ private:
+  // The first half of a realloc() waits for the second, by the same thread.
+  void release(const RecordedEvent& event, std::vector<Operation>& piece) {
+    std::uint32_t number = 0;
+    if (!numbers_.take(event.address, number)) {
+      ++skipped_;
+    } else if (event.is_resize) {
+      resized_[event.thread] = number;
+    } else {
+      piece.push_back({0, number, OperationKind::kRelease, 0});
+      numbers_.give(number);
+    }
+  }
+  void allocate(const RecordedEvent& event, std::vector<Operation>& piece) {
+    std::uint32_t stale = 0;
+    if (numbers_.take(event.address, stale)) {
+      // Its free was not seen.
+      piece.push_back({0, stale, OperationKind::kRelease, 0});
+      numbers_.give(stale);
+      ++skipped_;
+    }
+    const auto old = event.is_resize ? resized_.find(event.thread) : resized_.end();
+    if (old != resized_.end()) {
+      numbers_.name(event.address, old->second);
+      piece.push_back({event.size, old->second, OperationKind::kResize, 0});
+      resized_.erase(old);
+    } else {
+      const auto log = static_cast<std::uint8_t>(event.alignment_log > 4 ? event.alignment_log : 0);
+      piece.push_back({event.size, numbers_.add(event.address), OperationKind::kAllocate, log});
+    }
+  }
+
+  RecordingReader reader_;
+  BlockNumbers numbers_;
+  std::unordered_map<std::uint32_t, std::uint32_t> resized_;  // by thread
+  std::uint64_t skipped_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<OperationSource> open_operations(const std::string& path) {
+  if (is_recording(path)) return std::make_unique<RecordingOperations>(path);
+  return open_mtrace(path);
+}
+
+}  // namespace loam::tool
