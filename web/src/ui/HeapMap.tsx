@@ -175,7 +175,7 @@ export function HeapMap({ report, bucket, onBucket }: Props) {
   return (
     <div data-test="heap-map">
       <p class="explain">
-        Addresses upwards, time to the right, darker where fuller; one cell is {tile}. Click or drag to choose a moment.
+        Addresses upwards, time to the right, stronger where fuller; one cell is {tile}. Click or drag to choose a moment.
       </p>
       <Density report={report} bucket={bucket} onBucket={onBucket} />
       <div class="sliders">
