@@ -12,7 +12,8 @@
 // data of modules. A pointer to any byte of an object holds it. Objects never move: all are pinned.
 //
 // Collections happen when the heap has grown by its live bytes (at least 4 MiB), inside make() on any thread, and when asked
-// for; all threads stand still meanwhile. Cost: make() of a small object about 5 ns and its constructor; a ptr is a plain pointer.
+// for; all threads stand still meanwhile. With 8 MiB live most of them look at young objects only.
+// Cost: make() of a small object about 5 ns and its constructor; a ptr is a plain pointer.
 //
 // Threads: any thread may use the heap, and is known from its first make() on. Two threads using one ptr, root, weak or map
 // must agree, as with any object; different ones need no care.

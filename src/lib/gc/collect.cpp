@@ -18,6 +18,11 @@ namespace {
 
 // Room that is this scattered is left until more of the block is free: filling it would cost more than it gives.
 constexpr unsigned kLeastFree = 16;  // of so many objects one
+// Where there are collections of young objects they come sooner, and so does the one of everything that follows on them. Binary trees of
+// depth 20 on one marker, processor time and resident: 2.4 s and 216 MiB with 1 and 1, 3.0 s and 140 MiB with 2 and 2, 3.4 s and
+// 127 MiB with 4 and 2.
+constexpr uint64_t kYoungGrowthPart = 2;
+constexpr uint64_t kFullGrowthPart = 2;
 // A second thread is not worth waking for less.
 constexpr uint64_t kWorthHelp = uint64_t{2} << 20;
 
@@ -211,7 +216,8 @@ bool is_forbidden() {
 }
 
 uint64_t growth_to_collection() {
-  const uint64_t by_live = heap.figures.live_bytes / 100 * heap.settings.growth_percent;
+  uint64_t by_live = heap.figures.live_bytes / 100 * heap.settings.growth_percent;
+  if (generations.watching()) by_live /= generations.wanted() ? kYoungGrowthPart : kFullGrowthPart;
   return by_live > heap.settings.least_growth ? by_live : heap.settings.least_growth;
 }
 
