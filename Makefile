@@ -15,7 +15,7 @@ build: configure
 help:
 	@echo 'make             build $(BUILD)/bin/loam and $(BUILD)/lib/libloam.so'
 	@echo 'make setup       install from Debian what building and testing need (as root)'
-	@echo 'make demo        set up, build, run a real program under loam, then check a service that has bugs'
+	@echo 'make demo        set up, build, run a real program under loam, check a service that has bugs, write a report page'
 	@echo 'make test        set up, build, run the fast tests and the house rules (under 10 minutes)'
 	@echo 'make test-full   everything: storms, matrices, sanitizer builds; log in $(BUILD)/test-full.log'
 	@echo 'make bench       set up, build, compare with the other mallocs of Debian'
@@ -52,6 +52,9 @@ demo: setup-build configure
 	PYTHONMALLOC=malloc $(BUILD)/bin/loam run --stats -- /usr/bin/python3 examples/demo/word_index.py
 	@echo
 	$(BUILD)/bin/loam check --keep-going --exit-code 0 -- $(BUILD)/bin/examples/service --demo
+	@echo
+	PYTHONMALLOC=malloc $(BUILD)/bin/loam record --output $(BUILD)/demo.loam -- /usr/bin/python3 examples/demo/word_index.py
+	$(BUILD)/bin/loam report $(BUILD)/demo.loam --output $(BUILD)/demo.html
 
 test: setup-test build
 	@cd $(BUILD) && ctest -L '^(fast|meta)$$' -j $(JOBS) --output-on-failure --timeout 300

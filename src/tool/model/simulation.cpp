@@ -28,7 +28,8 @@ class PolicySimulation : public Simulation {
     placement_.policy = name;
     const detail::page_source bare = {nullptr, [](void*, std::uint64_t end, std::uint64_t) { return end; },
                                       [](void*, std::uint64_t, std::uint64_t) { return true; }};
-    region_.open(settings, bare, detail::map_table, kFirst);
+    // So that the first block stands on a page, as in memory, without a page in front of it.
+    region_.open(settings, bare, detail::map_table, kFirst - settings.header);
   }
   ~PolicySimulation() override { region_.close(); }
   PolicySimulation(const PolicySimulation&) = delete;
