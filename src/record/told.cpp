@@ -40,7 +40,7 @@ char* reserve(format::RingFile& file, uint64_t bytes) {
 }
 
 void commit(char* head, format::RecordKind kind) {
-  __atomic_store_n(reinterpret_cast<format::RecordKind*>(head), kind, __ATOMIC_RELEASE);
+  __atomic_store_n(reinterpret_cast<uint32_t*>(head), static_cast<uint32_t>(kind), __ATOMIC_RELEASE);
 }
 
 void tell_module(format::RingFile& file, uint32_t id) {

@@ -9,7 +9,16 @@
 
 namespace loam::sys {
 
-enum class LockRank : uint8_t { kQuarantine = 1, kWindow, kSites, kRegistry, kGrowth, kOutside, kMetadata, kPolicy };
+enum class LockRank : uint8_t {
+  kQuarantine = 1,
+  kWindow,
+  kSites,
+  kRegistry,
+  kGrowth,
+  kOutside,
+  kMetadata,
+  kPolicy
+};
 
 class Lock {
  public:

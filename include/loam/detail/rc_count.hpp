@@ -218,7 +218,7 @@ inline void rc_leave(rc_thread& record) noexcept {
   std::lock_guard lock(all.mutex);
   for (rc_header* object : record.candidates) rc_push(all.candidates, *object);
   rc_list().swap(record.candidates);  // with its memory, in which the search for leaks would find them
-  all.idle.push_back(&record);  // there is room
+  all.idle.push_back(&record);        // there is room
 }
 
 }  // namespace loam::detail

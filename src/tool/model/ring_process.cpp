@@ -134,8 +134,8 @@ void RingProcess::take_descriptions(RecordingWriter& writer, bool last) {
   while (described_ + sizeof(format::RecordHead) <= end) {
     format::RecordHead head{};
     std::memcpy(&head.bytes, area + described_ + offsetof(format::RecordHead, bytes), sizeof head.bytes);
-    head.kind =
-        __atomic_load_n(reinterpret_cast<const format::RecordKind*>(area + described_), __ATOMIC_ACQUIRE);
+    head.kind = format::RecordKind{
+        __atomic_load_n(reinterpret_cast<const std::uint32_t*>(area + described_), __ATOMIC_ACQUIRE)};
     const bool whole = head.kind != format::RecordKind{};
     const std::uint64_t bytes = sizeof head + head.bytes;
     if ((!whole && !last) || head.bytes == 0 || head.bytes % 8 != 0 || described_ + bytes > end) return;

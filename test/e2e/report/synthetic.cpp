@@ -39,8 +39,8 @@ constexpr const char* kHostile[] = {
     "<img src=x onerror=\"document.title='owned'\">",
     "</script><script>document.title='owned'</script>",
     "<!--<script>",
-    "a\xff\xfe"
-    "b\x01 \"quoted\" & 'more'",
+    ("a\xff\xfe"
+     "b\x01 \"quoted\" & 'more'"),
 };
 
 }  // namespace

@@ -1,0 +1,78 @@
+// The page in Chromium: node test/browser/run.mjs PLAIN.html HOSTILE.html (made by make_page). Fails with the first thing that is not so.
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const [plain, hostile] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+
+async function open(file, options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
+  page.on('request', (request) => !request.url().startsWith('file:') && faults.push(`asks for ${request.url()}`));
+  await page.goto(`file://${resolve(file)}`);
+  await page.waitForSelector('[data-test=figures]');
+  const times = await page.evaluate(() => [
+    performance.getEntriesByName('first-contentful-paint')[0].startTime,
+    performance.getEntriesByName('loam-shown')[0].startTime,
+  ]);
+  return { page, faults, times };
+}
+
+const text = (page, name) => page.textContent(`[data-test=${name}]`);
+
+async function brushAndSearch(page) {
+  const before = await text(page, 'figures');
+  const box = await (await page.$('#time .u-over')).boundingBox();
+  await page.mouse.move(box.x + box.width * 0.3, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction(() => document.querySelector('[data-test=range-text]').textContent !== 'Whole run');
+  assert.notEqual(await text(page, 'figures'), before);
+  await page.getByRole('button', { name: 'Whole run' }).click();
+  await page.waitForFunction((old) => document.querySelector('[data-test=figures]').textContent === old, before);
+  await page.fill('[data-test=search]', 'Cache::remember');
+  await page.waitForFunction(() => /1 call site\b/.test(document.querySelector('[data-test=sites]').textContent));
+  assert.match(await text(page, 'flame-status'), /is in .* of it/);
+  await page.fill('[data-test=search]', '');
+}
+
+async function keyboardOnly(page) {
+  await page.focus('[data-test=flame] canvas');
+  const whole = await text(page, 'flame-status');
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction((old) => document.querySelector('[data-test=flame-status]').textContent !== old, whole);
+  await page.focus('[data-test=moment]');
+  const moment = await text(page, 'moment-status');
+  for (let i = 0; i < 40; i++) await page.keyboard.press('ArrowLeft');
+  await page.waitForFunction((old) => document.querySelector('[data-test=moment-status]').textContent !== old, moment);
+  await page.focus('[data-test=blocks]');
+  await page.keyboard.press('ArrowRight');
+  await page.waitForSelector('[data-test=block] .stack li');
+  assert.match(await text(page, 'block'), /at 0x7f4a/);
+  await page.focus('[data-test=range] input');
+  for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowRight');
+  await page.waitForFunction(() => document.querySelector('[data-test=range-text]').textContent !== 'Whole run');
+}
+
+try {
+  const first = await open(plain);
+  console.log(`first paint ${first.times[0].toFixed(0)} ms, shown ${first.times[1].toFixed(0)} ms`);
+  assert.ok(first.times[0] < 1000 && first.times[1] < 2000, 'too slow');
+  await brushAndSearch(first.page);
+  await keyboardOnly(first.page);
+  assert.deepEqual(first.faults, []);
+  const second = await open(hostile, { colorScheme: 'dark' });
+  await second.page.fill('[data-test=search]', '<img');
+  await second.page.click('[data-test=sites] tbody button');
+  assert.match(await text(second.page, 'sites'), /<img src=x onerror=/);
+  assert.equal(await second.page.$('main img, main script, main b'), null);
+  assert.match(await second.page.title(), /loam report/);
+  assert.deepEqual(second.faults, []);
+  console.log('2 passed, 0 failed');
+} finally {
+  await browser.close();
+}
