@@ -13,7 +13,6 @@ constinit State state{};
 namespace {
 
 constexpr uint64_t kWindow = uint64_t{16} << 30;
-constexpr uint64_t kPoisonRegion = Quarantine::kSlots * Poison::kMostStride;
 // Of an address space with a limit these parts are reserved at most.
 constexpr uint64_t kWindowPart = 8;
 constexpr uint64_t kPoisonPart = 16;
@@ -38,7 +37,8 @@ bool open(const Settings& settings, const Hooks& hooks) {
   state.guard_budget_bytes = guard_budget(settings.tier);
   state.sites.set(settings.guard_first, settings.guard_rate);
   if (!state.quarantine.open(settings.quarantine_bytes)) return false;
-  state.poison.open(Quarantine::kSlots, at_most(kPoisonRegion, kPoisonPart));
+  const uint64_t slots = state.quarantine.slots();
+  state.poison.open(slots, at_most(slots * Poison::kMostStride, kPoisonPart));
   state.guarded.open(at_most(kWindow, kWindowPart), settings.flip, state.secret);
   if (settings.page_window != 0)
     state.pages.open(at_most(settings.page_window, kWindowPart), state.secret, inspect_poison, report);

@@ -18,20 +18,22 @@ constexpr uint64_t kUntold = uint64_t{64} << 10;
 }  // namespace
 
 bool Quarantine::open(uint64_t most_bytes) {
-  ring_ = static_cast<Slot*>(sys::map(kSlots * sizeof(Slot)));
+  slots_ = most_bytes < kLargeBound ? kSlots : kMostSlots;
+  ring_ = static_cast<Slot*>(sys::map(ring_bytes()));
   most_bytes_ = most_bytes;
   return ring_ != nullptr;
 }
 
 uint64_t Quarantine::reserve(QuarantinePart& part) {
   if (part.next == part.end) {
-    if (blocks() + 2 * kBatch > kSlots) return kNoSlot;
+    if (blocks() + 2 * kBatch > slots_) return kNoSlot;
     const uint64_t first = head_.fetch_add(kBatch, std::memory_order_relaxed);
-    for (uint64_t i = 0; i < kBatch; ++i) ring_[(first + i) % kSlots].store(kOpen, std::memory_order_relaxed);
+    for (uint64_t i = 0; i < kBatch; ++i)
+      ring_[(first + i) & (slots_ - 1)].store(kOpen, std::memory_order_relaxed);
     part.next = first;
     part.end = first + kBatch;
   }
-  return part.next++ % kSlots;
+  return part.next++ & (slots_ - 1);
 }
 
 bool Quarantine::put(QuarantinePart& part, uint64_t slot, char* memory, size_t bytes) {
@@ -52,11 +54,11 @@ uint64_t Quarantine::take_batch(uint64_t (&slots)[kBatch], char* (&blocks)[kBatc
   uint64_t tail = tail_.load(std::memory_order_relaxed);
   uint64_t count = 0;
   while (count < kBatch && tail != head_.load(std::memory_order_relaxed)) {
-    char* block = ring_[tail % kSlots].exchange(nullptr, std::memory_order_acquire);
+    char* block = ring_[tail & (slots_ - 1)].exchange(nullptr, std::memory_order_acquire);
     // Reserved by somebody who has yet to open it: what will stand there must not be passed over.
     if (block == nullptr) break;
     if (block != kOpen) {
-      slots[count] = tail % kSlots;
+      slots[count] = tail & (slots_ - 1);
       blocks[count++] = block;
     }
     ++tail;
@@ -85,15 +87,15 @@ void Quarantine::for_each(Visitor prepare, Visitor visit, void* argument) {
   sys::LockGuard guard(lock_);
   const uint64_t head = head_.load(std::memory_order_acquire);
   for (uint64_t i = tail_.load(std::memory_order_relaxed); i < head; ++i) {
-    char* block = at((i + kAhead) % kSlots);
-    if (block != nullptr) prepare((i + kAhead) % kSlots, block, argument);
-    block = at(i % kSlots);
-    if (block != nullptr) visit(i % kSlots, block, argument);
+    char* block = at((i + kAhead) & (slots_ - 1));
+    if (block != nullptr) prepare((i + kAhead) & (slots_ - 1), block, argument);
+    block = at(i & (slots_ - 1));
+    if (block != nullptr) visit(i & (slots_ - 1), block, argument);
   }
 }
 
 char* Quarantine::at(uint64_t slot) const {
-  char* block = ring_ == nullptr ? nullptr : ring_[slot % kSlots].load(std::memory_order_acquire);
+  char* block = ring_ == nullptr ? nullptr : ring_[slot & (slots_ - 1)].load(std::memory_order_acquire);
   return block == kOpen ? nullptr : block;
 }
 

@@ -23,7 +23,10 @@ struct QuarantinePart {
 
 class Quarantine {
  public:
-  static constexpr uint64_t kSlots = uint64_t{1} << 19;
+  // Room for the 200,000 frees that a block is to wait for, however small the blocks, less what threads hold and is_over() keeps free.
+  static constexpr uint64_t kSlots = uint64_t{1} << 18;
+  static constexpr uint64_t kMostSlots = 2 * kSlots;  // of a bound so large that they may be needed
+  static constexpr uint64_t kLargeBound = uint64_t{32} << 20;
   static constexpr uint64_t kBatch = 32;
   static constexpr uint64_t kNoSlot = ~uint64_t{0};
 
@@ -37,7 +40,7 @@ class Quarantine {
 
   // Whether more than the bound is in.
   bool is_over() const {
-    return bytes_.load(std::memory_order_relaxed) > most_bytes_ || blocks() > kSlots - kSlots / 8;
+    return bytes_.load(std::memory_order_relaxed) > most_bytes_ || blocks() > slots_ - slots_ / 8;
   }
   // If so, takes out the oldest; they are the visitor's. Not by two threads at once: the second
   // returns at once, unless the ring is full.
@@ -56,6 +59,8 @@ class Quarantine {
     return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
   }
   const void* ring() const { return ring_; }
+  uint64_t slots() const { return slots_; }
+  uint64_t ring_bytes() const { return slots_ * sizeof(Slot); }
   sys::Lock& lock() { return lock_; }
 
  private:
@@ -64,6 +69,7 @@ class Quarantine {
   uint64_t take_batch(uint64_t (&slots)[kBatch], char* (&blocks)[kBatch]);
 
   Slot* ring_ = nullptr;
+  uint64_t slots_ = 0;  // a power of two
   uint64_t most_bytes_ = 0;
   std::atomic<uint64_t> head_{0};
   std::atomic<uint64_t> tail_{0};

@@ -47,7 +47,7 @@ unsigned own_pieces(Piece (&out)[kMostPieces]) {
   add(state.guarded.start(), state.guarded.window_bytes());
   add(state.guarded.records(), state.guarded.record_bytes());
   add(state.guarded.table(), state.guarded.table_bytes());
-  add(state.quarantine.ring(), Quarantine::kSlots * sizeof(char*));
+  add(state.quarantine.ring(), state.quarantine.ring_bytes());
   add(&state, sizeof state);  // names where the windows begin, and so their first blocks
   return count;
 }

@@ -109,13 +109,13 @@ TEST(Quarantine, FullRingSaysSo) {
   ASSERT_TRUE(quarantine.open(~uint64_t{0}));
   QuarantinePart part{};
   uint64_t put_in = 0;
-  for (; put_in < Quarantine::kSlots; ++put_in) {
+  for (; put_in < quarantine.slots(); ++put_in) {
     const uint64_t slot = quarantine.reserve(part);
     if (slot == Quarantine::kNoSlot) break;
     ASSERT_TRUE(quarantine.put(part, slot, address(put_in), 0));
   }
-  EXPECT_GT(put_in, Quarantine::kSlots - 3 * Quarantine::kBatch);
-  EXPECT_LT(put_in, Quarantine::kSlots);
+  EXPECT_GT(put_in, quarantine.slots() - 3 * Quarantine::kBatch);
+  EXPECT_LT(put_in, quarantine.slots());
 }
 
 }  // namespace
