@@ -73,7 +73,7 @@ class Clients(unittest.TestCase):
 
     def figures(self, text):
         """Collections and bytes of every process that printed its statistics, added up."""
-        found = re.findall(r"loam-gc: (\d+) collections, .* reclaimed (\d+) KiB, .* live (\d+) KiB", text)
+        found = re.findall(r"loam-gc: (\d+) collections \(.* reclaimed (\d+) KiB, .* live (\d+) KiB", text)
         self.assertTrue(found, text)
         return [sum(int(row[i]) for row in found) for i in range(3)]
 
