@@ -27,18 +27,51 @@ struct ReportOptions {
 
 constexpr std::size_t kMostBeside = std::size_t{64} << 20;
 
-nlohmann::ordered_json read_beside(const std::string& path) {
-  if (path.empty()) return nullptr;
+using nlohmann::ordered_json;
+
+// `schema`: what the file must be.
+ordered_json read_beside(const std::string& path, const std::string& schema) {
   const auto text = read_file(path, kMostBeside);
   if (!text) throw Failure(kExitFailure, fmt::format("cannot read {}", path));
-  auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
-  if (json.is_discarded()) throw Failure(kExitFailure, fmt::format("{} is not JSON", path));
+  auto json = ordered_json::parse(*text, nullptr, false);
+  if (!json.is_object() || json.value("schema", "") != schema)
+    throw Failure(kExitFailure, fmt::format("{} is no {} in JSON", path, schema));
   return json;
+}
+
+// The heap of each policy when most bytes were live, with its parts, as the page draws them.
+ordered_json policies_in(const std::string& path) {
+  if (path.empty()) return nullptr;
+  const ordered_json replay = read_beside(path, "loam-replay/1");
+  ordered_json out = ordered_json::array();
+  try {
+    for (const ordered_json& from : replay.at("policies")) {
+      const ordered_json& parts = from.at("at_most_live");
+      out.push_back({{"name", from.at("policy")},
+                     {"peak_heap", parts.at("heap_bytes")},
+                     {"header", parts.at("header_bytes")},
+                     {"padding", parts.at("padding_bytes")},
+                     {"external", parts.at("free_bytes")},
+                     {"grow_calls", from.at("grows")},
+                     {"shrink_calls", from.at("shrinks")}});
+    }
+  } catch (const ordered_json::exception&) {
+    throw Failure(kExitFailure, fmt::format("{} is not what loam replay --format json writes", path));
+  }
+  return out;
+}
+
+ordered_json findings_in(const std::string& path) {
+  if (path.empty()) return nullptr;
+  ordered_json check = read_beside(path, "loam-check/1");
+  if (!check.contains("findings") || !check["findings"].is_array())
+    throw Failure(kExitFailure, fmt::format("{} is not what loam check --format json writes", path));
+  return check["findings"];
 }
 
 void report(const ReportOptions& options) {
   RecordingEvents events(options.file);
-  const ReportBeside beside{read_beside(options.policies), read_beside(options.findings)};
+  const ReportBeside beside{policies_in(options.policies), findings_in(options.findings)};
   const std::unique_ptr<Report> made = make_report(events, {});
   const std::string output = options.output.empty() ? options.file + ".html" : options.output;
   write_output(output, stdout, report_page(report_data(*made, events, beside)));

@@ -173,6 +173,12 @@ class Readers(Case):
         self.assertIn("<html", page)
         replay = self.run_loam("replay", self.file)
         self.assertIn("Recommended:", replay.stdout)
+        self.run_loam("replay", "--format", "json", "--output", "policies.json", self.file)
+        self.run_loam("check", "--format", "json", "--output", "findings.json", "--", STORM, 1, 100)
+        beside = ("--policies", "policies.json", "--findings", "findings.json")
+        self.run_loam("report", self.file, *beside)
+        wrong = self.run_loam("report", self.file, "--policies", "findings.json", status=1)
+        self.assertIn("findings.json is no loam-replay/1 in JSON", wrong.stderr)
 
     def test_no_recording(self):
         pathlib.Path(self.file).write_text("nothing of the kind")
