@@ -103,7 +103,7 @@ bool RecordingReader::read_block(const format::BlockHead& head) {
       if (plain.size() != std::size_t{head.count} * sizeof(format::RecordingSample))
         return stop("a block is damaged");
       samples_.resize(samples_.size() + head.count);
-      std::memcpy(&samples_[samples_.size() - head.count], plain.data(), plain.size());
+      if (head.count > 0) std::memcpy(&samples_[samples_.size() - head.count], plain.data(), plain.size());
       break;
   }
   return true;
