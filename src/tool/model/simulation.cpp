@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <loam/detail/policy_map_table.hpp>
 
 namespace loam::tool {
 namespace {
@@ -28,7 +29,8 @@ class PolicySimulation : public Simulation {
     placement_.policy = name;
     const detail::page_source bare = {nullptr, [](void*, std::uint64_t end, std::uint64_t) { return end; },
                                       [](void*, std::uint64_t, std::uint64_t) { return true; }};
-    region_.open(settings, bare, detail::map_table, kFirst);
+    // So that the first block's header is where the heap begins.
+    region_.open(settings, bare, detail::map_table, kFirst - settings.header);
   }
   ~PolicySimulation() override { region_.close(); }
   PolicySimulation(const PolicySimulation&) = delete;
