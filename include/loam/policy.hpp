@@ -13,6 +13,7 @@
 #define LOAM_POLICY_HPP
 
 #include <loam/detail/address_set.hpp>
+#include <loam/detail/policy_map_table.hpp>
 #include <loam/detail/policy_region.hpp>
 #include <loam/detail/pool_pages.hpp>
 

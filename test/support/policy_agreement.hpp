@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <loam/detail/policy_map_table.hpp>
 #include <loam/detail/policy_region.hpp>
 #include <memory>
 #include <random>

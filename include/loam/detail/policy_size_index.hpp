@@ -123,7 +123,7 @@ class best_fit_index {
     return {found & 0xffff'ffff, found >> 32};
   }
 
-  table_memory memory_ = map_table;
+  table_memory memory_ = nullptr;
   std::uint64_t steps_ = 0;
   small_sizes small_;
   key_tree tree_;
@@ -180,7 +180,7 @@ class worst_fit_index {
     return {found & all, all - (found >> 32)};
   }
 
-  table_memory memory_ = map_table;
+  table_memory memory_ = nullptr;
   std::uint64_t steps_ = 0;
   small_sizes small_;
   key_tree tree_;

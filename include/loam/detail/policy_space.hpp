@@ -96,7 +96,7 @@ class policy_space {
   static constexpr std::uint64_t max_units = (std::uint64_t{1} << 32) - 64;
 
   page_source source_;
-  table_memory tables_ = map_table;
+  table_memory tables_ = nullptr;
   std::uint64_t base_ = 0;
   std::uint64_t unit_ = 16;
   std::uint64_t mapped_end_ = 0;

@@ -5,8 +5,6 @@
 #ifndef LOAM_DETAIL_POLICY_TABLES_HPP
 #define LOAM_DETAIL_POLICY_TABLES_HPP
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
 
@@ -14,21 +12,6 @@ namespace loam::detail {
 
 // Whole pages, zero where new. `old` is null at first; `new_bytes` 0 gives everything back. Null: nothing was changed.
 using table_memory = void* (*)(void* old, std::size_t old_bytes, std::size_t new_bytes);
-
-inline void* map_table(void* old, std::size_t old_bytes, std::size_t new_bytes) {
-  void* result = nullptr;
-  if (new_bytes == 0) {
-    ::munmap(old, old_bytes);
-    return nullptr;
-  }
-  if (old == nullptr) {
-    result = ::mmap(nullptr, new_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
-  } else {
-    result = ::mremap(old, old_bytes, new_bytes, MREMAP_MAYMOVE);
-  }
-  return result == MAP_FAILED ? nullptr : result;
-}
 
 // Element must be valid when all its bytes are zero.
 template <class Element>

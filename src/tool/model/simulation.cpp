@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <loam/detail/policy_map_table.hpp>
 
 namespace loam::tool {
 namespace {
