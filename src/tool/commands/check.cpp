@@ -41,8 +41,7 @@ std::string preload(const std::string& library) {
   const std::filesystem::path beside = std::filesystem::path(library).parent_path() / "libloam-check.so";
   std::error_code error;
   const std::string both = std::filesystem::exists(beside, error) ? beside.string() + ":" + library : library;
-  const char* before = environment("LD_PRELOAD");
-  return before == nullptr || before[0] == '\0' ? both : both + ":" + before;
+  return before_preloaded(both);
 }
 
 std::string settings_for(const CheckOptions& options, const std::string& path, const std::string& leaks) {

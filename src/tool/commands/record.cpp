@@ -26,11 +26,6 @@ struct RecordOptions {
   bool no_follow = false;
 };
 
-std::string preload(const std::string& library) {
-  const char* before = environment("LD_PRELOAD");
-  return before == nullptr || before[0] == '\0' ? library : library + ":" + before;
-}
-
 std::string ending_of(int status) {
   if (WIFEXITED(status)) return fmt::format("exit status {}", WEXITSTATUS(status));
   return fmt::format("killed by signal {} ({})", WTERMSIG(status), signal_text(WTERMSIG(status)));
@@ -71,7 +66,7 @@ void record(const RecordOptions& options) {
   Launch launch;
   launch.path = program.path;
   launch.arguments = arguments;
-  launch.environment = {{"LD_PRELOAD", preload(library)}, {"LOAM_OPTIONS", settings}};
+  launch.environment = {{"LD_PRELOAD", before_preloaded(library)}, {"LOAM_OPTIONS", settings}};
   session.start();
   const Ended ended = run_program(launch);
   const std::vector<Recorded> all =

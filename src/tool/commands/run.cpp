@@ -39,11 +39,6 @@ struct RunOptions {
   std::string report_file() const { return stats == "true" ? output.output : stats; }
 };
 
-std::string preload(const std::string& library) {
-  const char* before = environment("LD_PRELOAD");
-  return before == nullptr || before[0] == '\0' ? library : library + ":" + before;
-}
-
 void check(const RunOptions& options) {
   if (program_arguments().empty()) throw Failure(kExitUsage, "run: no program given; see 'loam run --help'");
   if (!options.counting() && options.leaks.empty() &&
@@ -121,7 +116,7 @@ void run(const RunOptions& options) {
   }
   launch.path = program.path;
   launch.arguments = arguments;
-  launch.environment = {{"LD_PRELOAD", preload(library)}};
+  launch.environment = {{"LD_PRELOAD", before_preloaded(library)}};
   if (!settings.empty()) launch.environment.emplace_back("LOAM_OPTIONS", settings);
   const Ended ended = run_program(launch);
   if (counters != nullptr) {

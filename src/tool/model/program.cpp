@@ -227,4 +227,9 @@ std::string find_library(const std::string& given) {
   return found;
 }
 
+std::string before_preloaded(const std::string& libraries) {
+  const char* before = environment("LD_PRELOAD");
+  return before == nullptr || before[0] == '\0' ? libraries : libraries + ":" + before;
+}
+
 }  // namespace loam::tool

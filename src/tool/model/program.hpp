@@ -22,4 +22,7 @@ std::string find_program(const std::string& name);
 // libloam.so beside the tool, in the build tree or installed; `given`, if not empty, instead. Throws Failure.
 std::string find_library(const std::string& given);
 
+// What LD_PRELOAD must be for the libraries to stand in front of what is preloaded already.
+std::string before_preloaded(const std::string& libraries);
+
 }  // namespace loam::tool
