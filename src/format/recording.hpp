@@ -13,7 +13,8 @@
 //   others     alignments (as a power of two), threads, addresses
 // All numbers in columns are LEB128. What a column takes for known goes on from block to block: a block is read after those before it.
 //
-// Invariant: a block that is whole in the file can be read if those before it can; its check sum (CRC-32 of the packed bytes) tells.
+// Invariant: a block that is whole in the file can be read if those before it can; its check sum (CRC-32 of the head with a
+// `check` of 0 and of the packed bytes) tells: a kind that is damaged would otherwise be one to skip.
 // Locking: none, it is a file. Same byte order as the machine that wrote it.
 #pragma once
 
@@ -22,7 +23,7 @@
 namespace loam::format {
 
 inline constexpr std::uint64_t kRecordingMagic = 0x31'63'65'72'6d'61'6f'6cU;  // "loamrec1" in the file
-inline constexpr std::uint32_t kRecordingVersion = 1;
+inline constexpr std::uint32_t kRecordingVersion = 2;
 inline constexpr std::uint32_t kBlockMark = 0x4b'43'4c'42U;  // "BLCK"
 inline constexpr std::uint32_t kMostPlainBytes = std::uint32_t{1} << 26;
 

@@ -3,7 +3,6 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <cstring>
@@ -25,14 +24,13 @@ std::string as_blocks(const std::uint8_t* data, std::size_t size) {
     const std::size_t bytes = wanted < size - 4 ? wanted : size - 4;
     std::string packed(ZSTD_compressBound(bytes), '\0');
     packed.resize(ZSTD_compress(packed.data(), packed.size(), data + 4, bytes, 1));
-    const auto check =
-        crc32(0, reinterpret_cast<const Bytef*>(packed.data()), static_cast<uInt>(packed.size()));
-    const format::BlockHead block{format::kBlockMark,
-                                  static_cast<format::BlockKind>(data[0] % 7),
-                                  static_cast<std::uint32_t>(packed.size()),
-                                  static_cast<std::uint32_t>(bytes),
-                                  data[3],
-                                  static_cast<std::uint32_t>(check)};
+    format::BlockHead block{format::kBlockMark,
+                            static_cast<format::BlockKind>(data[0] % 7),
+                            static_cast<std::uint32_t>(packed.size()),
+                            static_cast<std::uint32_t>(bytes),
+                            data[3],
+                            0};
+    block.check = tool::block_check(block, packed);
     file.append(reinterpret_cast<const char*>(&block), sizeof block).append(packed);
     data += 4 + bytes;
     size -= 4 + bytes;

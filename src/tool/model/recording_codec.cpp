@@ -1,5 +1,7 @@
 #include "tool/model/recording_codec.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -29,6 +31,13 @@ std::uint64_t unzigzag(std::uint64_t number) {
 [[noreturn]] void fail() { throw Failure(kExitFailure, "a block of events makes no sense"); }
 
 }  // namespace
+
+std::uint32_t block_check(format::BlockHead head, std::string_view packed) {
+  head.check = 0;
+  const uLong of_head = crc32(0, reinterpret_cast<const Bytef*>(&head), sizeof head);
+  return static_cast<std::uint32_t>(
+      crc32(of_head, reinterpret_cast<const Bytef*>(packed.data()), static_cast<uInt>(packed.size())));
+}
 
 // As the heap's size classes: 16 apart up to 1 KiB, then eight to a power of two.
 std::uint64_t EventHistory::key_of(std::uint32_t thread, std::uint64_t size) {

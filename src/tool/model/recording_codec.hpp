@@ -11,7 +11,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "format/recording.hpp"
+
 namespace loam::tool {
+
+// The check sum that belongs into the head of a block of these packed bytes.
+std::uint32_t block_check(format::BlockHead head, std::string_view packed);
 
 struct RecordedEvent {
   std::uint64_t time = 0;  // nanoseconds since the start; whole microseconds once recorded

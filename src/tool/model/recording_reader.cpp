@@ -1,7 +1,6 @@
 #include "tool/model/recording_reader.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <cerrno>
@@ -80,9 +79,7 @@ bool RecordingReader::next_block() {
 bool RecordingReader::read_block(const format::BlockHead& head) {
   std::string packed(head.packed, '\0');
   if (std::fread(packed.data(), 1, packed.size(), file_.get()) != packed.size()) return stop("it is cut off");
-  const auto check =
-      crc32(0, reinterpret_cast<const Bytef*>(packed.data()), static_cast<uInt>(packed.size()));
-  if (check != head.check) return stop("a block is damaged");
+  if (block_check(head, packed) != head.check) return stop("a block is damaged");
   std::string plain(head.plain, '\0');
   const std::size_t bytes = ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size());
   if (ZSTD_isError(bytes) != 0 || bytes != plain.size()) return stop("a block is damaged");

@@ -1,7 +1,6 @@
 #include "tool/model/recording_writer.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <cerrno>
@@ -14,6 +13,7 @@ namespace loam::tool {
 namespace {
 
 constexpr std::uint32_t kEventsInBlock = 1u << 16;
+constexpr std::uint32_t kSamplesInBlock = 3000;  // of a minute, at 50 a second
 constexpr int kLevel = 3;
 
 }  // namespace
@@ -35,7 +35,9 @@ void RecordingWriter::add(const RecordedEvent& event) {
 
 void RecordingWriter::sample(const format::RecordingSample& sample) {
   samples_.append(reinterpret_cast<const char*>(&sample), sizeof sample);
-  ++sample_count_;
+  // A program that does nothing for hours is sampled too: what it has done must reach the file before the tool might be killed, and
+  // a block of samples must not grow beyond what a reader takes.
+  if (++sample_count_ == kSamplesInBlock) flush();
 }
 
 void RecordingWriter::finish(const std::string& facts) {
@@ -63,13 +65,14 @@ void RecordingWriter::write_block(format::BlockKind kind, const std::string& pla
   std::string packed(ZSTD_compressBound(plain.size()), '\0');
   const std::size_t bytes = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
   if (ZSTD_isError(bytes) != 0) throw Failure(kExitFailure, "a block cannot be compressed");
-  const auto check = crc32(0, reinterpret_cast<const Bytef*>(packed.data()), static_cast<uInt>(bytes));
-  const format::BlockHead head{format::kBlockMark,
-                               kind,
-                               static_cast<std::uint32_t>(bytes),
-                               static_cast<std::uint32_t>(plain.size()),
-                               count,
-                               static_cast<std::uint32_t>(check)};
+  packed.resize(bytes);
+  format::BlockHead head{format::kBlockMark,
+                         kind,
+                         static_cast<std::uint32_t>(bytes),
+                         static_cast<std::uint32_t>(plain.size()),
+                         count,
+                         0};
+  head.check = block_check(head, packed);
   write(&head, sizeof head);
   write(packed.data(), bytes);
 }
