@@ -2,7 +2,6 @@
 
 #include <atomic>
 
-#include "base/bits.hpp"
 #include "format/control.hpp"
 #include "format/leaks.hpp"
 #include "heap/outside.hpp"
@@ -11,10 +10,11 @@
 #include "meta/arena.hpp"
 #include "runtime/checking.hpp"
 #include "runtime/heap_view.hpp"
+#include "runtime/leak_answer.hpp"
+#include "runtime/leak_chain.hpp"
 #include "runtime/leak_stacks.hpp"
 #include "runtime/notes.hpp"
 #include "runtime/sites.hpp"
-#include "scan/chain.hpp"
 #include "scan/huge_repair.hpp"
 #include "scan/leaks.hpp"
 #include "scan/residency.hpp"
@@ -81,18 +81,6 @@ void reset_all() {
   for (unsigned i = 0; i < kLocks; ++i) lock_at(i).reset();
 }
 
-bool reply(const LeakSearch& search, Answer answer, uint64_t pause_ns, uint64_t bytes) {
-  const format::Reply head{format::kControlMagic,
-                           format::kControlVersion,
-                           search.cookie,
-                           answer,
-                           0,
-                           sys::process_id(),
-                           pause_ns,
-                           bytes};
-  return search.send(search.to, &head, sizeof head);
-}
-
 void refuse(const LeakSearch& search, const sys::MemoryRoom& room, uint64_t wanted, long error) {
   const format::LeakRefusal why{room.limit, room.used, room.available, wanted,
                                 static_cast<uint64_t>(error < 0 ? -error : 0)};
@@ -105,47 +93,6 @@ uint64_t wanted_bytes() {
   const uint64_t resident = sys::resident_bytes();
   return resident / 4 + resident / 64 + (uint64_t{8} << 20);
 }
-
-// What goes through the socket, gathered into pieces that are worth a system call.
-class Writer {
- public:
-  Writer(const LeakSearch& search, scan::Scratch& scratch)
-      : search_(search), buffer_(scratch.take<char>(kBytes)) {}
-
-  template <class T>
-  void write(const T& value) {
-    if (!good_ || buffer_ == nullptr) return;
-    if (filled_ + sizeof value > kBytes) flush();
-    __builtin_memcpy(buffer_ + filled_, &value, sizeof value);
-    filled_ += sizeof value;
-  }
-
-  void write_bytes(const void* data, size_t bytes) {
-    const auto* from = static_cast<const char*>(data);
-    while (bytes > 0 && good_ && buffer_ != nullptr) {
-      if (filled_ == kBytes) flush();
-      const size_t piece = bytes < kBytes - filled_ ? bytes : kBytes - filled_;
-      __builtin_memcpy(buffer_ + filled_, from, piece);
-      filled_ += piece;
-      from += piece;
-      bytes -= piece;
-    }
-  }
-
-  bool flush() {
-    if (filled_ > 0) good_ = good_ && search_.send(search_.to, buffer_, filled_);
-    filled_ = 0;
-    return good_ && buffer_ != nullptr;
-  }
-
- private:
-  static constexpr size_t kBytes = size_t{256} << 10;
-
-  const LeakSearch& search_;
-  char* buffer_;
-  size_t filled_ = 0;
-  bool good_ = true;
-};
 
 // Everything that the copy works with.
 struct Analysis {
@@ -253,7 +200,7 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
                          header.notes * sizeof(format::LeakNote) + header.stack_bytes +
                          sizeof(format::LeakTrailer);
   if (!reply(search, Answer::kOk, header.pause_ns, bytes)) return false;
-  Writer writer(search, analysis.scratch);
+  LeakWriter writer(search, analysis.scratch);
   writer.write(header);
   for (unsigned i = 0; i < header.classes; ++i) {
     const uint64_t size = i < heap::kClasses ? heap::kSizeClasses[i].size : 0;
@@ -274,65 +221,6 @@ bool write_answer(const LeakSearch& search, Analysis& analysis, const scan::Leak
     writer.write_bytes(data, size);
     return true;
   });
-  return writer.flush();
-}
-
-// The live block that is asked for; of a site the first one that is held. No span: there is none.
-scan::BlockMap::Block subject_of(const LeakSearch& search, const scan::BlockMap& map,
-                                 const scan::Chain& chain) {
-  if (!search.by_site) {
-    const scan::BlockMap::Block block = map.find(search.subject);
-    return block.span != nullptr && map.live().contains(block.number) ? block : scan::BlockMap::Block{};
-  }
-  for (uint64_t word = 0; word < map.words(); ++word) {
-    for (uint64_t bits = map.live().words()[word]; bits != 0; bits &= bits - 1) {
-      const scan::BlockMap::Block block = map.at(static_cast<uint32_t>(word * 64 + base::lowest_bit(bits)));
-      if (chain.is_held(block.number) && map.stack_id(*block.span, block.index) == search.subject)
-        return block;
-    }
-  }
-  return {};
-}
-
-// Calls visit(link) from the block outwards, as long as it returns true. Returns the root's word, or that of a link left out.
-template <class Visit>
-uint64_t walk_chain(const scan::BlockMap& map, const scan::Chain& chain, scan::BlockMap::Block block,
-                    uint64_t word, Visit&& visit) {
-  for (;;) {
-    const uint64_t address = map.address(*block.span, block.index);
-    if (!visit(format::ChainLink{address, map.bytes(*block.span, block.index), word - address})) return word;
-    word = chain.word_to(block.number);
-    block = word == 0 ? scan::BlockMap::Block{} : map.find(word);
-    if (block.span == nullptr || !map.live().contains(block.number)) return word;
-  }
-}
-
-bool write_chain(const LeakSearch& search, Analysis& analysis, const scan::Chain& chain,
-                 const scan::Snapshot& snapshot) {
-  const scan::BlockMap::Block block = subject_of(search, analysis.map, chain);
-  const bool held = block.span != nullptr && chain.is_held(block.number);
-  format::ChainHeader header{format::kLeaksVersion, format::ChainState::kNoBlock, 0, 0, 0,
-                             snapshot.pause_ns()};
-  if (block.span != nullptr) header.state = held ? format::ChainState::kHeld : format::ChainState::kLost;
-  const uint64_t word =
-      search.by_site && held ? analysis.map.address(*block.span, block.index) : search.subject;
-  uint64_t links = 0;
-  if (held)
-    header.root = walk_chain(analysis.map, chain, block, word, [&](const auto&) { return ++links != 0; });
-  header.links = links < format::kMostChainLinks ? links : format::kMostChainLinks;
-  header.left_out = links - header.links;
-  const uint64_t bytes =
-      sizeof header + header.links * sizeof(format::ChainLink) + sizeof(format::LeakTrailer);
-  if (!reply(search, Answer::kOk, header.pause_ns, bytes)) return false;
-  Writer writer(search, analysis.scratch);
-  writer.write(header);
-  uint64_t written = 0;
-  const auto write = [&](const format::ChainLink& link) {
-    if (written == header.links) return false;
-    writer.write(link);
-    return ++written != 0;
-  };
-  if (held) walk_chain(analysis.map, chain, block, word, write);
   return writer.flush();
 }
 
@@ -360,7 +248,8 @@ bool analyse(const LeakSearch& search, scan::Stop& stop, const scan::Scratch& st
     if (!chain.prepare(analysis.scratch)) return false;
     roots.mark(chain);
     chain.follow();
-    return snapshot.counts() && write_chain(search, analysis, chain, snapshot);
+    return snapshot.counts() &&
+           write_chain(search, analysis.map, chain, analysis.scratch, snapshot.pause_ns());
   }
   scan::Leaks leaks(analysis.map, analysis.readable);
   if (!leaks.find(roots, analysis.scratch) || !snapshot.counts()) return false;

@@ -1,5 +1,6 @@
 #include "sys/resident.hpp"
 
+#include "sys/pagemap_scan.hpp"
 #include "sys/proc.hpp"
 #include "sys/syscall.hpp"
 
@@ -9,34 +10,6 @@ namespace {
 
 constexpr uint64_t kPageBytes = 4096;
 constexpr const char* kPagemap = "/proc/self/pagemap";
-
-// From linux/fs.h of Linux 6.7; the headers of an older distribution lack it.
-struct ScanArgument {
-  uint64_t size;
-  uint64_t flags;
-  uint64_t start;
-  uint64_t end;
-  uint64_t walk_end;
-  uint64_t regions;
-  uint64_t region_count;
-  uint64_t max_pages;
-  uint64_t category_inverted;
-  uint64_t category_mask;
-  uint64_t category_any_of;
-  uint64_t return_mask;
-};
-struct ScanRegion {
-  uint64_t start;
-  uint64_t end;
-  uint64_t categories;
-};
-static_assert(sizeof(ScanArgument) == 96 && sizeof(ScanRegion) == 24);
-constexpr long kPagemapScan = 0xc0606610;  // _IOWR('f', 16, ScanArgument)
-constexpr uint64_t kFile = 1u << 2;
-constexpr uint64_t kPresent = 1u << 3;
-constexpr uint64_t kSwapped = 1u << 4;
-constexpr uint64_t kZeroPage = 1u << 5;
-constexpr uint64_t kHuge = 1u << 6;
 
 constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
 constexpr uint64_t kEntrySwapped = uint64_t{1} << 62;
@@ -98,30 +71,30 @@ bool PageScan::scan_for(Pages pages, uint64_t start, uint64_t end, RunVisitor vi
 
 // Turns by_call_ off and goes on entry by entry if the kernel does not know the call.
 bool PageScan::scan_by_call(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument) {
-  ScanRegion regions[kRegionsAtOnce];
-  ScanArgument order{};
+  PagemapRegion regions[kRegionsAtOnce];
+  PagemapScan order{};
   order.size = sizeof order;
   order.end = end;
   order.regions = reinterpret_cast<uint64_t>(regions);
   order.region_count = kRegionsAtOnce;
   if (pages == Pages::kResident) {
-    order.category_mask = kPresent | kZeroPage;
-    order.category_inverted = kZeroPage;
+    order.category_mask = pagemap::kPresent | pagemap::kZeroPage;
+    order.category_inverted = pagemap::kZeroPage;
   } else {
-    order.category_mask = kFile | kZeroPage;
-    order.category_inverted = kFile | kZeroPage;
-    order.category_any_of = kPresent | kSwapped;
+    order.category_mask = pagemap::kFile | pagemap::kZeroPage;
+    order.category_inverted = pagemap::kFile | pagemap::kZeroPage;
+    order.category_any_of = pagemap::kPresent | pagemap::kSwapped;
   }
-  order.return_mask = kHuge;
+  order.return_mask = pagemap::kHuge;
   while (start < end) {
     order.start = start;
-    const long count = raw_call(SYS_ioctl, descriptor_, kPagemapScan, reinterpret_cast<long>(&order));
+    const long count = raw_call(SYS_ioctl, descriptor_, kPagemapScanCall, reinterpret_cast<long>(&order));
     if (failed(count)) {
       by_call_ = false;
       return scan_by_entries(pages, start, end, visit, argument);
     }
     for (long i = 0; i < count; ++i)
-      visit({regions[i].start, regions[i].end, (regions[i].categories & kHuge) != 0}, argument);
+      visit({regions[i].start, regions[i].end, (regions[i].categories & pagemap::kHuge) != 0}, argument);
     if (order.walk_end <= start) return false;
     start = order.walk_end;
   }

@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "sys/pagemap_scan.hpp"
 #include "sys/syscall.hpp"
 
 namespace loam::sys {
 
 namespace {
 
-// From linux/userfaultfd.h and linux/fs.h of Linux 6.7; the headers of an older distribution lack them.
+// From linux/userfaultfd.h; the headers of an older distribution lack them.
 struct Api {
   uint64_t api;
   uint64_t features;
@@ -21,36 +22,15 @@ struct Register {
   uint64_t mode;
   uint64_t calls;
 };
-struct Scan {
-  uint64_t size;
-  uint64_t flags;
-  uint64_t start;
-  uint64_t end;
-  uint64_t walk_end;
-  uint64_t regions;
-  uint64_t region_count;
-  uint64_t max_pages;
-  uint64_t category_inverted;
-  uint64_t category_mask;
-  uint64_t category_any_of;
-  uint64_t return_mask;
-};
-struct Region {
-  uint64_t start;
-  uint64_t end;
-  uint64_t categories;
-};
-static_assert(sizeof(Api) == 24 && sizeof(Register) == 32 && sizeof(Scan) == 96 && sizeof(Region) == 24);
+static_assert(sizeof(Api) == 24 && sizeof(Register) == 32);
 constexpr long kApiCall = 0xc018aa3f;       // _IOWR(0xaa, 0x3f, Api)
 constexpr long kRegisterCall = 0xc020aa00;  // _IOWR(0xaa, 0x00, Register)
-constexpr long kScanCall = 0xc0606610;      // _IOWR('f', 16, Scan)
 constexpr uint64_t kApi = 0xaa;
 constexpr uint64_t kAsynchronous = uint64_t{1} << 15;
 constexpr uint64_t kWriteProtect = uint64_t{1} << 1;
 constexpr long kUserModeOnly = 1;
 constexpr uint64_t kScanProtects = 1u << 0;
 constexpr uint64_t kScanOnlyWatched = 1u << 1;  // fails where pages are not watched
-constexpr uint64_t kWritten = 1u << 1;
 
 constexpr uint64_t kRegionsAtOnce = 64;
 // Where descriptors of programs seldom are.
@@ -100,30 +80,30 @@ void WrittenPages::finish() {
 }
 
 bool WrittenPages::watch(uint64_t start, uint64_t end) {
-  Scan scan{};
+  PagemapScan scan{};
   scan.size = sizeof scan;
   scan.flags = kScanProtects | kScanOnlyWatched;
   scan.start = start;
   scan.end = end;
-  scan.category_mask = kWritten;
-  const long result = raw_call(SYS_ioctl, map_, kScanCall, reinterpret_cast<long>(&scan));
+  scan.category_mask = pagemap::kWritten;
+  const long result = raw_call(SYS_ioctl, map_, kPagemapScanCall, reinterpret_cast<long>(&scan));
   return !failed(result) && scan.walk_end == end;
 }
 
 bool WrittenPages::visit(uint64_t start, uint64_t end, Visit function, void* argument) {
-  Region regions[kRegionsAtOnce];
+  PagemapRegion regions[kRegionsAtOnce];
   bool told = true;
   while (start < end && told) {
-    Scan scan{};
+    PagemapScan scan{};
     scan.size = sizeof scan;
     scan.flags = kScanOnlyWatched;
     scan.start = start;
     scan.end = end;
     scan.regions = reinterpret_cast<uint64_t>(regions);
     scan.region_count = kRegionsAtOnce;
-    scan.category_mask = kWritten;
-    scan.return_mask = kWritten;
-    const long count = raw_call(SYS_ioctl, map_, kScanCall, reinterpret_cast<long>(&scan));
+    scan.category_mask = pagemap::kWritten;
+    scan.return_mask = pagemap::kWritten;
+    const long count = raw_call(SYS_ioctl, map_, kPagemapScanCall, reinterpret_cast<long>(&scan));
     told = !failed(count) && scan.walk_end > start;
     for (long i = 0; told && i < count; ++i) function(regions[i].start, regions[i].end, argument);
     start = scan.walk_end;
