@@ -2,12 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "tool/model/files.hpp"
 
 namespace loam::tool {
+namespace {
+
+// What is missing, or of another type in a file that somebody has changed, is not known.
+template <class T>
+T value_of(const nlohmann::json& facts, const char* key) {
+  const auto found = facts.find(key);
+  if (found == facts.end()) return T{};
+  if constexpr (std::is_same_v<T, bool>)
+    return found->is_boolean() && found->get<bool>();
+  else if constexpr (std::is_same_v<T, std::string>)
+    return found->is_string() ? found->get<std::string>() : T{};
+  else
+    return found->is_number_unsigned() ? found->get<T>() : T{};
+}
+
+}  // namespace
 
 // The halves of a realloc() are a free and an allocation.
 bool RecordingEvents::next(HeapEvent& event) {
@@ -32,18 +50,19 @@ RecordingFacts RecordingEvents::facts() const {
       for (const auto& word : head["program"])
         if (word.is_string()) facts.program.push_back(word.get<std::string>());
     }
-    facts.pid = head.value("pid", std::uint64_t{0});
-    facts.started = head.value("started_ns", std::uint64_t{0}) / 1'000'000'000;
-    facts.has_stacks = head.value("stacks", false);
+    facts.pid = value_of<std::uint64_t>(head, "pid");
+    facts.started = value_of<std::uint64_t>(head, "started_ns") / 1'000'000'000;
+    facts.has_stacks = value_of<bool>(head, "stacks");
   }
   facts.duration = last_;
   facts.has_crossings = true;
   const auto end = nlohmann::json::parse(reader_.end(), nullptr, false);
   if (end.is_object()) {
-    facts.ending = end.value("ending", "");
-    facts.lost = end.value("dropped", std::uint64_t{0});
-    facts.duration = std::max(facts.duration, end.value("duration_ns", std::uint64_t{0}));
-    if (end.value("cut", false)) facts.remarks.push_back("cut: the recording ends before the program does");
+    facts.ending = value_of<std::string>(end, "ending");
+    facts.lost = value_of<std::uint64_t>(end, "dropped");
+    facts.duration = std::max(facts.duration, value_of<std::uint64_t>(end, "duration_ns"));
+    if (value_of<bool>(end, "cut"))
+      facts.remarks.push_back("cut: the recording ends before the program does");
   }
   if (!reader_.remark().empty()) facts.remarks.push_back(reader_.remark());
   return facts;

@@ -33,6 +33,12 @@ void RecordingWriter::add(const RecordedEvent& event) {
   if (packer_.count() == kEventsInBlock) flush();
 }
 
+void RecordingWriter::describe(const char* records, std::size_t bytes) {
+  constexpr std::size_t kMost = std::size_t{16} << 20;  // a block has a limit that the reader holds it to
+  descriptions_.append(records, bytes);
+  if (descriptions_.size() >= kMost) flush();
+}
+
 void RecordingWriter::sample(const format::RecordingSample& sample) {
   samples_.append(reinterpret_cast<const char*>(&sample), sizeof sample);
   // A program that does nothing for hours is sampled too: what it has done must reach the file before the tool might be killed, and

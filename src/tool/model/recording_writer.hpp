@@ -19,7 +19,7 @@ class RecordingWriter {
 
   void add(const RecordedEvent& event);
   // Records as in format/stacks.hpp, whole ones.
-  void describe(const char* records, std::size_t bytes) { descriptions_.append(records, bytes); }
+  void describe(const char* records, std::size_t bytes);
   void sample(const format::RecordingSample& sample);
   // `facts`: JSON on how it ended. Nothing may be added afterwards.
   void finish(const std::string& facts);

@@ -9,7 +9,9 @@
 #include <random>
 #include <vector>
 
+#include "format/stacks.hpp"
 #include "tool/model/failure.hpp"
+#include "tool/model/recording_events.hpp"
 #include "tool/model/recording_reader.hpp"
 #include "tool/model/recording_writer.hpp"
 
@@ -164,6 +166,35 @@ TEST_F(Recording, AnIdleProgramIsWrittenDown) {
   writer.finish("{}");
   EXPECT_EQ(read(events, &remark), events.size());
   EXPECT_EQ(remark, "");
+}
+
+TEST_F(Recording, FactsOfAnotherTypeAreNotKnown) {
+  RecordingWriter(path_, R"({"pid": "x", "program": [1, "a"], "stacks": 7, "started_ns": -1})")
+      .finish(R"({"ending": 3, "cut": "no", "dropped": [], "duration_ns": null})");
+  RecordingEvents events(path_);
+  HeapEvent event;
+  EXPECT_FALSE(events.next(event));
+  const RecordingFacts facts = events.facts();
+  EXPECT_EQ(facts.pid, 0u);
+  EXPECT_EQ(facts.program, std::vector<std::string>{"a"});
+  EXPECT_EQ(facts.ending, "");
+  EXPECT_FALSE(facts.has_stacks);
+}
+
+TEST_F(Recording, ManyDescriptionsAtOnce) {
+  // More than a block may hold, before the first event.
+  std::string record(1u << 20, '\0');
+  const format::RecordHead head{static_cast<format::RecordKind>(99), (1u << 20) - sizeof head};
+  std::memcpy(record.data(), &head, sizeof head);
+  RecordingWriter writer(path_, "{}");
+  for (int i = 0; i < 80; ++i) writer.describe(record.data(), record.size());
+  writer.add({1000, 0x1000, 24, 7, 3, 4, false, false});
+  writer.finish("{}");
+  RecordingReader reader(path_);
+  RecordedEvent event;
+  EXPECT_TRUE(reader.next(event));
+  EXPECT_FALSE(reader.next(event));
+  EXPECT_EQ(reader.remark(), "");
 }
 
 TEST_F(Recording, IsRefusedWhenItIsNone) {
