@@ -105,9 +105,13 @@ class Server(Case):
         self.assertEqual(figures["threads_silent"], 0)
         definite = [group for group in report["groups"] if group["class"] == "definite"]
         self.assertTrue(definite and all(group["block_bytes"] == 208 for group in definite), report["groups"])
-        # Of 200 threads that are interrupted anywhere, one may be between taking a block and having its address, or giving it back.
-        self.assertLessEqual(sum(group["blocks"] for group in report["groups"] if group["class"] != "definite"), 2,
-                             report["groups"])
+        # What a loop has lost last may still stand in a register of it that nobody reads again, while it waits: a block of lose_one()
+        # and what hangs on it, at most one of each a loop, and never a request, which is in use.
+        others = [group for group in report["groups"] if group["class"] != "definite"]
+        self.assertLessEqual({(group["class"], group["block_bytes"]) for group in others}, {("dead-slot", 208), ("dead-slot", 80)},
+                             others)
+        for size in (208, 80):
+            self.assertLessEqual(sum(group["blocks"] for group in others if group["block_bytes"] == size), 40, others)
         last = self.finish(target, "").splitlines()[-1].split()
         self.assertEqual(last[2:4], ["wrong", "0"])
 
