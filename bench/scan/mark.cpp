@@ -112,8 +112,8 @@ int main(int argc, char** argv) {
               static_cast<double>(heap::regions.advised_bytes()) / 1e6);
   std::vector<Result> plain, fetched, mapped;
   for (uint64_t i = 0; i < rounds; ++i) {
-    plain.push_back(timed(mark_by_find<0>, root));
-    fetched.push_back(timed(mark_by_find<8>, root));
+    if (argc <= 4) plain.push_back(timed(mark_by_find<0>, root));
+    if (argc <= 4) fetched.push_back(timed(mark_by_find<8>, root));
     mapped.push_back(mark_by_map(root));
   }
   print("heap::find", plain);

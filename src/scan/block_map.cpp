@@ -63,7 +63,7 @@ void BlockMap::add(const SpanView& view) {
   extent_ = (end > high ? end : high) - lowest_;
 }
 
-BlockMap::Block BlockMap::find_outside(uint64_t word) const {
+const BlockMap::Span& BlockMap::span_outside(uint64_t word) const {
   uint32_t low = first_outside_;
   uint32_t high = span_count_;
   while (low < high) {
@@ -73,8 +73,7 @@ BlockMap::Block BlockMap::find_outside(uint64_t word) const {
     else
       high = middle;
   }
-  if (low == span_count_ || word < spans_[low].first) return {nullptr, 0, 0};
-  return {&spans_[low], spans_[low].base, 0};
+  return spans_[low == span_count_ || word < spans_[low].first ? 0 : low];
 }
 
 BlockMap::Block BlockMap::at(uint32_t number) const {

@@ -60,15 +60,16 @@ class BlockMap {
   bool build(const HeapView& heap, Scratch& scratch);
 
   // The block that any word at all points into, live or not.
-  Block find(uint64_t word) const {
+  Block find(uint64_t word) const { return find_in(span_of(word), word); }
+  // The two halves of find(), for whoever looks up many words at once: what the second half reads can be fetched meanwhile.
+  const Span& span_of(uint64_t word) const {
     const uint64_t slice = (word - window_start_) >> meta::kSliceShift;
-    if (slice >= window_slices_) [[unlikely]]
-      return find_outside(word);
-    const Span& span = spans_[slices_[slice]];
+    return slice < window_slices_ ? spans_[slices_[slice]] : span_outside(word);
+  }
+  Block find_in(const Span& span, uint64_t word) const {
     const uint64_t offset = word - span.first;
-    if (offset >= span.bytes) return {nullptr, 0, 0};
     const auto index = static_cast<uint32_t>(sys::multiply(offset, span.inverse).high);
-    return {&span, span.base + index, index};
+    return {offset < span.bytes ? &span : nullptr, span.base + index, index};
   }
 
   // No block lies outside of [lowest, lowest + extent).
@@ -110,7 +111,7 @@ class BlockMap {
   static void count_span(const SpanView& view, void* argument);
   static void add_span(const SpanView& view, void* argument);
   void add(const SpanView& view);
-  Block find_outside(uint64_t word) const;
+  const Span& span_outside(uint64_t word) const;
 
   HeapView heap_ = {};
   uint64_t window_start_ = 0;

@@ -44,16 +44,35 @@ void Marker::take(const BlockMap::Block& block) {
   blocks_ += was;
 }
 
-void Marker::follow(uint64_t word) {
-  const BlockMap::Block block = map_.find(word);
-  if (block.span != nullptr) take(block);
+void Marker::look_up() {
+  const unsigned count = collected_;
+  collected_ = 0;
+  const BlockMap::Span* spans[kBatch + kPiece];
+  BlockMap::Block blocks[kBatch + kPiece];
+  for (unsigned i = 0; i < count; ++i) {
+    spans[i] = &map_.span_of(batch_[i]);
+    __builtin_prefetch(spans[i]);
+  }
+  unsigned found = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    blocks[found] = map_.find_in(*spans[i], batch_[i]);
+    __builtin_prefetch(&open_.words()[blocks[found].number / 64]);
+    __builtin_prefetch(&waiting_[blocks[found].number / 64]);
+    found += unsigned{blocks[found].span != nullptr};
+  }
+  for (unsigned i = 0; i < found; ++i) take(blocks[i]);
 }
 
 void Marker::add_block(const BlockMap::Block& block) { take(block); }
 
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
   words_ += (end - start) / sizeof(uint64_t);
-  for (uint64_t at = start; at < end; at += sizeof(uint64_t)) look_at(word_at(at));
+  while (start < end) {
+    const uint64_t bytes = end - start < kPiece * sizeof(uint64_t) ? end - start : kPiece * sizeof(uint64_t);
+    for (uint64_t at = start; at < start + bytes; at += sizeof(uint64_t)) collect(word_at(at));
+    start += bytes;
+    if (collected_ >= kBatch) look_up();
+  }
 }
 
 void Marker::add_range(uint64_t start, uint64_t end) {
@@ -106,7 +125,11 @@ void Marker::drain() {
       prefetch(entry.start, entry.end - entry.start);
       ++waiting;
     }
-    if (waiting == 0) return;
+    if (waiting == 0) {
+      if (collected_ == 0) return;
+      look_up();
+      continue;
+    }
     const Entry oldest = queue[at];
     at = (at + 1) % kQueue;
     --waiting;

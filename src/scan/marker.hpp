@@ -4,7 +4,8 @@
 // Blocks that are found wait as bits, 64 neighbours of a span to a word, and the words wait in a ring. Until a word's turn
 // comes others of its blocks are found, so that they are read one behind the other: memory that pointers lead to in any order
 // is read by pages. What leaves the words passes through a short queue while its memory is on its way from RAM, so that the
-// processor waits for many blocks at once instead of one after the other.
+// processor waits for many blocks at once instead of one after the other. For the same reason words that may be pointers are looked
+// up a batch at a time, each table for all of them before the next: one word's loads wait for each other, those of many do not.
 //
 // Invariants: a block is in `open` until it is found, and is read once; a word is in the ring, once, exactly if it has a bit.
 // Owns the bits and the ring; the set is the caller's.
@@ -28,7 +29,10 @@ class Marker final : public RootSink {
   // Returns false when there is no memory for what waits.
   bool prepare(Scratch& scratch);
 
-  void add_word(uint64_t word) override { look_at(word); }
+  void add_word(uint64_t word) override {
+    collect(word);
+    if (collected_ >= kBatch) look_up();
+  }
   // Every aligned word of the range. Requires: readable.
   void add_range(uint64_t start, uint64_t end) override;
   // Takes the block, if it is still open, and goes on from there.
@@ -41,6 +45,9 @@ class Marker final : public RootSink {
 
  private:
   static constexpr unsigned kQueue = 8;
+  // A batch is looked up when it has so many words; between two looks at whether it has, at most kPiece words are read.
+  static constexpr unsigned kBatch = 32;
+  static constexpr unsigned kPiece = 32;
 
   // 64 blocks of which some wait.
   struct Group {
@@ -55,11 +62,12 @@ class Marker final : public RootSink {
     uint32_t index;
   };
 
-  void look_at(uint64_t word) {
-    if (word - lowest_ >= extent_) return;
-    follow(word);
+  // Without a branch: whether a word may be a pointer is hard to guess. Requires: room in the batch.
+  void collect(uint64_t word) {
+    batch_[collected_] = word;
+    collected_ += unsigned{word - lowest_ < extent_};
   }
-  void follow(uint64_t word);
+  void look_up();
   void take(const BlockMap::Block& block);
   bool next(Entry& entry);
   void read(const Entry& entry);
@@ -81,6 +89,9 @@ class Marker final : public RootSink {
   uint32_t index_ = 0;
   uint64_t bits_ = 0;
   uint64_t units_ = 0;
+  // Words inside the heap's extent, to be looked up; one more place, since what is not taken is written too.
+  uint64_t batch_[kBatch + kPiece + 1] = {};
+  unsigned collected_ = 0;
   uint64_t blocks_ = 0;
   uint64_t words_ = 0;
 };
