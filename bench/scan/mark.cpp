@@ -9,6 +9,7 @@
 
 #include "graph.hpp"
 #include "runtime/heap_view.hpp"
+#include "scan/mark_helper.hpp"
 #include "scan/marker.hpp"
 #include "sys/kernel.hpp"
 
@@ -82,6 +83,26 @@ Result mark_by_map(uint64_t root) {
   return {static_cast<double>(built - begin) / 1e6, static_cast<double>(end - built) / 1e6, marker.blocks()};
 }
 
+// By the clock, since two processors work.
+Result mark_by_two(uint64_t root) {
+  scan::Scratch scratch;
+  scan::BlockMap map;
+  scan::Readable readable;
+  if (!map.build(runtime::view_of_heap(), scratch) || !readable.prepare(scratch, 1)) std::abort();
+  scan::BlockSet open = map.copy(map.live(), scratch);
+  scan::Marker marker(map, open, nullptr);
+  if (!marker.prepare(scratch)) std::abort();
+  const uint64_t built = sys::monotonic_ns();
+  scan::MarkHelper* helper = scan::MarkHelper::start(map, open, readable, scratch);
+  if (helper != nullptr && helper->pool().enter()) marker.share(helper->pool());
+  marker.add_word(root);
+  marker.drain();
+  const uint64_t end = sys::monotonic_ns();
+  if (helper != nullptr) helper->finish();
+  const uint64_t others = helper == nullptr ? 0 : helper->marker().blocks();
+  return {0, static_cast<double>(end - built) / 1e6, marker.blocks() + others};
+}
+
 Result timed(uint64_t (*mark)(uint64_t), uint64_t root) {
   const uint64_t begin = sys::thread_cpu_ns();
   const uint64_t blocks = mark(root);
@@ -91,7 +112,7 @@ Result timed(uint64_t (*mark)(uint64_t), uint64_t root) {
 void print(const char* name, std::vector<Result>& results) {
   std::sort(results.begin(), results.end(), [](auto& a, auto& b) { return a.mark_ms < b.mark_ms; });
   const Result& median = results[results.size() / 2];
-  std::printf("  %-28s %8.1f ms (median %8.1f), %5.1f ns a block, map %5.2f ms, %lu blocks\n", name,
+  std::printf("  %-32s %8.1f ms (median %8.1f), %5.1f ns a block, map %5.2f ms, %lu blocks\n", name,
               results[0].mark_ms, median.mark_ms,
               results[0].mark_ms * 1e6 / static_cast<double>(results[0].blocks), results[0].build_ms,
               static_cast<unsigned long>(results[0].blocks));
@@ -110,14 +131,16 @@ int main(int argc, char** argv) {
   std::printf("%s: %lu blocks, %.0f MB, %.0f MB of it asked for as huge pages\n", std::string(kind).c_str(),
               static_cast<unsigned long>(graph.blocks), static_cast<double>(graph.bytes) / 1e6,
               static_cast<double>(heap::regions.advised_bytes()) / 1e6);
-  std::vector<Result> plain, fetched, mapped;
+  std::vector<Result> plain, fetched, mapped, helped;
   for (uint64_t i = 0; i < rounds; ++i) {
     if (argc <= 4) plain.push_back(timed(mark_by_find<0>, root));
     if (argc <= 4) fetched.push_back(timed(mark_by_find<8>, root));
     mapped.push_back(mark_by_map(root));
+    helped.push_back(mark_by_two(root));
   }
-  print("heap::find", plain);
-  print("heap::find, queue of 8", fetched);
+  if (!plain.empty()) print("heap::find", plain);
+  if (!fetched.empty()) print("heap::find, queue of 8", fetched);
   print("marker", mapped);
+  print("marker and helper, by the clock", helped);
   return 0;
 }

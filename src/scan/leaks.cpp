@@ -1,6 +1,7 @@
 #include "scan/leaks.hpp"
 
 #include "base/bits.hpp"
+#include "scan/mark_helper.hpp"
 #include "scan/word.hpp"
 #include "sys/kernel.hpp"
 #include "sys/sanitizer.hpp"
@@ -17,14 +18,22 @@ bool Leaks::find(Roots& roots, Scratch& scratch) {
   BlockSet open = map_.copy(map_.live(), scratch);
   Marker marker(map_, open, &readable_);
   if (open.words() == nullptr || !marker.prepare(scratch)) return false;
+  MarkHelper* helper = MarkHelper::start(map_, open, readable_, scratch);
+  if (helper != nullptr && helper->pool().enter()) marker.share(helper->pool());
   roots.mark(marker);
   BlockSet lost = map_.copy(open, scratch);
   if (lost.words() == nullptr) return false;
   roots.mark_weak(marker);
   words_read_ = marker.words_read();
+  mark_cpu_ns_ = 0;
+  if (helper != nullptr) {
+    helper->finish();
+    words_read_ += helper->marker().words_read();
+    mark_cpu_ns_ = helper->cpu_ns();
+  }
   const uint64_t marked = sys::monotonic_ns();
   mark_ns_ = marked - begin;
-  mark_cpu_ns_ = sys::thread_cpu_ns() - cpu_begin;
+  mark_cpu_ns_ += sys::thread_cpu_ns() - cpu_begin;
   const bool sorted = sort(lost, open, scratch);
   sort_ns_ = sys::monotonic_ns() - marked;
   return sorted;

@@ -14,6 +14,9 @@ constexpr uint64_t kSparseBytes = uint64_t{256} << 10;
 constexpr uint64_t kFetchBytes = 320;
 constexpr uint64_t kLine = 64;
 
+// So many blocks are read between looks at whether somebody has nothing to do.
+constexpr unsigned kPatience = 64;
+
 inline void prefetch(uint64_t address, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes && at < kFetchBytes; at += kLine)
     __builtin_prefetch(reinterpret_cast<const void*>(address + at));
@@ -44,6 +47,18 @@ void Marker::take(const BlockMap::Block& block) {
   blocks_ += was;
 }
 
+// A look first: a locked instruction holds up all others, and half of what is found was found before.
+void Marker::take_shared(const BlockMap::Block& block) {
+  const uint32_t word = block.number / 64;
+  const uint64_t bit = uint64_t{1} << (block.number % 64);
+  uint64_t& open = open_.words()[word];
+  if ((__atomic_load_n(&open, __ATOMIC_RELAXED) & bit) == 0) return;
+  if ((__atomic_fetch_and(&open, ~bit, __ATOMIC_RELAXED) & bit) == 0) return;
+  ++blocks_;
+  if (waiting_[word] == 0) ring_[last_++ & ring_mask_] = {word, map_.index_of(*block.span)};
+  waiting_[word] |= bit;
+}
+
 void Marker::look_up() {
   const unsigned count = collected_;
   collected_ = 0;
@@ -60,10 +75,17 @@ void Marker::look_up() {
     __builtin_prefetch(&waiting_[blocks[found].number / 64]);
     found += unsigned{blocks[found].span != nullptr};
   }
-  for (unsigned i = 0; i < found; ++i) take(blocks[i]);
+  if (pool_ == nullptr) {
+    for (unsigned i = 0; i < found; ++i) take(blocks[i]);
+  } else {
+    for (unsigned i = 0; i < found; ++i) take_shared(blocks[i]);
+  }
 }
 
-void Marker::add_block(const BlockMap::Block& block) { take(block); }
+void Marker::add_block(const BlockMap::Block& block) {
+  if (pool_ == nullptr) return take(block);
+  take_shared(block);
+}
 
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
   words_ += (end - start) / sizeof(uint64_t);
@@ -114,11 +136,56 @@ bool Marker::next(Entry& entry) {
   return true;
 }
 
+// Half of the words that wait, from the front, as they are read by pages too.
+void Marker::give() {
+  WorkPool::Work work[WorkPool::kRoom / 4];
+  const uint64_t half = (last_ - first_) / 2;
+  uint32_t count = 0;
+  for (; count < half && count < WorkPool::kRoom / 4; ++count) {
+    const Group group = ring_[(first_ + count) & ring_mask_];
+    work[count] = {group.word, group.span, waiting_[group.word]};
+  }
+  if (count == 0) return;
+  const uint32_t given = pool_->give(work, count);
+  for (uint32_t i = 0; i < given; ++i) waiting_[work[i].word] = 0;
+  first_ += given;
+}
+
+void Marker::accept(const WorkPool::Work* work, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    if (waiting_[work[i].word] == 0) ring_[last_++ & ring_mask_] = {work[i].word, work[i].span};
+    waiting_[work[i].word] |= work[i].bits;
+  }
+}
+
 void Marker::drain() {
+  run();
+  if (pool_ == nullptr) return;
+  WorkPool::Work work[WorkPool::kTaken];
+  while (const uint32_t count = pool_->take(work)) {
+    accept(work, count);
+    run();
+  }
+}
+
+void Marker::help() {
+  WorkPool::Work work[WorkPool::kTaken];
+  while (const uint32_t count = pool_->take_until_closed(work)) {
+    accept(work, count);
+    run();
+  }
+}
+
+void Marker::run() {
   Entry queue[kQueue] = {};
   unsigned at = 0;
   unsigned waiting = 0;
+  unsigned patience = kPatience;
   for (;;) {
+    if (--patience == 0) {
+      patience = kPatience;
+      if (pool_ != nullptr && pool_->hungry()) give();
+    }
     while (waiting < kQueue) {
       Entry& entry = queue[(at + waiting) % kQueue];
       if (!next(entry)) break;

@@ -9,7 +9,8 @@
 //
 // Invariants: a block is in `open` until it is found, and is read once; a word is in the ring, once, exactly if it has a bit.
 // Owns the bits and the ring; the set is the caller's.
-// Locking: none. Requires: what the map describes does not change meanwhile, and its blocks are readable.
+// Markers that share a set take blocks out of it atomically, and leave each other words through a pool.
+// Locking: none but the pool's. Requires: what the map describes does not change meanwhile, and its blocks are readable.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "scan/block_map.hpp"
 #include "scan/readable.hpp"
 #include "scan/root_sink.hpp"
+#include "scan/work_pool.hpp"
 
 namespace loam::scan {
 
@@ -39,6 +41,12 @@ class Marker final : public RootSink {
   void add_block(const BlockMap::Block& block);
   // Until nothing is left to read.
   void drain() override;
+
+  // From now on others take blocks out of the same set, and work goes through the pool; drain() then waits for all of them.
+  // Requires: the caller is inside the pool before it marks.
+  void share(WorkPool& pool) { pool_ = &pool; }
+  // Marks what others leave in the pool, until it is closed. Requires: as share().
+  void help();
 
   uint64_t blocks() const { return blocks_; }
   uint64_t words_read() const { return words_; }
@@ -69,6 +77,10 @@ class Marker final : public RootSink {
   }
   void look_up();
   void take(const BlockMap::Block& block);
+  void take_shared(const BlockMap::Block& block);
+  void run();
+  void give();
+  void accept(const WorkPool::Work* work, uint32_t count);
   bool next(Entry& entry);
   void read(const Entry& entry);
   void read_words(uint64_t start, uint64_t end);
@@ -94,6 +106,7 @@ class Marker final : public RootSink {
   unsigned collected_ = 0;
   uint64_t blocks_ = 0;
   uint64_t words_ = 0;
+  WorkPool* pool_ = nullptr;
 };
 
 }  // namespace loam::scan

@@ -22,6 +22,11 @@ class Readable {
   bool prepare(Scratch& scratch, uint64_t most);
   // In address order.
   void forbid(uint64_t start, uint64_t end);
+  // Forbids what the other one forbids, in the same memory, for another thread: asking the kernel for pages is for one at a time.
+  void share(const Readable& other) {
+    forbidden_ = other.forbidden_;
+    count_ = other.count_;
+  }
   bool all() const { return count_ == 0; }
 
   // The parts of [start, end) that may be read. With `pages` only those of them that hold something.
