@@ -29,6 +29,10 @@ LOAM_UNWATCHED void Chain::read_words(uint64_t start, uint64_t end) {
 
 void Chain::add_range(uint64_t start, uint64_t end) { read_words(base::align_up(start, kWord), end); }
 
+LOAM_UNWATCHED void Chain::add_code(uint64_t start, uint64_t end) {
+  for (uint64_t at = start; at + kWord <= end; ++at) look_at(word_at(at), at);
+}
+
 void Chain::read(uint32_t number) {
   const BlockMap::Block block = map_.at(number);
   const uint64_t start = map_.address(*block.span, block.index);

@@ -20,6 +20,7 @@ class Chain final : public RootSink {
   bool prepare(Scratch& scratch);
   void add_word(uint64_t word) override;
   void add_range(uint64_t start, uint64_t end) override;
+  void add_code(uint64_t start, uint64_t end) override;
   // From what the roots hold to everything that it leads to.
   void follow();
 

@@ -28,6 +28,7 @@ Mapping describe(const sys::MappingLine& line) {
   mapping.end = line.end;
   mapping.readable = line.readable;
   mapping.writable = line.writable;
+  mapping.executable = line.executable;
   mapping.shared = line.shared;
   mapping.nameless = line.name[0] == '\0' || starts_with(line.name, "[anon");
   mapping.main_stack = starts_with(line.name, "[stack]");

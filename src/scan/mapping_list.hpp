@@ -13,6 +13,7 @@ struct Mapping {
   uint64_t end;
   bool readable;
   bool writable;
+  bool executable;
   bool shared;
   bool nameless;    // anonymous
   bool main_stack;  // where the kernel put the first thread's

@@ -102,6 +102,12 @@ void Marker::add_range(uint64_t start, uint64_t end) {
   drain();
 }
 
+LOAM_UNWATCHED void Marker::add_code(uint64_t start, uint64_t end) {
+  for (uint64_t at = start; at + sizeof(uint64_t) <= end; ++at) add_word(word_at(at));
+  words_ += (end - start) / sizeof(uint64_t);
+  drain();
+}
+
 // Blocks of spans that are not uniform, and all blocks while something of the heap is unreadable.
 void Marker::read_unusual(const Entry& entry) {
   const uint64_t bytes = base::align_down(map_.bytes(*entry.span, entry.index), sizeof(uint64_t));

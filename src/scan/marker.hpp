@@ -37,6 +37,7 @@ class Marker final : public RootSink {
   }
   // Every aligned word of the range. Requires: readable.
   void add_range(uint64_t start, uint64_t end) override;
+  void add_code(uint64_t start, uint64_t end) override;
   // Takes the block, if it is still open, and goes on from there.
   void add_block(const BlockMap::Block& block);
   // Until nothing is left to read.

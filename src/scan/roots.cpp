@@ -14,6 +14,7 @@ struct Reader {
   uint64_t* bytes;
   uint64_t start;
   uint64_t end;
+  bool code;
 };
 
 void read_run(const sys::ResidentRun& run, void* argument) {
@@ -22,7 +23,10 @@ void read_run(const sys::ResidentRun& run, void* argument) {
   const uint64_t end = run.end < reader.end ? run.end : reader.end;
   if (start >= end) return;
   *reader.bytes += end - start;
-  reader.sink->add_range(start, end);
+  if (reader.code)
+    reader.sink->add_code(start, end);
+  else
+    reader.sink->add_range(start, end);
 }
 
 // Of shared memory only what is in memory already: reading the rest would bring it there.
@@ -104,7 +108,8 @@ bool Roots::next_hole(uint64_t start, uint64_t end, uint64_t* hole_start, uint64
 
 void Roots::read(RootSink& sink, const Mapping& mapping, uint64_t start, uint64_t end) {
   const bool stack = mapping.main_stack || (mapping.guarded && mapping.nameless);
-  Reader reader{&sink, stack ? &figures_.stack_bytes : &figures_.data_bytes, start, end};
+  Reader reader{&sink, stack ? &figures_.stack_bytes : &figures_.data_bytes, start, end,
+                mapping.executable};
   if (mapping.shared) {
     const uint64_t before = figures_.data_bytes;
     read_shared(reader);
