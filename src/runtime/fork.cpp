@@ -50,19 +50,17 @@ constinit uint32_t forking = 0;  // the process that forks
 // The mask of the forking thread's signals. Guarded by the locks as well.
 constinit uint64_t signals_before = 0;
 
-// Under a policy every allocation needs a lock, and a signal handler would have to do without all of them: it waits.
+// A handler that ran in this thread while it holds all locks could neither take nor wait for one: it would have to do without memory.
+// So signals wait.
 uint64_t hold_signals() {
   const uint64_t all = ~uint64_t{0};
   uint64_t before = 0;
-  if (mode() == Mode::kPolicy) {
-    sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
-                  reinterpret_cast<long>(&before), sizeof all);
-  }
+  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
+                reinterpret_cast<long>(&before), sizeof all);
   return before;
 }
 
 void let_signals_go(uint64_t before) {
-  if (mode() != Mode::kPolicy) return;
   sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
 }
 

@@ -21,6 +21,7 @@ using heap::Found;
 using heap::ThreadHeap;
 
 constinit const options::Values* settings = nullptr;
+constinit bool stacks = false;  // are told, as far as they can be taken
 
 // How often the figures that the tool samples are set: a power of two of events, per thread.
 constexpr uint64_t kFiguresEvery = 256;
@@ -63,7 +64,7 @@ void put_release(ThreadHeap* heap, const void* block, uint8_t flags) {
 bool open_recording(const options::Values& values) {
   if (values.record_path[0] == '\0') return false;
   settings = &values;
-  const bool stacks = values.record_stacks && stack::prepare();
+  stacks = values.record_stacks && stack::prepare();
   if (record::open(values.record_path, stacks, 0)) return true;
   report::complaint(
       "nothing is recorded: no ring file can be made (no room in shared memory, or ulimit -f or -v)");
@@ -72,7 +73,7 @@ bool open_recording(const options::Values& values) {
 
 void restart_recording(uint32_t parent) {
   if (settings == nullptr) return;
-  if (!settings->follow || !record::open(settings->record_path, settings->record_stacks, parent))
+  if (!settings->follow || !record::open(settings->record_path, stacks, parent))
     record::leave_off();
 }
 

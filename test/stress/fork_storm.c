@@ -1,8 +1,10 @@
-/* Threads allocate while the main thread forks. Each child verifies and frees blocks of its parent, allocates, starts a
+/* Threads allocate while the main thread forks, and a signal's handler, which meets it anywhere, allocates too. Each child verifies and frees blocks of its parent, allocates, starts a
    thread of its own now and then, and exits; a child that hangs is ended by its alarm and counts as a failure.
    Usage: fork_storm [--seconds S] [--seed N] [--threads T] */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "../support/storm.h"
@@ -24,6 +26,32 @@ static void in_child(void) {
   g_at_fork[2] = painted(100000);
   inspect_and_free(g_at_fork[0]);
   inspect_and_free(g_at_fork[2]);
+}
+
+/* More than the thread has at hand: some of it has to be got under locks, all of which a fork holds. */
+static void handle(int signal) {
+  static void* blocks[128];
+  static unsigned at;
+  (void)signal;
+  for (unsigned i = 0; i < 40; ++i, ++at) {
+    inspect_and_free(blocks[at % 128]);
+    blocks[at % 128] = painted(16 + at * 977u % 6000);
+  }
+}
+
+/* On every millisecond of the process, in the calling thread and nobody else. */
+static void signal_me(void) {
+  struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+  const struct itimerval every = {{0, 1000}, {0, 1000}};
+  if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &every, NULL) != 0)
+    storm_fail("no timer");
+}
+
+static void block_timer(int how) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGALRM);
+  pthread_sigmask(how, &set, NULL);
 }
 
 static void churn(uint32_t* state, int steps) {
@@ -56,6 +84,7 @@ static void* short_life(void* seed) {
 
 static void child(uint32_t seed) {
   uint32_t state = seed | 1;
+  signal(SIGALRM, SIG_DFL);
   alarm(20);
   for (int i = 0; i < kHeld; i += 1 + (int)(seed % 3)) inspect_and_free(g_held[i]), g_held[i] = NULL;
   churn(&state, 600);
@@ -90,10 +119,13 @@ int main(int count, char** words) {
   const int threads = storm.threads < kMost ? storm.threads : kMost;
   pthread_atfork(before_fork, in_parent, in_child);
   for (int i = 0; i < kHeld; ++i) g_held[i] = painted(random_size(&state));
+  block_timer(SIG_BLOCK);
   for (int i = 0; i < threads; ++i) {
     if (pthread_create(&thread[i], NULL, busy, (void*)(uintptr_t)next_random(&state)) != 0)
       storm_fail("no thread");
   }
+  block_timer(SIG_UNBLOCK);
+  signal_me();
   const double end = now_seconds() + storm.seconds;
   unsigned long forks = 0;
   while (now_seconds() < end) {
