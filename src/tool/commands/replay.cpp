@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "tool/commands/output_options.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
+#include "tool/render/heap_picture.hpp"
 #include "tool/render/replay.hpp"
 
 namespace loam::tool {
@@ -21,6 +23,7 @@ struct ReplayOptions {
   OutputOptions output;
   std::string file;
   std::string policies = "all";
+  std::string picture;
   std::size_t header = 8;
   std::size_t minimum = 16;
   std::size_t alignment = 16;
@@ -42,6 +45,18 @@ std::vector<detail::policy_kind> chosen(const std::string& list) {
   return kinds;
 }
 
+// Reads the file once more for each policy: the scale must be known before the first tile is drawn.
+void write_picture(const ReplayOptions& options, const std::vector<detail::policy_kind>& kinds,
+                   const detail::policy_settings& settings, const Replayed& replayed) {
+  PictureFrame frame;
+  frame.operations = replayed.demand.operations;
+  for (const Placement& of : replayed.placements) frame.bytes = std::max(frame.bytes, of.peak_heap);
+  std::vector<HeapPicture> pictures;
+  for (const detail::policy_kind kind : kinds)
+    pictures.push_back(draw(*open_operations(options.file), kind, settings, frame));
+  write_output(options.picture, stdout, heap_pictures_svg(options.file, frame, pictures));
+}
+
 void replay_file(const ReplayOptions& options) {
   if (!std::has_single_bit(options.alignment) || options.alignment < 16 || options.alignment > 4096)
     throw Failure(kExitUsage, "replay: --alignment must be a power of two from 16 to 4096");
@@ -57,9 +72,13 @@ void replay_file(const ReplayOptions& options) {
   const std::unique_ptr<OperationSource> source = open_operations(options.file);
   const Replayed replayed = replay(*source, kinds, settings);
   const Palette palette = options.output.output.empty() ? Palette::for_file(stdout) : Palette(false);
-  write_output(options.output.output, stdout,
-               options.output.json() ? replay_json(options.file, replayed)
-                                     : replay_text(options.file, replayed, palette));
+  std::string text = options.output.json() ? replay_json(options.file, replayed)
+                                           : replay_text(options.file, replayed, palette);
+  if (!options.picture.empty()) {
+    write_picture(options, kinds, settings, replayed);
+    if (!options.output.json()) text += free_pieces_text(replayed.placements);
+  }
+  write_output(options.output.output, stdout, text);
   if (!source->remark().empty()) fmt::print(stderr, "loam: {}\n", source->remark());
 }
 
@@ -71,12 +90,16 @@ void register_replay(CLI::App& app) {
       "The policies run as they are, on addresses without memory: places, sizes and steps are exact.\n\n"
       "Examples:\n"
       "  loam replay python3.loam\n"
-      "  loam replay --policy best-fit,tlsf --header 16 --format json trace.txt");
+      "  loam replay --policy best-fit,tlsf --header 16 --format json trace.txt\n"
+      "  loam replay --policy first-fit,buddy --picture heap.svg python3.loam");
   auto options = std::make_shared<ReplayOptions>();
   add_file(command, "FILE", options->file,
            "A recording of loam record, or what mtrace() of the C library wrote");
   add_text(command, "--policy", options->policies, "LIST",
            "all, or some of first-fit, next-fit, best-fit, worst-fit, buddy, segregated, tlsf");
+  add_text(
+      command, "--picture", options->picture, "FILE.svg",
+      "Draw the heap under each policy, addresses over time, and say where the free pieces lie at the end");
   add_number(command, "--header", options->header, "BYTES", "Bytes in front of each block; 8 unless given");
   add_number(command, "--minimum", options->minimum, "BYTES",
              "Smallest block, header included; 16 unless given");

@@ -25,7 +25,8 @@ double over(std::uint64_t heap, std::uint64_t live) {
 template <class Policy>
 class PolicySimulation : public Simulation {
  public:
-  PolicySimulation(const char* name, const detail::policy_settings& settings) : settings_(settings) {
+  PolicySimulation(const char* name, const detail::policy_settings& settings, PlacementWatcher* watcher)
+      : settings_(settings), watcher_(watcher) {
     placement_.policy = name;
     const detail::page_source bare = {nullptr, [](void*, std::uint64_t end, std::uint64_t) { return end; },
                                       [](void*, std::uint64_t, std::uint64_t) { return true; }};
@@ -45,7 +46,10 @@ class PolicySimulation : public Simulation {
     }
     const double before = cpu_seconds();
     for (std::size_t i = 0; i < piece.operations.size(); ++i) {
-      place(piece.operations[i]);
+      if (watcher_ == nullptr)
+        place(piece.operations[i]);
+      else
+        place_watched(piece.operations[i]);
       heap_[i] = region_.end() - region_.begin();
       free_[i] = region_.free_bytes();
     }
@@ -82,6 +86,19 @@ class PolicySimulation : public Simulation {
       case OperationKind::kResize:
         if (block == 0 || !region_.resize(block, operation.size)) move(block, operation);
     }
+  }
+  void place_watched(const Operation& operation) {
+    asked_.resize(blocks_.size());
+    if (blocks_[operation.block] != 0) watcher_->went(placed(operation.block));
+    place(operation);
+    asked_[operation.block] = operation.size;
+    if (blocks_[operation.block] != 0) watcher_->came(placed(operation.block));
+    watcher_->settled(region_.end() - region_.begin());
+  }
+  PlacedBlock placed(std::uint32_t number) {
+    const std::uint64_t address = blocks_[number];
+    return {address - settings_.header - region_.begin(), region_.size_of(address) + settings_.header,
+            asked_[number]};
   }
   void move(std::uint64_t& block, const Operation& operation) {
     const std::uint64_t fresh = region_.allocate(operation.size, std::size_t{1} << operation.log_alignment);
@@ -123,6 +140,9 @@ class PolicySimulation : public Simulation {
         const std::uint64_t last = next / kPage * kPage;
         if (last > first) placement_.end_pages += last - first;
         top_ += next - start;
+        FreePieces& tenth = placement_.end_tenths[(start - region_.begin()) * 10 / (end - region_.begin())];
+        ++tenth.count;
+        tenth.bytes += next - start;
       } else {
         top_ = 0;
       }
@@ -132,9 +152,11 @@ class PolicySimulation : public Simulation {
   }
 
   detail::policy_settings settings_;
+  PlacementWatcher* watcher_;
   detail::policy_region<Policy> region_;
   Placement placement_;
   std::vector<std::uint64_t> blocks_;  // address by number, 0: none
+  std::vector<std::uint64_t> asked_;   // bytes by number, kept for the watcher alone
   std::vector<std::uint64_t> heap_;    // after each operation of a piece
   std::vector<std::uint64_t> free_;
   double sum_ = 0;
@@ -146,11 +168,15 @@ class PolicySimulation : public Simulation {
 
 }  // namespace
 
-std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const detail::policy_settings& settings) {
+std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const detail::policy_settings& settings,
+                                     PlacementWatcher* watcher) {
+  detail::policy_settings own = settings;
+  // TLSF keeps two links in each free block.
+  if (kind == detail::policy_kind::tlsf) own.minimum = std::max<std::size_t>(own.minimum, 32);
   return detail::with_policy(kind, [&](auto* policy) -> std::unique_ptr<Simulation> {
     using Policy = std::remove_pointer_t<decltype(policy)>;
-    return std::make_unique<PolicySimulation<Policy>>(detail::policy_names[static_cast<unsigned>(kind)],
-                                                      settings);
+    return std::make_unique<PolicySimulation<Policy>>(detail::policy_names[static_cast<unsigned>(kind)], own,
+                                                      watcher);
   });
 }
 
@@ -181,12 +207,7 @@ Piece DemandCount::count(std::span<const Operation> operations) {
 Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>& kinds,
                 const detail::policy_settings& settings) {
   std::vector<std::unique_ptr<Simulation>> simulations;
-  for (const detail::policy_kind kind : kinds) {
-    detail::policy_settings own = settings;
-    // TLSF keeps two links in each free block.
-    if (kind == detail::policy_kind::tlsf) own.minimum = std::max<std::size_t>(own.minimum, 32);
-    simulations.push_back(simulate(kind, own));
-  }
+  for (const detail::policy_kind kind : kinds) simulations.push_back(simulate(kind, settings));
   DemandCount count;
   std::vector<Operation> operations;
   for (source.next(operations); !operations.empty(); source.next(operations)) {

@@ -2,6 +2,7 @@
 // addresses that have no memory behind them. Exact: the same blocks at the same places as in a real region.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <loam/detail/policy_region.hpp>
 #include <memory>
@@ -23,6 +24,11 @@ struct Demand {
   std::uint64_t live_blocks = 0;
   std::uint64_t peak_bytes = 0;
   std::uint64_t peak_blocks = 0;
+};
+
+struct FreePieces {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
 };
 
 // How a policy met it. Johnstone and Wilson's four measures are shares of the live bytes: heap / live - 1.
@@ -50,6 +56,7 @@ struct Placement {
   std::uint64_t end_free = 0;
   std::uint64_t end_top = 0;    // free at the end of the region: all that a break can give back
   std::uint64_t end_pages = 0;  // in whole free pages: what mappings could give back
+  std::array<FreePieces, 10> end_tenths;  // free blocks by the tenth of the heap that they begin in
   std::uint64_t table_bytes = 0;
 };
 
@@ -60,6 +67,22 @@ struct Piece {
   std::span<const std::uint64_t> live_blocks;
 };
 
+struct PlacedBlock {
+  std::uint64_t offset;  // of its header, from the region's beginning
+  std::uint64_t bytes;   // header included
+  std::uint64_t asked;
+};
+
+// Sees each block come and go.
+class PlacementWatcher {
+ public:
+  virtual ~PlacementWatcher() = default;
+  virtual void came(const PlacedBlock& block) = 0;
+  virtual void went(const PlacedBlock& block) = 0;
+  // After each operation: how large the heap is.
+  virtual void settled(std::uint64_t heap) = 0;
+};
+
 class Simulation {
  public:
   virtual ~Simulation() = default;
@@ -67,8 +90,10 @@ class Simulation {
   virtual Placement finish() = 0;
 };
 
+// `watcher`: told of every block, if there is one.
 std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind,
-                                     const loam::detail::policy_settings& settings);
+                                     const loam::detail::policy_settings& settings,
+                                     PlacementWatcher* watcher = nullptr);
 
 // Keeps the demand of a stream.
 class DemandCount {

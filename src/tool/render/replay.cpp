@@ -70,6 +70,13 @@ std::string work_text(const Replayed& replayed) {
          "  every page that is free\n";
 }
 
+nlohmann::ordered_json tenths_json(const Placement& of) {
+  nlohmann::ordered_json tenths = nlohmann::ordered_json::array();
+  for (const FreePieces& pieces : of.end_tenths)
+    tenths.push_back({{"free_pieces", pieces.count}, {"free_bytes", pieces.bytes}});
+  return tenths;
+}
+
 nlohmann::ordered_json placement_json(const Replayed& replayed, const Placement& of) {
   return {{"policy", of.policy},
           {"operations_per_second", operations_per_second(replayed, of)},
@@ -97,7 +104,8 @@ nlohmann::ordered_json placement_json(const Replayed& replayed, const Placement&
            {{"heap_bytes", of.end_heap},
             {"free_bytes", of.end_free},
             {"break_can_return_bytes", of.end_top},
-            {"mappings_can_return_bytes", of.end_pages}}},
+            {"mappings_can_return_bytes", of.end_pages},
+            {"tenths", tenths_json(of)}}},
           {"table_bytes", of.table_bytes}};
 }
 
