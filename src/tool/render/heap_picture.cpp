@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 
 #include "tool/render/text.hpp"
@@ -50,13 +51,15 @@ std::string escaped(const std::string& text) {
 
 constexpr int kOutside = -1;
 
-// A tile's colour is that of its parts, mixed by their shares.
+// A tile's colour is that of its parts, mixed by their shares in eighths: finer shades only make short runs.
 int colour_of(const Tile& tile, std::uint64_t inside, std::uint64_t tile_bytes) {
   if (inside * 2 < tile_bytes) return kOutside;
-  const auto whole = static_cast<double>(inside);
-  const double header = static_cast<double>(tile.header) / whole;
-  const double live = static_cast<double>(tile.live) / whole;
-  const double padding = static_cast<double>(tile.padding) / whole;
+  const auto eighths = [&](std::uint64_t bytes) {
+    return std::floor(8 * static_cast<double>(bytes) / static_cast<double>(inside) + 0.5) / 8;
+  };
+  const double header = eighths(tile.header);
+  const double live = std::min(eighths(tile.live), 1 - header);
+  const double padding = std::min(eighths(tile.padding), 1 - header - live);
   const double rest = 1 - header - live - padding;
   const auto mix = [&](double Colour::* part) {
     return header * kHeader.*part + live * kLive.*part + padding * kPadding.*part + rest * kFree.*part;

@@ -38,6 +38,7 @@ class TheJudge(unittest.TestCase):
     def test_masks(self):
         self.assertEqual(pages.masked("  by thread 12   took 1.5 us at 0x7f00"), "by thread NUMBER took TIME at ADDRESS")
         self.assertEqual(pages.masked("free 12.5 %, 1.2 MiB, 12.25 steps"), "free 12.5 %, 1.2 MiB, FRACTION steps")
+        self.assertEqual(pages.masked("    crossing: 5 calls, 64.5 %"), "crossing: 0 calls, 0 %")
         for one, other in (("1.2 MiB", "1.3 MiB"), ("12.5 %", "12.6 %"), ("3 blocks", "4 blocks"), ("leak.c:3", "leak.c:4")):
             self.assertNotEqual(pages.masked(one), pages.masked(other))
 
