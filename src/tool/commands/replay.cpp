@@ -74,7 +74,7 @@ void register_replay(CLI::App& app) {
       "  loam replay --policy best-fit,tlsf --header 16 --format json trace.txt");
   auto options = std::make_shared<ReplayOptions>();
   add_file(command, "FILE", options->file,
-           "A recording of loam record, or what mtrace() of the C library wrote");
+           "A recording of loam record, or what heaptrack or mtrace() of the C library wrote");
   add_text(command, "--policy", options->policies, "LIST",
            "all, or some of first-fit, next-fit, best-fit, worst-fit, buddy, segregated, tlsf");
   add_number(command, "--header", options->header, "BYTES", "Bytes in front of each block; 8 unless given");
