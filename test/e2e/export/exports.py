@@ -1,6 +1,7 @@
 """What the tests of exports share: a recording of shapes.c, what is true of it by its CSV, and readers of the formats."""
 import collections
 import csv
+import functools
 import gzip
 import os
 import pathlib
@@ -49,14 +50,20 @@ class Sums:
         self.left, self.left_blocks = now, len(live)
 
 
+@functools.lru_cache(maxsize=None)
+def recorded():
+    """The recording that all classes of a test look at, in a folder that goes with it."""
+    holder = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(holder.cleanup)
+    run(LOAM, "record", "--output", os.path.join(holder.name, "shapes.loam"), "--", SHAPES)
+    return holder.name
+
+
 class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        holder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(holder.cleanup)
-        cls.folder = holder.name
+        cls.folder = recorded()
         cls.file = os.path.join(cls.folder, "shapes.loam")
-        run(LOAM, "record", "--output", cls.file, "--", SHAPES)
         cls.truth = cls.sums(cls.file)
 
     @classmethod

@@ -3,6 +3,7 @@
 #include <mcheck.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void* volatile kept[100];
 static void* volatile some[50];
@@ -15,6 +16,7 @@ __attribute__((noinline)) void keep(void) {
 
 __attribute__((noinline)) void rise_and_fall(void) {
   for (int i = 0; i < 50; ++i) some[i] = malloc(10000);
+  usleep(400000);  // the recorder looks at the process fifty times a second
   for (int i = 0; i < 50; ++i) free(some[i]);
 }
 
@@ -29,7 +31,8 @@ __attribute__((noinline)) void grow(void) {
   char* volatile block = NULL;
   for (size_t bytes = 100; bytes <= 1000; bytes += 100) block = realloc(block, bytes);
   free(block);
-  free(aligned_alloc(256, 512));
+  void* volatile aligned = aligned_alloc(256, 512);
+  free(aligned);
 }
 
 static void* work(void* unused) {
