@@ -12,6 +12,8 @@ if(tool_sources)
   pkg_check_modules(libdw REQUIRED IMPORTED_TARGET libdw)
   find_package(ZLIB REQUIRED)
   pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+  # Headers alone, in the system's folder; without this line the compiler would say what is missing.
+  find_path(LOAM_PROTOZERO protozero/pbf_writer.hpp REQUIRED)
 
   add_library(loam_tool STATIC ${tool_sources})
   add_executable(loam src/tool/main.cpp)

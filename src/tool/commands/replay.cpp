@@ -94,7 +94,7 @@ void register_replay(CLI::App& app) {
       "  loam replay --policy first-fit,buddy --picture heap.svg python3.loam");
   auto options = std::make_shared<ReplayOptions>();
   add_file(command, "FILE", options->file,
-           "A recording of loam record, or what mtrace() of the C library wrote");
+           "A recording of loam record, or what heaptrack or mtrace() of the C library wrote");
   add_text(command, "--policy", options->policies, "LIST",
            "all, or some of first-fit, next-fit, best-fit, worst-fit, buddy, segregated, tlsf");
   add_text(

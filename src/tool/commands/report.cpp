@@ -10,7 +10,6 @@
 #include "tool/commands/commands.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
-#include "tool/model/recording_events.hpp"
 #include "tool/model/report.hpp"
 #include "tool/render/report_page.hpp"
 #include "tool/render/text.hpp"
@@ -70,7 +69,8 @@ ordered_json findings_in(const std::string& path) {
 }
 
 void report(const ReportOptions& options) {
-  RecordingEvents events(options.file);
+  const std::unique_ptr<HeapEvents> opened = open_events(options.file);
+  HeapEvents& events = *opened;
   const ReportBeside beside{policies_in(options.policies), findings_in(options.findings)};
   const std::unique_ptr<Report> made = make_report(events, {});
   const std::string output = options.output.empty() ? options.file + ".html" : options.output;
@@ -90,7 +90,8 @@ void register_report(CLI::App& app) {
       "  loam report python3.loam\n"
       "  loam report server.loam --output server.html --findings check.json");
   auto options = std::make_shared<ReportOptions>();
-  add_file(command, "FILE", options->file, "The recording");
+  add_file(command, "FILE", options->file,
+           "A recording of loam record, or what heaptrack or mtrace() of the C library wrote");
   add_text(command, "--output", options->output, "FILE", "The page; FILE.html unless given");
   add_text(command, "--policies", options->policies, "FILE", "What loam replay --format json has written");
   add_text(command, "--findings", options->findings, "FILE", "What loam check --format json has written");

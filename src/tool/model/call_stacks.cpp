@@ -17,7 +17,9 @@ void CallStacks::read(const char* data, std::size_t bytes) {
       make_sure(records.module(record, path));
       modules_[record.id] = {
           {std::string(path, record.path_bytes), {record.build_id, record.build_id + record.build_id_bytes}},
-          record.bias};
+          record.bias,
+          record.start,
+          record.end};
     } else if (records.kind() == format::RecordKind::kStack) {
       format::StackRecord record{};
       make_sure(records.stack(record));

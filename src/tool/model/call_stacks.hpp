@@ -23,11 +23,16 @@ class CallStacks {
   // No frames for an id that was not told.
   Text describe(std::uint32_t id, Symbols& symbols) const;
 
- private:
+  // Where each module was mapped.
   struct Module {
     SourceModule source;
     std::uint64_t bias = 0;
+    std::uint64_t start = 0;
+    std::uint64_t end = 0;
   };
+  const std::map<std::uint32_t, Module>& mapped() const { return modules_; }
+
+ private:
   struct Stack {
     std::vector<std::uint64_t> frames;
     std::uint32_t depth = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct HeapEvent {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
   std::uint64_t old_address = 0;  // of a resize: the block as it was before
+  bool is_half = false;           // a free or an allocation that is one of the two halves of a resize
+  std::uint8_t alignment_log = 4;
 };
 
 // The process as the kernel saw it at one moment.
@@ -40,8 +43,16 @@ struct RecordingFacts {
   std::string machine;
   std::string ending;                // "exit status 0"
   std::vector<std::string> remarks;  // what a reader must know: cut, damaged
+  bool is_damaged = false;           // read in part; a remark tells why
   bool has_stacks = false;
   bool has_crossings = false;
+};
+
+// Where a program or library was mapped.
+struct ModuleMapping {
+  SourceModule source;
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
 };
 
 class HeapEvents {
@@ -58,6 +69,11 @@ class HeapEvents {
   virtual std::vector<ProcessSample> samples() const = 0;
   // Innermost first; at least one.
   virtual std::vector<SourceFrame> frames(std::uint32_t stack) = 0;
+  // Where the modules lie whose addresses frames have, as far as it is known.
+  virtual std::vector<ModuleMapping> mappings() const { return {}; }
 };
+
+// What loam record, heaptrack or mtrace() wrote. Throws Failure if the file is none of these, or cannot be read.
+std::unique_ptr<HeapEvents> open_events(const std::string& path);
 
 }  // namespace loam::tool

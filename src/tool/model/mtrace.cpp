@@ -1,14 +1,12 @@
 #include <fmt/format.h>
 
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <optional>
 #include <string_view>
 
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
+#include "tool/model/mtrace_lines.hpp"
 #include "tool/model/operations.hpp"
+#include "tool/model/packed_lines.hpp"
 
 namespace loam::tool {
 
@@ -35,53 +33,21 @@ bool BlockNumbers::take(std::uint64_t address, std::uint32_t& number) {
 namespace {
 
 constexpr std::size_t kPiece = 1U << 16;
-constexpr std::size_t kLongestLine = 1U << 16;
-
-std::optional<std::uint64_t> hexadecimal(std::string_view word) {
-  if (word.starts_with("0x")) word.remove_prefix(2);
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, 16);
-  if (error != std::errc() || end != word.data() + word.size() || word.empty()) return std::nullopt;
-  return value;
-}
-
-// The last three words: where the call came from may hold any.
-struct Tail {
-  std::array<std::string_view, 3> words;  // the last one first
-};
-
-Tail tail_of(std::string_view line) {
-  Tail tail;
-  for (std::string_view& word : tail.words) {
-    while (!line.empty() && line.back() == ' ') line.remove_suffix(1);
-    const std::size_t space = line.rfind(' ');
-    const std::size_t from = space == std::string_view::npos ? 0 : space + 1;
-    word = line.substr(from);
-    line = line.substr(0, from);
-  }
-  return tail;
-}
-
-struct Close {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
 
 class MtraceReader : public OperationSource {
  public:
-  explicit MtraceReader(const std::string& path)
-      : file_(std::fopen(path.c_str(), "re")), line_(kLongestLine) {
-    if (file_ == nullptr) throw Failure(kExitFailure, fmt::format("{}: {}", path, error_text(errno)));
-    if (std::fgets(line_.data(), static_cast<int>(line_.size()), file_.get()) == nullptr ||
-        !std::string_view(line_.data()).starts_with("= Start"))
-      throw Failure(kExitFailure, fmt::format("{}: neither a recording nor the output of mtrace", path));
+  explicit MtraceReader(const std::string& path) : lines_(path) {
+    std::string_view line;
+    if (!lines_.next(line) || !line.starts_with(kMtraceHead))
+      throw Failure(kExitFailure,
+                    fmt::format("{}: neither a recording nor the output of heaptrack or mtrace", path));
   }
 
   void next(std::vector<Operation>& piece) override {
     piece.clear();
-    while (piece.size() < kPiece &&
-           std::fgets(line_.data(), static_cast<int>(line_.size()), file_.get()) != nullptr) {
-      std::string_view line(line_.data());
-      while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+    std::string_view line;
+    while (piece.size() < kPiece && lines_.next(line)) {
+      line = trim(line);
       if (!line.empty() && line.front() != '=' && !read(line, piece)) ++skipped_;
     }
   }
@@ -89,18 +55,22 @@ class MtraceReader : public OperationSource {
 
  private:
   bool read(std::string_view line, std::vector<Operation>& piece) {
-    const Tail tail = tail_of(line);
-    const auto last = hexadecimal(tail.words[0]);
-    const auto address = hexadecimal(tail.words[1]);
-    const bool sized = tail.words[2] == "+" || tail.words[2] == ">" || tail.words[2] == "!";
-    if (!last) return false;
-    if (sized && address)
-      return tail.words[2] == "!" ? keep(piece) : add(tail.words[2] == ">", *address, *last, piece);
-    if (tail.words[1] == "-") return release(*last, piece);
-    if (tail.words[1] != "<") return false;
-    // The old half of a realloc; the new one follows.
-    old_ = numbers_.take(*last, resized_);
-    old_address_ = *last;
+    const auto told = read_mtrace_line(line);
+    if (!told) return false;
+    switch (told->word) {
+      case MtraceWord::kAllocate:
+      case MtraceWord::kResizeTo:
+        return add(told->word == MtraceWord::kResizeTo, told->address, told->size, piece);
+      case MtraceWord::kFree:
+        return release(told->address, piece);
+      case MtraceWord::kResizeFrom:
+        break;
+      case MtraceWord::kResizeRefused:
+        return keep(piece);
+    }
+    // The new half follows.
+    old_ = numbers_.take(told->address, resized_);
+    old_address_ = told->address;
     return old_;
   }
   // A realloc that failed: the block is what it was.
@@ -135,8 +105,7 @@ class MtraceReader : public OperationSource {
     return true;
   }
 
-  std::unique_ptr<std::FILE, Close> file_;
-  std::vector<char> line_;
+  PackedLines lines_;
   BlockNumbers numbers_;
   std::uint64_t skipped_ = 0;
   bool old_ = false;

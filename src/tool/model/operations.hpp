@@ -48,7 +48,9 @@ class BlockNumbers {
 
 // The text that mtrace() of the C library writes.
 std::unique_ptr<OperationSource> open_mtrace(const std::string& path);
-// A recording of loam record, or what mtrace() wrote. Throws Failure if it is neither.
+// What heaptrack wrote.
+std::unique_ptr<OperationSource> open_heaptrack(const std::string& path);
+// A recording of loam record, or what heaptrack or mtrace() wrote. Throws Failure if it is none of these.
 std::unique_ptr<OperationSource> open_operations(const std::string& path);
 
 }  // namespace loam::tool

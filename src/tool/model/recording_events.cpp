@@ -38,6 +38,8 @@ bool RecordingEvents::next(HeapEvent& event) {
   event.time = last_ = recorded.time;
   event.address = recorded.address;
   event.size = recorded.size;
+  event.alignment_log = recorded.alignment_log;
+  event.is_half = recorded.is_resize;
   return true;
 }
 
@@ -64,7 +66,8 @@ RecordingFacts RecordingEvents::facts() const {
     if (value_of<bool>(end, "cut"))
       facts.remarks.push_back("cut: the recording ends before the program does");
   }
-  if (!reader_.remark().empty()) facts.remarks.push_back(reader_.remark());
+  facts.is_damaged = !reader_.remark().empty();
+  if (facts.is_damaged) facts.remarks.push_back(reader_.remark());
   return facts;
 }
 
@@ -83,6 +86,13 @@ std::vector<SourceFrame> RecordingEvents::frames(std::uint32_t stack) {
     frames.push_back(unknown);
   }
   return frames;
+}
+
+std::vector<ModuleMapping> RecordingEvents::mappings() const {
+  std::vector<ModuleMapping> out;
+  for (const auto& [id, module] : reader_.stacks().mapped())
+    out.push_back({module.source, module.start, module.end});
+  return out;
 }
 
 }  // namespace loam::tool

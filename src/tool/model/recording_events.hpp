@@ -19,6 +19,7 @@ class RecordingEvents : public HeapEvents {
   RecordingFacts facts() const override;
   std::vector<ProcessSample> samples() const override;
   std::vector<SourceFrame> frames(std::uint32_t stack) override;
+  std::vector<ModuleMapping> mappings() const override;
 
  private:
   std::string path_;

@@ -1,5 +1,6 @@
 #include <unordered_map>
 
+#include "tool/model/heaptrack_events.hpp"
 #include "tool/model/operations.hpp"
 #include "tool/model/recording_reader.hpp"
 
@@ -67,6 +68,7 @@ class RecordingOperations : public OperationSource {
 
 std::unique_ptr<OperationSource> open_operations(const std::string& path) {
   if (is_recording(path)) return std::make_unique<RecordingOperations>(path);
+  if (is_heaptrack(path)) return open_heaptrack(path);
   return open_mtrace(path);
 }
 

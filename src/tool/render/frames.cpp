@@ -85,6 +85,15 @@ std::string frame_text(const SourceFrame& frame) {
              : fmt::format("{} ({}+{:#x})", short_name(frame.function), module, frame.offset);
 }
 
+std::string frame_name(const SourceFrame& frame) {
+  if (!frame.function.empty()) return frame.function;
+  const std::string module = frame.module.substr(frame.module.rfind('/') + 1);
+  if (module.empty()) return fmt::format("{:#x}", frame.address);
+  // A file of another tool may know the address alone.
+  return frame.offset == 0 ? fmt::format("{} at {:#x}", module, frame.address)
+                           : fmt::format("{}+{:#x}", module, frame.offset);
+}
+
 ordered_json frame_json(const SourceFrame& frame) {
   return {{"function", text_or_null(frame.function)},
           {"file", text_or_null(frame.file)},

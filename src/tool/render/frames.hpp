@@ -17,6 +17,8 @@ nlohmann::ordered_json frames_json(const CallStacks::Text& stack);
 nlohmann::ordered_json frame_json(const SourceFrame& frame);
 // "work (service.cpp:41)", or as much of it as is known.
 std::string frame_text(const SourceFrame& frame);
+// The whole name of a frame's function, or where it lies.
+std::string frame_name(const SourceFrame& frame);
 // A function's name as people write it: std::string, no allocators, no parameters where they are many.
 std::string short_name(const std::string& function);
 // Whether only frames of the C++ library's headers stand inside of this one, which is one as well: the program wrote the outermost.

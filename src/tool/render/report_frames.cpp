@@ -13,7 +13,7 @@ constexpr std::size_t kMostName = 400;
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::string name_of(const SourceFrame& frame) {
-  if (frame.function.empty()) return fmt::format("{}+{:#x}", base_name(frame.module), frame.offset);
+  if (frame.function.empty()) return frame_name(frame);
   std::string name = short_name(frame.function);
   if (name.size() > kMostName) name = name.substr(0, kMostName) + "...";
   return name;
