@@ -45,6 +45,21 @@ constexpr Measure kMeasures[] = {
 // A program that has given back everything has nothing in use: the default must never be empty.
 constexpr const char* kDefaultMeasure = "alloc_space";
 
+// pprof takes the first mapping for the program; modules come in the order in which stacks met them. A program is known by its name
+// or, where it was called through a link, by being no library.
+void put_program_first(std::vector<ModuleMapping>& modules, const std::vector<std::string>& words) {
+  const auto name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+  const std::string program = words.empty() ? "" : name(words.front());
+  auto at = std::find_if(modules.begin(), modules.end(),
+                         [&](const ModuleMapping& module) { return name(module.source.path) == program; });
+  if (at == modules.end()) {
+    at = std::find_if(modules.begin(), modules.end(), [&](const ModuleMapping& module) {
+      return name(module.source.path).find(".so") == std::string::npos;
+    });
+  }
+  if (at != modules.end()) std::rotate(modules.begin(), at, at + 1);
+}
+
 class PprofWriter {
  public:
   explicit PprofWriter(std::vector<ModuleMapping> modules)
@@ -203,7 +218,9 @@ class PprofWriter {
 
 void write_pprof(HeapEvents& events, PackedOutput& out) {
   const Profile profile = make_profile(events);
-  PprofWriter writer(events.mappings());
+  std::vector<ModuleMapping> modules = events.mappings();
+  put_program_first(modules, profile.facts.program);
+  PprofWriter writer(std::move(modules));
   writer.head(profile.facts, profile.duration);
   for (const ProfileSite& site : profile.sites) writer.sample(site, events.frames(site.stack));
   out.write(writer.finish());

@@ -130,7 +130,7 @@ class Pprof:
             profile = fields(file.read())
         self.strings = [text.decode() for text in profile[6]]
         self.types = [tuple(self.strings[one[i][0]] for i in (1, 2)) for one in map(fields, profile[1])]
-        self.mappings = {one[1][0]: one for one in map(fields, profile[3])}
+        self.mappings = {one[1][0]: one for one in map(fields, profile[3])}  # in the order of the file
         functions = {one[1][0]: one for one in map(fields, profile[5])}
         self.locations = {}
         for one in map(fields, profile[4]):

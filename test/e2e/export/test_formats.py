@@ -63,6 +63,7 @@ class PprofFile(Case):
                 self.assertTrue(mapping[2][0] <= address < mapping[3][0])
         files = {self.profile.strings[one[5][0]]: one for one in self.profile.mappings.values()}
         program = files[exports.SHAPES]
+        self.assertEqual(list(files)[0], exports.SHAPES, "pprof takes the first for the program")
         told = subprocess.run(["readelf", "-n", exports.SHAPES], capture_output=True, text=True, check=True).stdout
         if "Build ID" in told:
             self.assertIn(self.profile.strings[program[6][0]], told)
