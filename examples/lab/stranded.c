@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { kPages = 2000, kPage = 4000, kLine = 40 };
+enum { kPages = 2000, kPage = 4000, kLine = 40, kLater = 1000 };
 
 int main(int count, char** arguments) {
   static char* pages[kPages];
@@ -18,5 +18,6 @@ int main(int count, char** arguments) {
   if (!first) line = malloc(kLine);
   strcpy(line, "2000 pages read");
   for (int i = 0; i < kPages; ++i) free(pages[i]);
+  for (int i = 0; i < kLater; ++i) free(malloc(kLine)); /* the program goes on */
   return line[0] == '2' ? 0 : 1;
 }

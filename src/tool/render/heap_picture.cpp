@@ -50,15 +50,18 @@ std::string escaped(const std::string& text) {
 }
 
 constexpr int kOutside = -1;
+constexpr double kLeastLive = 0.25;
 
-// A tile's colour is that of its parts, mixed by their shares in eighths: finer shades only make short runs.
+// A tile's colour is that of its parts, mixed by their shares in eighths: finer shades only make short runs. One live block shows in the
+// largest tile, since it is what holds the pages around it.
 int colour_of(const Tile& tile, std::uint64_t inside, std::uint64_t tile_bytes) {
   if (inside * 2 < tile_bytes) return kOutside;
   const auto eighths = [&](std::uint64_t bytes) {
     return std::floor(8 * static_cast<double>(bytes) / static_cast<double>(inside) + 0.5) / 8;
   };
   const double header = eighths(tile.header);
-  const double live = std::min(eighths(tile.live), 1 - header);
+  const double seen = tile.live == 0 ? 0 : std::max(eighths(tile.live), kLeastLive);
+  const double live = std::min(seen, 1 - header);
   const double padding = std::min(eighths(tile.padding), 1 - header - live);
   const double rest = 1 - header - live - padding;
   const auto mix = [&](double Colour::* part) {
