@@ -79,6 +79,7 @@ bool Cycle::begin() {
   if (!worth_it() || !generations.able() || !start_helper(work_of_cycle) || !marker.prepare()) return false;
   tell_observer(true);
   young_ = generations.wanted();
+  blocks_ = space.block_count();
   const Figures& figures = heap.figures;
   const uint64_t before = young_ ? figures.young_marked : figures.live_objects;
   expected_objects_ = before + before / 4 + 1000;
@@ -248,8 +249,8 @@ uint64_t Cycle::round() {
 }
 
 bool Cycle::open() {
-  for (uint32_t first = 0, count = space.block_count(); first < count; first += kOpenStep) {
-    open_blocks(first, first + kOpenStep < count ? first + kOpenStep : count, young_);
+  for (uint32_t first = 0; first < blocks_; first += kOpenStep) {
+    open_blocks(first, first + kOpenStep < blocks_ ? first + kOpenStep : blocks_, young_);
     if (!may_go_on()) return false;
   }
   return generations.read_written(marker, true, round_progress) != UINT64_MAX;
