@@ -131,7 +131,7 @@ void count_swept(bool young, const Buffered& buffered) {
   Figures& figures = heap.figures;
   ++figures.collections;
   if (young) ++figures.young_collections;
-  if (young) figures.young_marked = figures.marked_objects, figures.young_mark_ns = figures.mark_ns;
+  if (young) figures.young_marked = figures.marked_objects;
   figures.reclaimed_bytes += swept.dead_bytes;
   figures.live_bytes = swept.live_bytes - buffered.bytes;
   figures.live_objects = swept.live_objects - buffered.objects;

@@ -27,14 +27,12 @@ constexpr uint64_t kFewBytes = uint64_t{512} << 10;
 constexpr unsigned kMostRounds = 12;
 constexpr uint64_t kRoundPart = 4;
 // At the least, before anybody has to wait.
-constexpr uint64_t kSlack = uint64_t{1} << 20;
+constexpr uint64_t kSlack = uint64_t{512} << 10;
 constexpr uint64_t kNapNs = 50'000;
 constexpr uint64_t kMostNapsNs = 1'000'000;
 // So long the second thread waits for the last stop before it looks again what was written meanwhile.
 constexpr uint64_t kLeastWaitNs = 2'000'000;
 constexpr uint64_t kMostWaitNs = 256'000'000;
-// If the last collection of young objects took no longer, the next one may stop the world.
-constexpr uint64_t kWorthYoungNs = 1'000'000;
 constexpr uint64_t kHelpFrom = uint64_t{8} << 20;
 
 void wait(std::atomic<uint32_t>& word, uint32_t value, uint64_t nanoseconds) {
@@ -71,8 +69,7 @@ bool Cycle::worth_it() const {
   const Settings& settings = heap.settings;
   if (!settings.concurrent || settings.every != 0 || settings.find_leaks) return false;
   const Figures& figures = heap.figures;
-  if (generations.wanted() && settings.concurrent_from != 0) return figures.young_mark_ns >= kWorthYoungNs;
-  return figures.live_bytes + allocated_since_collection() >= settings.concurrent_from;
+  return (generations.wanted() ? figures.young_marked : figures.live_objects) >= settings.concurrent_from;
 }
 
 bool Cycle::begin() {
@@ -84,7 +81,7 @@ bool Cycle::begin() {
   const uint64_t before = young_ ? figures.young_marked : figures.live_objects;
   expected_objects_ = before + before / 4 + 1000;
   allocated_at_begin_ = figures.allocated_bytes;
-  budget_ = growth_to_collection() / 2;
+  budget_ = growth_to_collection() / 4;
   allowed_.store(allocated_at_begin_ + kSlack, std::memory_order_relaxed);
   began_ns_ = sys::monotonic_ns();
   set_phase(Phase::kOpening);

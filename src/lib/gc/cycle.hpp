@@ -87,7 +87,8 @@ class Cycle {
   std::atomic<uint32_t> held_{0};
   std::atomic<uint64_t> allowed_{0};  // of figures.allocated_bytes
   bool young_ = false;
-  uint32_t blocks_ = 0;  // that the marker knows; what lies in others was allocated meanwhile and is not opened
+  uint32_t blocks_ =
+      0;  // that the marker knows; what lies in others was allocated meanwhile and is not opened
   uint64_t expected_objects_ = 0;
   uint64_t allocated_at_begin_ = 0;
   uint64_t budget_ = 0;  // bytes that may be allocated while marking

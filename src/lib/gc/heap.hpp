@@ -27,8 +27,7 @@ struct Figures {
   uint64_t most_live_bytes;
   uint64_t marked_objects;  // by the last collection
   uint64_t mark_ns;         // of the last collection
-  uint64_t young_marked;    // the same of the last one of young objects
-  uint64_t young_mark_ns;
+  uint64_t young_marked;    // objects, by the last one of young objects
   uint64_t total_pause_ns;
   uint64_t longest_pause_ns;
   uint64_t pauses[kPauseSteps];
@@ -39,12 +38,13 @@ struct Settings {
   uint64_t growth_percent;    // of the live bytes, that are allocated before the next collection
   uint64_t least_growth;      // bytes
   uint64_t generations_from;  // bytes: with less live every collection looks at everything
-  uint64_t concurrent_from;   // bytes: with less live everything is marked while the world stands still
-  bool generations;           // whether there are collections of young objects
-  bool concurrent;            // whether what takes long is marked while the program runs
-  unsigned markers;           // threads that mark; 0: two if there are two processors
-  unsigned disabled;          // how often disabled and not yet enabled
-  bool print_statistics;      // at exit
+  uint64_t
+      concurrent_from;  // objects: if fewer are expected to be marked, it is done while the world stands still
+  bool generations;     // whether there are collections of young objects
+  bool concurrent;      // whether what takes long is marked while the program runs
+  unsigned markers;     // threads that mark; 0: two if there are two processors
+  unsigned disabled;    // how often disabled and not yet enabled
+  bool print_statistics;  // at exit
   bool find_leaks;
   bool finalize_on_demand;
 };
