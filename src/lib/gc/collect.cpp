@@ -83,7 +83,7 @@ __attribute__((noinline)) void collect_below(bool young) {
     sweep.finish();
     const uint64_t allocated = allocated_since_collection();
     begin_counting();
-    count_swept(young, buffered);
+    count_swept(young, allocated, buffered);
     generations.begin_watching(young, sweep.swept().dead_bytes, allocated);
   } else {
     heap.figures.allocated_before = heap.figures.allocated_bytes;
@@ -126,12 +126,15 @@ void begin_counting() {
   heap.allocations = 0;
 }
 
-void count_swept(bool young, const Buffered& buffered) {
+void count_swept(bool young, uint64_t allocated, const Buffered& buffered) {
   const Swept& swept = sweep.swept();
   Figures& figures = heap.figures;
   ++figures.collections;
   if (young) ++figures.young_collections;
-  if (young) figures.young_marked = figures.marked_objects;
+  if (young) {
+    figures.young_marked = figures.marked_objects;
+    figures.young_allocated = allocated;
+  }
   figures.reclaimed_bytes += swept.dead_bytes;
   figures.live_bytes = swept.live_bytes - buffered.bytes;
   figures.live_objects = swept.live_objects - buffered.objects;

@@ -33,8 +33,8 @@ void mark_kept(Marker& to);
 void settle_unreached(Marker& to);
 // What is allocated from now on counts for the next collection.
 void begin_counting();
-// When all is swept.
-void count_swept(bool young, const Buffered& buffered);
+// When all is swept. `allocated`: bytes, since the collection before.
+void count_swept(bool young, uint64_t allocated, const Buffered& buffered);
 void tell_observer(bool begins);
 
 // Told of the beginning and the end of each collection, under the lock. May be null.

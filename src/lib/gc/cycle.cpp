@@ -33,6 +33,10 @@ constexpr uint64_t kMostNapsNs = 1'000'000;
 // So long the second thread waits for the last stop before it looks again what was written meanwhile.
 constexpr uint64_t kLeastWaitNs = 2'000'000;
 constexpr uint64_t kMostWaitNs = 256'000'000;
+// A page of old objects takes as long to read as so many bytes' worth of objects to mark.
+constexpr uint64_t kReadPerObject = 64;
+// Before a collection of young objects has told how many survive: all, and small.
+constexpr uint64_t kSmallObject = 64;
 constexpr uint64_t kHelpFrom = uint64_t{8} << 20;
 
 void wait(std::atomic<uint32_t>& word, uint32_t value, uint64_t nanoseconds) {
@@ -49,6 +53,17 @@ void wake(std::atomic<uint32_t>& word) {
 uint64_t allocated() { return sys::peek(heap.figures.allocated_bytes); }
 
 bool work_of_cycle() { return cycle.work(); }
+
+// How many a collection now would mark.
+uint64_t expected_objects(bool young) {
+  const Figures& figures = heap.figures;
+  if (!young) return figures.live_objects;
+  const uint64_t since = allocated_since_collection();
+  if (figures.young_allocated == 0) return since / kSmallObject;
+  const double part = static_cast<double>(since) / static_cast<double>(figures.young_allocated);
+  return static_cast<uint64_t>(part * static_cast<double>(figures.young_marked)) +
+         figures.young_read / kReadPerObject;
+}
 
 }  // namespace
 
@@ -68,8 +83,7 @@ bool Cycle::change_phase(Phase from, Phase to) {
 bool Cycle::worth_it() const {
   const Settings& settings = heap.settings;
   if (!settings.concurrent || settings.every != 0 || settings.find_leaks) return false;
-  const Figures& figures = heap.figures;
-  return (generations.wanted() ? figures.young_marked : figures.live_objects) >= settings.concurrent_from;
+  return expected_objects(generations.wanted()) >= settings.concurrent_from;
 }
 
 bool Cycle::begin() {
@@ -77,10 +91,10 @@ bool Cycle::begin() {
   tell_observer(true);
   young_ = generations.wanted();
   blocks_ = space.block_count();
-  const Figures& figures = heap.figures;
-  const uint64_t before = young_ ? figures.young_marked : figures.live_objects;
-  expected_objects_ = before + before / 4 + 1000;
-  allocated_at_begin_ = figures.allocated_bytes;
+  const uint64_t expected = expected_objects(young_);
+  expected_objects_ = expected + expected / 4 + 1000;
+  allocated_at_begin_ = heap.figures.allocated_bytes;
+  allocated_before_ = allocated_since_collection();
   budget_ = growth_to_collection() / 4;
   allowed_.store(allocated_at_begin_ + kSlack, std::memory_order_relaxed);
   began_ns_ = sys::monotonic_ns();
@@ -154,10 +168,9 @@ __attribute__((noinline)) void Cycle::last_stop() {
 }
 
 void Cycle::end() {
-  count_swept(young_, buffered_);
+  count_swept(young_, allocated_before_, buffered_);
   ++heap.figures.concurrent_collections;
-  generations.go_on_watching(young_, sweep.swept().dead_bytes,
-                             heap.figures.allocated_before - allocated_at_begin_ + budget_);
+  generations.go_on_watching(young_, sweep.swept().dead_bytes, allocated_before_);
   set_phase(Phase::kNone);
   tell_observer(false);
 }
@@ -250,7 +263,9 @@ bool Cycle::open() {
     open_blocks(first, first + kOpenStep < blocks_ ? first + kOpenStep : blocks_, young_);
     if (!may_go_on()) return false;
   }
-  return generations.read_written(marker, true, round_progress) != UINT64_MAX;
+  const uint64_t bytes = generations.read_written(marker, true, round_progress);
+  if (young_ && bytes != UINT64_MAX) heap.figures.young_read = bytes;
+  return bytes != UINT64_MAX;
 }
 
 bool Cycle::mark() {

@@ -91,7 +91,8 @@ class Cycle {
       0;  // that the marker knows; what lies in others was allocated meanwhile and is not opened
   uint64_t expected_objects_ = 0;
   uint64_t allocated_at_begin_ = 0;
-  uint64_t budget_ = 0;  // bytes that may be allocated while marking
+  uint64_t allocated_before_ = 0;  // since the collection before, until this one began
+  uint64_t budget_ = 0;            // bytes that may be allocated while marking
   uint64_t began_ns_ = 0;
   Buffered buffered_ = {};
 };

@@ -117,6 +117,7 @@ bool Generations::mark_old(Marker& marker) {
     refused_ = true;
     return false;
   }
+  heap.figures.young_read = reader.bytes;
   read_outsiders(marker);
   return true;
 }

@@ -27,7 +27,10 @@ struct Figures {
   uint64_t most_live_bytes;
   uint64_t marked_objects;  // by the last collection
   uint64_t mark_ns;         // of the last collection
-  uint64_t young_marked;    // objects, by the last one of young objects
+  // By the last one of young objects: how many were marked, of how many bytes allocated, and how many bytes of old pages were read.
+  uint64_t young_marked;
+  uint64_t young_allocated;
+  uint64_t young_read;
   uint64_t total_pause_ns;
   uint64_t longest_pause_ns;
   uint64_t pauses[kPauseSteps];

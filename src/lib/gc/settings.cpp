@@ -97,7 +97,7 @@ void read_settings(Settings& settings, unsigned processors) {
   const char* text = getenv("LOAM_GC");
   while (text != nullptr && *text != '\0') {
     const char* end = strchrnul(text, ':');
-    if (!read_pair(settings, text, end)) complain(text, end);
+    if (end != text && !read_pair(settings, text, end)) complain(text, end);
     text = *end == ':' ? end + 1 : end;
   }
 }
