@@ -19,7 +19,7 @@ help:
 	@echo 'make test        set up, build, run the fast tests and the house rules (under 10 minutes)'
 	@echo 'make test-full   everything: storms, matrices, sanitizer builds; log in $(BUILD)/test-full.log'
 	@echo 'make bench       set up, build, compare with the other mallocs of Debian'
-	@echo 'make bench-library  the arenas and pools of the library beside those of others'
+	@echo 'make bench-library  the managers and the collected heap of the library beside those of others'
 	@echo 'make install     PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb         build a Debian package in $(BUILD)/'
 	@echo 'make lint        clang-format, clang-tidy, cppcheck, both compilers with warnings as errors'
@@ -67,8 +67,9 @@ bench: setup-bench build
 
 # Configured anew: the peers may have come since.
 bench-library: setup-bench-library configure
-	@cmake $(BUILD) >/dev/null && cmake --build $(BUILD) -j $(JOBS) --target bench-library
+	@cmake $(BUILD) >/dev/null && cmake --build $(BUILD) -j $(JOBS) --target bench-library gc-shapes
 	@$(BUILD)/bench/bench-library --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
+	@python3 -B bench/gc/run.py $(BUILD)
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

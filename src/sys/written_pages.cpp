@@ -90,13 +90,13 @@ bool WrittenPages::watch(uint64_t start, uint64_t end) {
   return !failed(result) && scan.walk_end == end;
 }
 
-bool WrittenPages::visit(uint64_t start, uint64_t end, Visit function, void* argument) {
+bool WrittenPages::scan(uint64_t start, uint64_t end, Visit function, void* argument, bool watch) {
   PagemapRegion regions[kRegionsAtOnce];
   bool told = true;
   while (start < end && told) {
     PagemapScan scan{};
     scan.size = sizeof scan;
-    scan.flags = kScanOnlyWatched;
+    scan.flags = kScanOnlyWatched | (watch ? kScanProtects : 0);
     scan.start = start;
     scan.end = end;
     scan.regions = reinterpret_cast<uint64_t>(regions);

@@ -23,9 +23,17 @@ class WrittenPages {
   // Calls function(start, end, argument) for all pages of the part that were written to since watch(), or that it never had.
   // Pages without memory do not count. Returns false if they were not watched: then not all were visited.
   using Visit = void (*)(uint64_t start, uint64_t end, void* argument);
-  bool visit(uint64_t start, uint64_t end, Visit function, void* argument);
+  bool visit(uint64_t start, uint64_t end, Visit function, void* argument) {
+    return scan(start, end, function, argument, false);
+  }
+  // The same and watch() in one: nothing that is written falls between the two.
+  bool visit_and_watch(uint64_t start, uint64_t end, Visit function, void* argument) {
+    return scan(start, end, function, argument, true);
+  }
 
  private:
+  bool scan(uint64_t start, uint64_t end, Visit function, void* argument, bool watch);
+
   int descriptor_ = -1;
   int map_ = -1;
 };

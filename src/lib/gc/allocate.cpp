@@ -4,8 +4,10 @@
 
 #include "base/bits.hpp"
 #include "lib/gc/collect.hpp"
+#include "lib/gc/cycle.hpp"
 #include "lib/gc/finalize.hpp"
 #include "lib/gc/heap.hpp"
+#include "lib/gc/sweep.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::collector {
@@ -19,7 +21,11 @@ constexpr uint64_t kPurgeFrom = uint64_t{1} << 20;
 // Blocks with room, by kind and size class. The first is taken first.
 constinit uint32_t room_first[kKinds][kClasses];
 constinit uint32_t room_last[kKinds][kClasses];
-constinit bool lists_made = false;
+// Of the lists as they are; 0 before there are any.
+constinit uint8_t lists_number = 0;
+// So many blocks are swept for one, which takes about 0.1 ms, before a new one is taken.
+constexpr uint32_t kSweepForOne = 512;
+constexpr uint32_t kSweepStep = 16;
 
 uint64_t first_bit_from(const uint64_t* words, uint64_t at, uint64_t end, uint64_t flip) {
   while (at < end) {
@@ -42,6 +48,12 @@ void set_bits(uint64_t* words, uint64_t from, uint64_t to) {
   }
 }
 
+// Of a block that is not swept yet, some may have been freed by the program after they were taken for open.
+void close_run(uint32_t number, uint64_t from, uint64_t to) {
+  Marks* marks = space.marks(number);
+  for (uint64_t at = from; at < to; ++at) marks[at / 64].open &= ~(uint64_t{1} << (at % 64));
+}
+
 // The next free objects of the buffer's block. Returns false when there are none.
 bool fill(Buffer& buffer, Kind kind) {
   if (buffer.block == kNoBlock) return false;
@@ -53,6 +65,7 @@ bool fill(Buffer& buffer, Kind kind) {
   if (most == 0) most = 1;
   const uint64_t to = first_bit_from(live, from, from + most < block.slots ? from + most : block.slots, 0);
   set_bits(live, from, to);
+  if (sweep.going_on()) close_run(buffer.block, from, to);
   buffer.cursor = static_cast<uint32_t>(to);
   buffer.next = space.address(buffer.block) + from * block.bytes;
   buffer.end = buffer.next + (to - from) * block.bytes;
@@ -71,10 +84,12 @@ void leave_block(Buffer& buffer) {
 bool next_block(Buffer& buffer, Kind kind, unsigned size_class) {
   leave_block(buffer);
   uint32_t& first = room_first[static_cast<unsigned>(kind)][size_class];
+  for (uint32_t swept = 0; first == kNoBlock && swept < kSweepForOne && sweep.going_on(); swept += kSweepStep)
+    sweep.step(kSweepStep);
   uint32_t number = first;
   if (number != kNoBlock) {
     first = space.more(number).next;
-    space.more(number).listed = false;
+    space.more(number).listed = 0;
     space.block(number).freed = 0;
   } else {
     number = space.take(1);
@@ -105,6 +120,7 @@ void* take_small(Thread& thread, Kind kind, size_t bytes) {
 void* take_large(Kind kind, size_t bytes) {
   if (bytes > space.limit() || bytes > (uint64_t{1} << 46)) return nullptr;
   const auto count = static_cast<uint32_t>(base::divide_up(bytes, kBlockBytes));
+  if (sweep.going_on() && space.free_blocks() < count) sweep.step(kSweepForOne);
   const uint32_t first = space.take(count);
   if (first == kNoBlock) return nullptr;
   bool pristine = true;
@@ -145,17 +161,19 @@ void give_back_buffers(Thread& thread) {
       // Others will write to it: what lies behind is no longer known to be zero.
       if (buffer.next < buffer.end) space.block(number).pristine = false;
       leave_block(buffer);
-      list_block(number);
+      if (!is_listed(number)) list_block(number);
     }
   }
 }
 
 void forget_lists() {
-  lists_made = true;
+  lists_number = lists_number == 1 ? 2 : 1;
   for (unsigned kind = 0; kind < kKinds; ++kind) {
     for (unsigned i = 0; i < kClasses; ++i) room_first[kind][i] = room_last[kind][i] = kNoBlock;
   }
 }
+
+bool is_listed(uint32_t number) { return space.more(number).listed == lists_number; }
 
 void list_block(uint32_t number) {
   const Block& block = space.block(number);
@@ -163,7 +181,7 @@ void list_block(uint32_t number) {
   uint32_t& first = room_first[static_cast<unsigned>(block.kind)][block.size_class];
   uint32_t& last = room_last[static_cast<unsigned>(block.kind)][block.size_class];
   more.next = kNoBlock;
-  more.listed = true;
+  more.listed = lists_number;
   if (first == kNoBlock)
     first = number;
   else
@@ -200,15 +218,23 @@ void* allocate_slowly(Kind kind, size_t bytes) {
   void* taken = nullptr;
   {
     const sys::LockGuard guard(heap.lock);
-    if (!lists_made) forget_lists();
+    if (lists_number == 0) forget_lists();
     if (heap.settings.every != 0) ++heap.allocations;
-    if (is_due()) collect(Reason::kGrowth);
+    if (cycle.going_on())
+      cycle.advance();
+    else if (is_due() && !cycle.begin())
+      collect(Reason::kGrowth);
     taken = take(*self, kind, bytes);
+    if (taken == nullptr && sweep.going_on()) {
+      cycle.finish_sweep();
+      taken = take(*self, kind, bytes);
+    }
     if (taken == nullptr && !is_forbidden()) {
       collect(Reason::kMemory);
       taken = take(*self, kind, bytes);
     }
   }
+  cycle.pay();
   if (finalizers.due()) run_finalizers_automatically();
   return taken;
 }
@@ -216,13 +242,17 @@ void* allocate_slowly(Kind kind, size_t bytes) {
 bool release(uint64_t address) {
   const sys::LockGuard guard(heap.lock);
   const Slot slot = space.find(address);
-  if (!space.is_live(slot) || space.start_of(slot) != address) return false;
+  if (!space.is_live(slot) || sweep.is_dead(slot) || space.start_of(slot) != address) return false;
   Block& block = space.block(slot.block);
   BlockMore& more = space.more(slot.block);
   heap.figures.freed_bytes += space.bytes_of(slot);
   finalizers.forget_object(address);
   if (block.state == State::kLarge) {
-    space.release(slot.block);
+    // The marker may be reading it: then it goes when the blocks are swept.
+    if (cycle.marking())
+      space.live(slot.block)[0] = space.old(slot.block)[0] = 0;
+    else
+      space.release(slot.block);
     return true;
   }
   space.live(slot.block)[slot.index / 64] &= ~(uint64_t{1} << (slot.index % 64));
@@ -231,13 +261,13 @@ bool release(uint64_t address) {
   // Its memory is dirty: nothing of the block may pass for untouched any more.
   block.pristine = false;
   ++block.freed;
-  if (!more.owned && !more.listed && block.freed * 4u >= block.slots) list_block(slot.block);
+  if (!more.owned && !is_listed(slot.block) && block.freed * 4u >= block.slots) list_block(slot.block);
   return true;
 }
 
 uint64_t base_of(uint64_t word) {
   const Slot slot = space.find(word);
-  return space.is_live(slot) ? space.start_of(slot) : 0;
+  return space.is_live(slot) && !sweep.is_dead(slot) ? space.start_of(slot) : 0;
 }
 
 }  // namespace loam::collector

@@ -46,6 +46,7 @@ struct Buffered {
 Buffered close_buffers();
 void forget_lists();
 void list_block(uint32_t number);
+bool is_listed(uint32_t number);
 
 // The start of the live object that the word points into, 0 if there is none. No lock.
 uint64_t base_of(uint64_t word);

@@ -2,6 +2,7 @@
 
 #include "base/bits.hpp"
 #include "lib/gc/allocate.hpp"
+#include "lib/gc/cycle.hpp"
 #include "lib/gc/ephemerons.hpp"
 #include "lib/gc/finalize.hpp"
 #include "lib/gc/generations.hpp"
@@ -10,14 +11,16 @@
 #include "lib/gc/marker.hpp"
 #include "lib/gc/roots.hpp"
 #include "lib/gc/stop.hpp"
+#include "lib/gc/sweep.hpp"
+#include "lib/gc/toggles.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::collector {
 
+constinit Marker marker;
+
 namespace {
 
-// Room that is this scattered is left until more of the block is free: filling it would cost more than it gives.
-constexpr unsigned kLeastFree = 16;  // of so many objects one
 // Where there are collections of young objects they come sooner, and so does the one of everything that follows on them. Binary trees of
 // depth 20 on one marker, processor time and resident: 2.4 s and 216 MiB with 1 and 1, 3.0 s and 140 MiB with 2 and 2, 3.4 s and
 // 127 MiB with 4 and 2.
@@ -26,51 +29,9 @@ constexpr uint64_t kFullGrowthPart = 2;
 // A second thread is not worth waking for less.
 constexpr uint64_t kWorthHelp = uint64_t{2} << 20;
 
-constinit Marker marker;
 constinit CollectionObserver observer = nullptr;
 constinit LeakObserver leak_observer = nullptr;
 constinit MoreRoots more_roots = nullptr;
-
-bool has_objects(const Block& block) { return block.state == State::kSmall || block.state == State::kLarge; }
-
-// May have.
-bool has_young(uint32_t number) {
-  const BlockMore& more = space.more(number);
-  return more.owned || more.touched || space.block(number).state == State::kLarge;
-}
-
-unsigned count_live(uint32_t number, unsigned words) {
-  const uint64_t* live = space.live(number);
-  unsigned count = 0;
-  for (unsigned i = 0; i < words; ++i) count += base::count_bits(live[i]);
-  return count;
-}
-
-// Whatever is live; of a young collection only what is not old.
-void open_all(bool young) {
-  for (uint32_t i = 0; i < space.block_count(); ++i) {
-    const Block& block = space.block(i);
-    if (!has_objects(block) || (young && !has_young(i))) continue;
-    const uint64_t* live = space.live(i);
-    const uint64_t* old = space.old(i);
-    Marks* marks = space.marks(i);
-    for (unsigned word = 0; word < Space::words(block); ++word)
-      marks[word].open = young ? live[word] & ~old[word] : live[word];
-  }
-}
-
-// What is never collected.
-void mark_kept() {
-  for (uint32_t number = 0; number < space.block_count(); ++number) {
-    const Block& block = space.block(number);
-    if (!has_objects(block) || !is_kept(block.kind)) continue;
-    const uint64_t* live = space.live(number);
-    for (unsigned i = 0; i < Space::words(block); ++i) {
-      for (uint64_t rest = live[i]; rest != 0; rest &= rest - 1)
-        marker.add_word(space.start_of({number, i * 64 + base::lowest_bit(rest)}));
-    }
-  }
-}
 
 void report_leaks(uint32_t number) {
   const Block& block = space.block(number);
@@ -83,102 +44,22 @@ void report_leaks(uint32_t number) {
   }
 }
 
-struct Swept {
-  uint64_t dead_bytes;
-  uint64_t live_bytes;
-  uint64_t live_objects;
-};
-
-// Returns how many objects of the block are live.
-unsigned sweep_bits(uint32_t number, Swept& swept) {
-  Block& block = space.block(number);
-  uint64_t* live = space.live(number);
-  uint64_t* old = space.old(number);
-  Marks* marks = space.marks(number);
-  const unsigned words = Space::words(block);
-  unsigned dead = 0;
-  for (unsigned i = 0; i < words; ++i) {
-    const uint64_t open = marks[i].open;
-    if (open != 0) {
-      dead += base::count_bits(open);
-      live[i] &= ~open;
-      marks[i].open = 0;
-    }
-    old[i] = live[i];
-  }
-  block.pristine = false;
-  block.freed = 0;
-  swept.dead_bytes += uint64_t{dead} * block.bytes;
-  return count_live(number, words);
-}
-
-void sweep_small(uint32_t number, bool young, Swept& swept) {
-  const Block& block = space.block(number);
-  BlockMore& more = space.more(number);
-  const unsigned left = young && !has_young(number) ? more.live : sweep_bits(number, swept);
-  more.live = static_cast<uint16_t>(left);
-  more.listed = false;
-  more.touched = more.owned;
-  swept.live_bytes += uint64_t{left} * block.bytes;
-  swept.live_objects += left;
-  if (more.owned) return;
-  if (left == 0)
-    space.release(number);
-  else if ((block.slots - left) * kLeastFree >= block.slots)
-    list_block(number);
-}
-
-// Blocks with no live object are free afterwards, those with room are on the lists, lowest address first.
-Swept sweep_all(bool young) {
-  Swept swept{};
-  forget_lists();
-  for (uint32_t number = 0; number < space.block_count(); ++number) {
-    const Block& block = space.block(number);
-    if (!has_objects(block)) continue;
-    if (leak_observer != nullptr && heap.settings.find_leaks) report_leaks(number);
-    if (block.state == State::kSmall) {
-      sweep_small(number, young, swept);
-    } else if (space.marks(number)[0].open != 0) {
-      swept.dead_bytes += space.more(number).large_bytes;
-      space.release(number);
-    } else {
-      swept.live_bytes += space.more(number).large_bytes;
-      ++swept.live_objects;
-      space.old(number)[0] = 1;
-      space.more(number).live = 1;
-    }
-  }
-  return swept;
-}
-
 void mark_all(uint64_t caller_stack) {
   const uint64_t begin = sys::monotonic_ns();
-  roots.mark(marker, caller_stack);
-  finalizers.mark_data(marker);
-  mark_kept();
-  if (more_roots != nullptr) more_roots(marker);
+  mark_roots(marker, caller_stack);
+  toggles.mark(marker);
+  mark_kept(marker);
   const bool helped = heap.figures.live_bytes + allocated_since_collection() >= kWorthHelp;
   const uint64_t by_helper = drain_with_help(marker, helped);
-  ephemerons.mark(marker);
-  finalizers.after_marking(marker);
-  ephemerons.mark(marker);
-  ephemerons.clear();
+  settle_unreached(marker);
   heap.figures.marked_objects = marker.objects() + by_helper;
   heap.figures.mark_ns = sys::monotonic_ns() - begin;
 }
 
-void count(Swept swept, const Buffered& buffered) {
-  swept.live_objects -= buffered.objects;
-  swept.live_bytes -= buffered.bytes;
-  Figures& figures = heap.figures;
-  ++figures.collections;
-  figures.reclaimed_bytes += swept.dead_bytes;
-  figures.live_bytes = swept.live_bytes;
-  figures.live_objects = swept.live_objects;
-  if (swept.live_bytes > figures.most_live_bytes) figures.most_live_bytes = swept.live_bytes;
-  figures.allocated_before = figures.allocated_bytes;
-  figures.freed_before = figures.freed_bytes;
-  heap.allocations = 0;
+void report_all_leaks() {
+  for (uint32_t number = 0; number < space.block_count(); ++number) {
+    if (has_objects(space.block(number))) report_leaks(number);
+  }
 }
 
 // The caller's frame holds all registers, and lies above this one's.
@@ -197,11 +78,13 @@ __attribute__((noinline)) void collect_below(bool young) {
       buffered = close_buffers();
     }
     mark_all(caller_stack);
-    const Swept swept = sweep_all(young);
+    if (leak_observer != nullptr && heap.settings.find_leaks) report_all_leaks();
+    sweep.begin(young);
+    sweep.finish();
     const uint64_t allocated = allocated_since_collection();
-    count(swept, buffered);
-    if (young) ++heap.figures.young_collections;
-    generations.begin_watching(young, swept.dead_bytes, allocated);
+    begin_counting();
+    count_swept(young, allocated, buffered);
+    generations.begin_watching(young, sweep.swept().dead_bytes, allocated);
   } else {
     heap.figures.allocated_before = heap.figures.allocated_bytes;
   }
@@ -210,6 +93,57 @@ __attribute__((noinline)) void collect_below(bool young) {
 }
 
 }  // namespace
+
+void mark_kept(Marker& to) {
+  for (uint32_t number = 0; number < space.block_count(); ++number) {
+    const Block& block = space.block(number);
+    if (!has_objects(block) || !is_kept(block.kind)) continue;
+    const uint64_t* live = space.live(number);
+    for (unsigned i = 0; i < Space::words(block); ++i) {
+      for (uint64_t rest = sys::peek(live[i]); rest != 0; rest &= rest - 1)
+        to.add_word(space.start_of({number, i * 64 + base::lowest_bit(rest)}));
+    }
+  }
+}
+
+void mark_roots(Marker& to, uint64_t caller_stack) {
+  roots.mark(to, caller_stack);
+  finalizers.mark_data(to);
+  if (more_roots != nullptr) more_roots(to);
+}
+
+void settle_unreached(Marker& to) {
+  ephemerons.mark(to);
+  finalizers.after_marking(to);
+  ephemerons.mark(to);
+  ephemerons.clear();
+  toggles.forget_dead();
+}
+
+void begin_counting() {
+  heap.figures.allocated_before = heap.figures.allocated_bytes;
+  heap.figures.freed_before = heap.figures.freed_bytes;
+  heap.allocations = 0;
+}
+
+void count_swept(bool young, uint64_t allocated, const Buffered& buffered) {
+  const Swept& swept = sweep.swept();
+  Figures& figures = heap.figures;
+  ++figures.collections;
+  if (young) ++figures.young_collections;
+  if (young) {
+    figures.young_marked = figures.marked_objects;
+    figures.young_allocated = allocated;
+  }
+  figures.reclaimed_bytes += swept.dead_bytes;
+  figures.live_bytes = swept.live_bytes - buffered.bytes;
+  figures.live_objects = swept.live_objects - buffered.objects;
+  if (figures.live_bytes > figures.most_live_bytes) figures.most_live_bytes = figures.live_bytes;
+}
+
+void tell_observer(bool begins) {
+  if (observer != nullptr) observer(begins);
+}
 
 bool is_forbidden() {
   return heap.settings.disabled != 0 || (heap.forbidden != nullptr && *heap.forbidden != 0);
@@ -228,11 +162,12 @@ bool is_due() {
 }
 
 void collect(Reason reason) {
-  if (observer != nullptr) observer(true);
+  cycle.break_off();
+  tell_observer(true);
   // What the caller keeps in registers is written into this frame.
   __builtin_unwind_init();
   collect_below(reason == Reason::kGrowth && generations.wanted());
-  if (observer != nullptr) observer(false);
+  tell_observer(false);
 }
 
 void set_collection_observer(CollectionObserver to) { observer = to; }

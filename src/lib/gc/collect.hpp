@@ -5,6 +5,9 @@
 
 #include <cstdint>
 
+#include "lib/gc/allocate.hpp"
+#include "lib/gc/marker.hpp"
+
 namespace loam::collector {
 
 enum class Reason : uint8_t { kGrowth, kMemory, kAsked };
@@ -19,6 +22,20 @@ bool is_due();
 // Requires: the world runs, the calling thread is known, no collection is going on. Does nothing without memory for
 // the markers' stacks.
 void collect(Reason reason);
+
+// The parts of a collection, for one that is marked while the program runs (cycle.hpp). The first marker; the helper has a second.
+extern constinit Marker marker;
+// While the world stands still: stacks, data, named ranges, what finalizers work on. The caller's registers lie above `caller_stack`.
+void mark_roots(Marker& to, uint64_t caller_stack);
+// What is never collected. No lock.
+void mark_kept(Marker& to);
+// While the world stands still, when all that is reached has been read: ephemerons, finalizers, links.
+void settle_unreached(Marker& to);
+// What is allocated from now on counts for the next collection.
+void begin_counting();
+// When all is swept. `allocated`: bytes, since the collection before.
+void count_swept(bool young, uint64_t allocated, const Buffered& buffered);
+void tell_observer(bool begins);
 
 // Told of the beginning and the end of each collection, under the lock. May be null.
 using CollectionObserver = void (*)(bool begins);

@@ -3,6 +3,7 @@
 #include "base/bits.hpp"
 #include "lib/gc/heap.hpp"
 #include "lib/gc/outsiders.hpp"
+#include "lib/gc/sweep.hpp"
 
 namespace loam::collector {
 
@@ -10,19 +11,22 @@ constinit Generations generations;
 
 namespace {
 
-bool holds_old(uint32_t number) {
-  const Block& block = space.block(number);
-  const bool objects = block.state == State::kSmall || block.state == State::kLarge;
-  return objects && !is_atomic(block.kind) && space.more(number).live != 0;
-}
+// Where the pages are asked for while the program runs: the kernel keeps it from mapping memory meanwhile, 0.4 ms.
+constexpr uint32_t kMostBlocks = 512;
 
-// Calls part(start, end) for neighbouring blocks with old objects that have pointers, until it returns false.
-template <class Part>
-bool for_each_part(Part part) {
+bool holds_pointers(uint32_t number) {
+  const Block& block = space.block(number);
+  return has_objects(block) && !is_atomic(block.kind);
+}
+bool holds_old(uint32_t number) { return holds_pointers(number) && space.more(number).live != 0; }
+
+// Calls part(start, end) for neighbouring blocks that `wanted` names, until it returns false.
+template <class Wanted, class Part>
+bool for_each_part(Wanted wanted, Part part) {
   const uint32_t count = space.block_count();
   for (uint32_t i = 0; i < count;) {
     uint32_t end = i;
-    while (end < count && holds_old(end))
+    while (end < count && end - i < kMostBlocks && wanted(end))
       end += space.block(end).state == State::kLarge ? space.more(end).length : 1;
     if (end > i && !part(space.address(i), space.address(end))) return false;
     i = end > i ? end : i + 1;
@@ -30,33 +34,53 @@ bool for_each_part(Part part) {
   return true;
 }
 
-void mark_small(Marker& marker, uint32_t number, uint64_t from, uint64_t to) {
+// Which objects of 64 are read on written pages.
+using Choose = uint64_t (*)(uint32_t number, uint64_t word);
+uint64_t old_ones(uint32_t number, uint64_t word) { return space.old(number)[word]; }
+// Those that wait are read anyway, and after the page was asked for.
+uint64_t reached_ones(uint32_t number, uint64_t word) {
+  const Marks& marks = space.marks(number)[word];
+  return sys::peek(space.live(number)[word]) & ~marks.open & ~marks.waiting;
+}
+
+struct Reader {
+  Marker* marker;
+  Choose choose;
+  Generations::Progress progress;
+  uint64_t bytes;
+  bool stopped;
+};
+
+void mark_small(const Reader& reader, uint32_t number, uint64_t from, uint64_t to) {
   const Block& block = space.block(number);
-  const uint64_t* old = space.old(number);
   const uint64_t first = from / block.bytes;
   uint64_t last = base::divide_up(to, uint64_t{block.bytes});
   if (last > block.slots) last = block.slots;
   for (uint64_t word = first / 64; word * 64 < last; ++word) {
-    uint64_t bits = old[word];
+    uint64_t bits = reader.choose(number, word);
     if (word == first / 64) bits &= ~uint64_t{0} << (first % 64);
     if (last - word * 64 < 64) bits &= base::low_bits(static_cast<unsigned>(last - word * 64));
     for (; bits != 0; bits &= bits - 1)
-      marker.read_content({number, static_cast<uint32_t>(word * 64) + base::lowest_bit(bits)});
+      reader.marker->read_content({number, static_cast<uint32_t>(word * 64) + base::lowest_bit(bits)});
   }
 }
 
 void mark_written(uint64_t start, uint64_t end, void* argument) {
-  Marker& marker = *static_cast<Marker*>(argument);
+  Reader& reader = *static_cast<Reader*>(argument);
+  Marker& marker = *reader.marker;
+  reader.bytes += end - start;
+  if (reader.stopped) return;
+  if (reader.progress != nullptr && !reader.progress(end - start)) reader.stopped = true;
   while (start < end) {
     auto number = static_cast<uint32_t>((start - space.base()) >> kBlockShift);
     const uint64_t block_end = space.address(number + 1);
     const uint64_t part_end = end < block_end ? end : block_end;
-    if (space.block(number).state == State::kRest) number -= space.block(number).bytes;
+    if (state_of(space.block(number)) == State::kRest) number -= space.block(number).bytes;
     const Block& block = space.block(number);
     const uint64_t first = space.address(number);
     if (block.state == State::kSmall) {
-      mark_small(marker, number, start - first, part_end - first);
-    } else if ((space.old(number)[0] & 1) != 0) {
+      mark_small(reader, number, start - first, part_end - first);
+    } else if ((reader.choose(number, 0) & 1) != 0) {
       const uint64_t object_end = first + base::align_down(space.more(number).large_bytes, sizeof(uint64_t));
       if (block.kind == Kind::kTyped)
         marker.read_content({number, 0});
@@ -69,15 +93,23 @@ void mark_written(uint64_t start, uint64_t end, void* argument) {
 
 }  // namespace
 
+void read_outsiders(Marker& marker) {
+  outsiders.for_each([&](uint64_t object) {
+    const Slot slot = space.find(object);
+    if (space.is_live(slot) && !space.is_open(slot)) marker.read_content(slot);
+  });
+}
+
 bool Generations::wanted() const {
   if (!watching_ || found_little_ || !heap.settings.generations || heap.settings.find_leaks) return false;
   return heap.figures.live_bytes <= live_at_full_ + live_at_full_ / 2 + heap.settings.generations_from;
 }
 
 bool Generations::mark_old(Marker& marker) {
+  Reader reader{&marker, old_ones, nullptr, 0, false};
   const bool known =
-      outsiders.complete() && written_.begin() && for_each_part([&](uint64_t start, uint64_t end) {
-        return written_.visit(start, end, mark_written, &marker);
+      outsiders.complete() && written_.begin() && for_each_part(holds_old, [&](uint64_t start, uint64_t end) {
+        return written_.visit(start, end, mark_written, &reader);
       });
   written_.finish();
   if (!known) {
@@ -85,30 +117,56 @@ bool Generations::mark_old(Marker& marker) {
     refused_ = true;
     return false;
   }
-  outsiders.for_each([&](uint64_t object) {
-    const Slot slot = space.find(object);
-    if (space.is_live(slot) && !space.is_open(slot)) marker.read_content(slot);
-  });
+  heap.figures.young_read = reader.bytes;
+  read_outsiders(marker);
   return true;
+}
+
+bool Generations::able() {
+  if (refused_ || !outsiders.complete()) return false;
+  refused_ = !written_.open(space.base(), space.base() + space.window_bytes());
+  return !refused_;
+}
+
+uint64_t Generations::read_written(Marker& marker, bool watch_again, Progress progress) {
+  Reader reader{&marker, reached_ones, progress, 0, false};
+  const bool known = written_.begin() && for_each_part(holds_pointers, [&](uint64_t start, uint64_t end) {
+                       return watch_again ? written_.visit_and_watch(start, end, mark_written, &reader)
+                                          : written_.visit(start, end, mark_written, &reader);
+                     });
+  written_.finish();
+  marker.settle_all();
+  return known && !reader.stopped ? reader.bytes : UINT64_MAX;
 }
 
 bool Generations::watch_old() {
   if (refused_ || !heap.settings.generations || !outsiders.complete()) return false;
   if (heap.figures.live_bytes < heap.settings.generations_from) return false;
-  refused_ = !written_.open(space.base(), space.base() + space.window_bytes()) || !written_.begin() ||
-             !for_each_part([&](uint64_t start, uint64_t end) { return written_.watch(start, end); });
+  refused_ =
+      !written_.open(space.base(), space.base() + space.window_bytes()) || !written_.begin() ||
+      !for_each_part(holds_old, [&](uint64_t start, uint64_t end) { return written_.watch(start, end); });
   written_.finish();
   return !refused_;
 }
 
-void Generations::begin_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
+void Generations::note(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
   found_little_ = was_young && dead_bytes < allocated_bytes / 4;
   if (!was_young) live_at_full_ = heap.figures.live_bytes;
   outsiders.forget_dead();
+}
+
+void Generations::begin_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
+  note(was_young, dead_bytes, allocated_bytes);
   watching_ = watch_old();
 }
 
+void Generations::go_on_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
+  note(was_young, dead_bytes, allocated_bytes);
+  watching_ = heap.settings.generations && !refused_ && outsiders.complete();
+}
+
 void Generations::after_fork() {
+  written_.finish();
   written_.close();
   watching_ = false;
 }

@@ -5,7 +5,8 @@
 // Invariant: while `watching`, every page with an old object that has pointers was watched when the last collection ended.
 // What is old and dead stays until a collection of everything: when what is live has grown by half since the last one, when a young one
 // has found little, or when asked.
-// Locking: the collector's lock; all but wanted() while the world stands still.
+// Locking: the collector's lock; all but wanted() while the world stands still. read_written() belongs to whoever marks, and needs
+// neither.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +24,24 @@ class Generations {
   bool mark_old(Marker& marker);
   // At the end of a collection, its figures counted.
   void begin_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes);
+
+  // For marking while the program runs. Whether written pages can be told; opens what tells, if need be.
+  bool able();
+  // Reads what has been reached and is not open on all pages that were written to since they were last watched; with `watch_again`
+  // what is written from now on counts for the next time. `progress` is told of the bytes of pages, and whether to go on. Returns how many
+  // bytes, UINT64_MAX if that is not known.
+  using Progress = bool (*)(uint64_t bytes);
+  uint64_t read_written(Marker& marker, bool watch_again, Progress progress);
+  // At the end of a collection that was marked while the program ran: all pages are watched or count as written.
+  void go_on_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes);
+  void stop_watching() { watching_ = false; }
   bool watching() const { return watching_; }
   // The child of a fork watches nothing yet.
   void after_fork();
 
  private:
   bool watch_old();
+  void note(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes);
 
   sys::WrittenPages written_;
   bool watching_ = false;
@@ -36,6 +49,9 @@ class Generations {
   bool found_little_ = false;
   uint64_t live_at_full_ = 0;  // bytes, at the end of the last collection of everything
 };
+
+// Reads the objects with pointers outside the heap, as far as they have been reached, while the world stands still.
+void read_outsiders(Marker& marker);
 
 extern constinit Generations generations;
 

@@ -6,6 +6,7 @@
 
 #include "base/bits.hpp"
 #include "base/text.hpp"
+#include "lib/gc/cycle.hpp"
 #include "lib/gc/finalize.hpp"
 #include "lib/gc/generations.hpp"
 #include "lib/gc/helper.hpp"
@@ -28,10 +29,17 @@ unsigned processors() {
   return static_cast<unsigned>(CPU_COUNT(&set));
 }
 
-void before_fork() { heap.lock.lock(); }
-void in_parent() { heap.lock.unlock(); }
+void before_fork() {
+  heap.lock.lock();
+  cycle.hold();
+}
+void in_parent() {
+  cycle.let_go();
+  heap.lock.unlock();
+}
 void in_child() {
   forget_helper();
+  cycle.after_fork();
   threads.after_fork();
   generations.after_fork();
   heap.lock.unlock();
@@ -76,7 +84,7 @@ void print_statistics() {
   const Figures& figures = heap.figures;
   base::Text text;
   text.add("loam-gc: ").add(figures.collections).add(" collections (").add(figures.young_collections);
-  text.add(" of young objects), ");
+  text.add(" of young objects, ").add(figures.concurrent_collections).add(" while the program ran), ");
   add_bytes(text, "allocated ", figures.allocated_bytes);
   add_bytes(text, ", reclaimed ", figures.reclaimed_bytes);
   add_bytes(text, ", freed ", figures.freed_bytes);

@@ -15,17 +15,22 @@ constexpr unsigned kPauseSteps = 24;
 
 struct Figures {
   uint64_t collections;
-  uint64_t young_collections;  // of those: of young objects only
-  uint64_t allocated_bytes;    // handed to threads' buffers and as large objects, since the start
-  uint64_t allocated_before;   // the same at the end of the last collection
-  uint64_t reclaimed_bytes;    // since the start, by collections
-  uint64_t freed_bytes;        // by the program
-  uint64_t freed_before;       // at the end of the last collection
-  uint64_t live_bytes;         // at the end of the last collection
+  uint64_t young_collections;       // of those: of young objects only
+  uint64_t concurrent_collections;  // of those: marked while the program ran
+  uint64_t allocated_bytes;         // handed to threads' buffers and as large objects, since the start
+  uint64_t allocated_before;        // the same at the end of the last collection
+  uint64_t reclaimed_bytes;         // since the start, by collections
+  uint64_t freed_bytes;             // by the program
+  uint64_t freed_before;            // at the end of the last collection
+  uint64_t live_bytes;              // at the end of the last collection
   uint64_t live_objects;
   uint64_t most_live_bytes;
   uint64_t marked_objects;  // by the last collection
   uint64_t mark_ns;         // of the last collection
+  // By the last one of young objects: how many were marked, of how many bytes allocated, and how many bytes of old pages were read.
+  uint64_t young_marked;
+  uint64_t young_allocated;
+  uint64_t young_read;
   uint64_t total_pause_ns;
   uint64_t longest_pause_ns;
   uint64_t pauses[kPauseSteps];
@@ -36,10 +41,13 @@ struct Settings {
   uint64_t growth_percent;    // of the live bytes, that are allocated before the next collection
   uint64_t least_growth;      // bytes
   uint64_t generations_from;  // bytes: with less live every collection looks at everything
-  bool generations;           // whether there are collections of young objects
-  unsigned markers;           // threads that mark; 0: two if there are two processors
-  unsigned disabled;          // how often disabled and not yet enabled
-  bool print_statistics;      // at exit
+  uint64_t
+      concurrent_from;  // objects: if fewer are expected to be marked, it is done while the world stands still
+  bool generations;     // whether there are collections of young objects
+  bool concurrent;      // whether what takes long is marked while the program runs
+  unsigned markers;     // threads that mark; 0: two if there are two processors
+  unsigned disabled;    // how often disabled and not yet enabled
+  bool print_statistics;  // at exit
   bool find_leaks;
   bool finalize_on_demand;
 };

@@ -18,39 +18,36 @@ constexpr uint64_t kStorageBytes = 8 << 10;
 
 constinit Pool pool;
 constinit Marker second;
-constinit std::atomic<uint32_t> round{0};      // even: nothing to do
+constinit std::atomic<uint32_t> event{0};      // counts what it may want to look at
 constinit std::atomic<uint32_t> helper_id{0};  // of the thread; 0 until it runs
 constinit std::atomic<uint64_t> taken{0};
+constinit std::atomic<Background> background{nullptr};
 constinit bool started = false;
 
-void wait_for_round(uint32_t seen) {
-  sys::raw_call(SYS_futex, reinterpret_cast<long>(&round), FUTEX_WAIT_PRIVATE, static_cast<long>(seen), 0);
+void wait_for_event(uint32_t seen) {
+  sys::raw_call(SYS_futex, reinterpret_cast<long>(&event), FUTEX_WAIT_PRIVATE, static_cast<long>(seen), 0);
 }
 
 // Runs on the side thread: no libc.
 void help(void*) {
   helper_id.store(sys::thread_id(), std::memory_order_release);
   for (;;) {
-    const uint32_t now = round.load(std::memory_order_acquire);
-    if (now % 2 == 0 || !pool.enter()) {
-      if (now % 2 == 0)
-        wait_for_round(now);
-      else
-        sys::yield();
-      continue;
+    const uint32_t seen = event.load(std::memory_order_acquire);
+    const Background other = background.load(std::memory_order_acquire);
+    if (other != nullptr && other()) continue;
+    if (pool.enter()) {
+      second.drain_shared(pool);
+      taken.store(second.objects(), std::memory_order_relaxed);
+      pool.leave();
     }
-    second.drain_shared(pool);
-    taken.store(second.objects(), std::memory_order_relaxed);
-    pool.leave();
-    // What is left of this round has nothing for it.
-    while (round.load(std::memory_order_acquire) == now) wait_for_round(now);
+    // What is left of it has nothing for this thread.
+    while (event.load(std::memory_order_acquire) == seen) wait_for_event(seen);
   }
 }
 
-bool start_helper() {
+bool start_thread() {
   if (started) return helper_id.load(std::memory_order_relaxed) != 0;
   started = true;
-  if (heap.settings.markers < 2) return false;
   auto* memory = static_cast<char*>(sys::map(kStackBytes + kStorageBytes));
   if (memory == nullptr) return false;
   uint64_t all = ~uint64_t{0};
@@ -68,26 +65,33 @@ bool start_helper() {
 
 }  // namespace
 
+void wake_helper() {
+  event.fetch_add(1, std::memory_order_acq_rel);
+  sys::raw_call(SYS_futex, reinterpret_cast<long>(&event), FUTEX_WAKE_PRIVATE, 1);
+}
+
+bool start_helper(Background other) {
+  background.store(other, std::memory_order_release);
+  return start_thread();
+}
+
 uint64_t drain_with_help(Marker& marker, bool wanted) {
-  if (!wanted || heap.settings.markers < 2 || !start_helper() || !second.prepare()) {
+  if (!wanted || heap.settings.markers < 2 || !start_thread() || !second.prepare()) {
     marker.drain();
     return 0;
   }
   taken.store(0, std::memory_order_relaxed);
   pool.open();
-  round.fetch_add(1, std::memory_order_acq_rel);
-  sys::raw_call(SYS_futex, reinterpret_cast<long>(&round), FUTEX_WAKE_PRIVATE, 1);
+  wake_helper();
   marker.drain_shared(pool);
   pool.close();
-  round.fetch_add(1, std::memory_order_acq_rel);
-  sys::raw_call(SYS_futex, reinterpret_cast<long>(&round), FUTEX_WAKE_PRIVATE, 1);
+  wake_helper();
   return taken.load(std::memory_order_relaxed);
 }
 
 void forget_helper() {
   started = false;
   helper_id.store(0, std::memory_order_relaxed);
-  round.store(0, std::memory_order_relaxed);
   spare_thread(0);
 }
 

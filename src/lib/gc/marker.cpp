@@ -119,8 +119,11 @@ bool Marker::prepare() {
   base_ = space.base();
   extent_ = space.used_bytes();
   objects_ = 0;
-  first_ = last_ = 0;
-  shared_ = false;
+  // What is left of one that was broken off.
+  first_ = last_ = bits_ = 0;
+  start_ = rest_start_ = rest_end_ = 0;
+  for (Pointer& pointer : pointers_) pointer = {};
+  shared_ = beside_ = false;
   const uint64_t words = space.window_bytes() / kBlockBytes * kBitWords;
   if (ring_ == nullptr) ring_ = static_cast<uint32_t*>(sys::map_unreserved(2 * words * sizeof(uint32_t)));
   // Its pages are touched one after the other: no longer than must be.
@@ -173,13 +176,14 @@ void Marker::follow(uint64_t word) {
   const uint64_t offset = word - base_;
   auto number = static_cast<uint32_t>(offset >> kBlockShift);
   const Block* block = &space.block(number);
+  const State state = state_of(*block);
   uint32_t index = 0;
-  if (block->state == State::kSmall) [[likely]] {
+  if (state == State::kSmall) [[likely]] {
     index = static_cast<uint32_t>(((offset & (kBlockBytes - 1)) * block->inverse) >> 32);
-  } else if (block->state == State::kRest) {
+  } else if (state == State::kRest) {
     number -= block->bytes;
     block = &space.block(number);
-  } else if (block->state == State::kFree) {
+  } else if (state == State::kFree) {
     return;
   }
   const uint32_t at = number * kBitWords + index / 64;
@@ -192,7 +196,12 @@ void Marker::follow(uint64_t word) {
 }
 
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
-  for (uint64_t at = start; at < end; at += sizeof(uint64_t)) add_word(load(at));
+  const uint64_t base = base_;
+  const uint64_t extent = extent_;
+  for (uint64_t at = start; at < end; at += sizeof(uint64_t)) {
+    const uint64_t word = load(at);
+    if (word - base < extent) follow(word);
+  }
 }
 
 void Marker::add_range(uint64_t start, uint64_t end) {
@@ -223,7 +232,11 @@ void Marker::read_unusual(uint64_t address) {
     // Null while the object is being made: what its constructor has stored so far lies nowhere else perhaps.
     if (type == nullptr) return read_words(address, end);
     outside_ = type->owns != 0;
-    type->trace(object, *this);
+    // What it owns may be changing or going just now.
+    if (beside_ && outside_)
+      read_words(address, end);
+    else
+      type->trace(object, *this);
     if (outside_) outsiders.add(address);
     return;
   }
@@ -279,13 +292,21 @@ inline bool Marker::next(Entry& entry) {
     start_ = space.address(word / kBitWords) + uint64_t{word % kBitWords} * 64 * step_;
     read_bytes_ = usual ? step_ : 0;
   }
-  entry.start = start_ + base::lowest_bit(bits_) * step_;
-  entry.end = entry.start + read_bytes_;
-  bits_ &= bits_ - 1;
+  const unsigned at = base::lowest_bit(bits_);
+  entry.start = start_ + at * step_;
+  if (read_bytes_ == 0) [[unlikely]] {
+    entry.end = entry.start;
+    bits_ &= bits_ - 1;
+    return true;
+  }
+  // Neighbours are read as one.
+  const uint64_t left = bits_ & (bits_ + (uint64_t{1} << at));
+  entry.end = entry.start + base::lowest_bit(~(bits_ >> at)) * read_bytes_;
+  bits_ = left;
   return true;
 }
 
-void Marker::run(Pool* pool) {
+bool Marker::run(Pool* pool, GoOn go_on) {
   Entry queue[kQueue] = {};
   unsigned at = 0;
   unsigned waiting = 0;
@@ -302,6 +323,7 @@ void Marker::run(Pool* pool) {
       rest_start_ = rest_end_ - start > kPiece ? start + kPiece : rest_end_;
       read_words(start, rest_start_);
       if (pool != nullptr && pool->hungry()) share(*pool);
+      if (go_on != nullptr && !go_on(objects_)) return false;
     }
     if (waiting == 0) {
       // What was just read may have led further.
@@ -313,22 +335,24 @@ void Marker::run(Pool* pool) {
     at = (at + 1) % kQueue;
     --waiting;
     read(oldest);
-    if (pool != nullptr && --patience == 0) {
+    if (--patience == 0) {
       patience = kPatience;
-      if (pool->hungry()) share(*pool);
+      if (pool != nullptr && pool->hungry()) share(*pool);
+      if (go_on != nullptr && !go_on(objects_)) return false;
     }
   }
   // Addresses that stay here would hold objects where the marker itself lies in a module whose data is searched.
   start_ = rest_start_ = rest_end_ = 0;
+  return true;
 }
 
-void Marker::drain() { run(nullptr); }
+void Marker::drain() { run(nullptr, nullptr); }
 
 void Marker::drain_shared(Pool& pool) {
   shared_ = true;
   Work work[Pool::kTaken];
   for (;;) {
-    run(&pool);
+    run(&pool, nullptr);
     const uint32_t count = pool.take(work);
     if (count == 0) break;
     for (uint32_t i = 0; i < count; ++i) {

@@ -10,7 +10,7 @@
 //
 // Invariant: an object is taken once, by one marker; a word is in the ring, once, exactly if it has a bit. Owns bits and ring, which stay
 // from one collection to the next.
-// Locking: the pool's, for a few instructions. Requires: blocks neither come nor go while marking.
+// Locking: the pool's, for a few instructions. Requires: no block is freed while marking.
 #pragma once
 
 #include <atomic>
@@ -94,6 +94,12 @@ class Marker {
   void drain();
   // The same, together with whoever else has entered the pool.
   void drain_shared(Pool& pool);
+  // The same, and asks now and then whether to go on; if not, returns false, and what was left to read is lost.
+  using GoOn = bool (*)(uint64_t objects);
+  bool drain_while(GoOn go_on) { return run(nullptr, go_on); }
+  // While the program runs, objects that own memory outside the heap are not traced but kept among the outsiders, and their own words
+  // count.
+  void set_beside(bool on) { beside_ = on; }
 
   uint64_t objects() const { return objects_; }
 
@@ -123,12 +129,13 @@ class Marker {
   void read(const Entry& entry);
   void read_words(uint64_t start, uint64_t end);
   void read_unusual(uint64_t address);
-  void run(Pool* pool);
+  bool run(Pool* pool, GoOn go_on);
   void share(Pool& pool);
 
   uint64_t base_ = 0;
   uint64_t extent_ = 0;
   bool shared_ = false;
+  bool beside_ = false;   // the program runs
   bool outside_ = false;  // the object that is being traced has pointers outside the heap
   Marks* marks_ = nullptr;
   Pointer pointers_[kPointers] = {};

@@ -145,6 +145,18 @@ void Roots::mark_stack(Marker& marker, uint64_t stack, uint64_t limit, uint64_t 
   if (own.start < own.end) marker.add_range(own.start > limit ? own.start : limit, top);
 }
 
+// On the stack that the program has named nothing above its top counts, and its own is for the program to name. In a signal's handler the
+// thread may be on yet another one.
+void Roots::mark_stack_of(Marker& marker, const Thread& thread, uint64_t stack) {
+  const uint64_t top = thread.other_top;
+  if (top == 0) return mark_stack(marker, stack, thread.stack_limit, thread.stack_top);
+  const Range mapping = find_mapping(stack);
+  if (stack < top && top <= mapping.end) return marker.add_range(stack, top);
+  mark_stack(marker, stack, thread.stack_limit, thread.stack_top);
+  const Range named = find_mapping(top - 1);
+  marker.add_range(named.start, named.end < top ? named.end : top);
+}
+
 void Roots::mark_storage(Marker& marker, uint64_t thread_pointer) {
   if (thread_pointer == 0) return;
   marker.add_range(thread_pointer, thread_pointer + sys::kThreadBlockBytes);
@@ -167,8 +179,7 @@ void Roots::mark_threads(Marker& marker, uint64_t caller_stack) {
     if (thread->ended) continue;
     const bool caller = thread == current;
     if (!caller && thread->standing.stand.load(std::memory_order_acquire) != kStopped) continue;
-    mark_stack(marker, caller ? caller_stack : thread->standing.stack, thread->stack_limit,
-               thread->stack_top);
+    mark_stack_of(marker, *thread, caller ? caller_stack : thread->standing.stack);
     mark_storage(marker, thread->standing.thread_pointer);
   }
   for (unsigned i = 0; i < stranger_count(); ++i) {

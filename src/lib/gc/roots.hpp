@@ -59,6 +59,7 @@ class Roots {
   static int add_module(dl_phdr_info* info, unsigned long size, void* argument);
   void mark_range(Marker& marker, uint64_t start, uint64_t end);
   void mark_stack(Marker& marker, uint64_t stack, uint64_t limit, uint64_t top);
+  void mark_stack_of(Marker& marker, const Thread& thread, uint64_t stack);
   void mark_storage(Marker& marker, uint64_t thread_pointer);
   void mark_threads(Marker& marker, uint64_t caller_stack);
 

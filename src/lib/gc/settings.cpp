@@ -13,6 +13,9 @@ namespace {
 constexpr uint64_t kGrowthPercent = 100;
 // With less, marking everything costs no more than asking the kernel.
 constexpr uint64_t kGenerationsFrom = uint64_t{8} << 20;
+// With the world stopped so many objects are marked in 2 to 7 ms. Binary trees of depth 19, processor time and resident, with all
+// collections stopping the world 1.4 s and 57 MiB, with none 1.9 s and 82 MiB.
+constexpr uint64_t kConcurrentFrom = 100'000;
 constexpr uint64_t kLeastGrowth = uint64_t{4} << 20;
 
 struct Name {
@@ -25,6 +28,8 @@ constexpr Name kNames[] = {
     {"stats", [](Settings& settings, uint64_t value) { settings.print_statistics = value != 0; }},
     {"markers", [](Settings& settings, uint64_t value) { settings.markers = static_cast<unsigned>(value); }},
     {"growth", [](Settings& settings, uint64_t value) { settings.growth_percent = value; }},
+    {"concurrent", [](Settings& settings, uint64_t value) { settings.concurrent = value != 0; }},
+    {"concurrent-from", [](Settings& settings, uint64_t value) { settings.concurrent_from = value; }},
     {"generations", [](Settings& settings, uint64_t value) { settings.generations = value != 0; }},
     {"generations-from", [](Settings& settings, uint64_t value) { settings.generations_from = value; }},
     {"least-growth", [](Settings& settings, uint64_t value) { settings.least_growth = value; }},
@@ -84,13 +89,15 @@ void read_settings(Settings& settings, unsigned processors) {
   settings.generations = true;
   settings.generations_from = kGenerationsFrom;
   settings.markers = static_cast<unsigned>(number_from("GC_MARKERS", processors < 2 ? 1 : 2));
+  settings.concurrent = settings.markers >= 2;
+  settings.concurrent_from = kConcurrentFrom;
   if (getenv("GC_FIND_LEAK") != nullptr) settings.find_leaks = true;
   if (getenv("GC_DONT_GC") != nullptr) ++settings.disabled;
   if (getenv("GC_PRINT_STATS") != nullptr) settings.print_statistics = true;
   const char* text = getenv("LOAM_GC");
   while (text != nullptr && *text != '\0') {
     const char* end = strchrnul(text, ':');
-    if (!read_pair(settings, text, end)) complain(text, end);
+    if (end != text && !read_pair(settings, text, end)) complain(text, end);
     text = *end == ':' ? end + 1 : end;
   }
 }

@@ -53,7 +53,7 @@ bool Space::grow(uint32_t blocks) {
   const auto first = static_cast<uint32_t>(used_bytes_ >> kBlockShift);
   const auto count = static_cast<uint32_t>(bytes >> kBlockShift);
   for (uint32_t i = first; i < first + count; ++i) blocks_[i].pristine = true;
-  used_bytes_ += bytes;
+  sys::poke(used_bytes_, used_bytes_ + bytes);
   free_blocks_ += count;
   return true;
 }
@@ -98,22 +98,22 @@ void Space::make_small(uint32_t number, Kind kind, unsigned size_class) {
   block.slots = static_cast<uint16_t>(kBlockBytes / bytes);
   block.freed = 0;
   more_[number] = {};
-  block.state = State::kSmall;
+  set_state(block, State::kSmall);
 }
 
 void Space::make_large(uint32_t first, uint32_t count, Kind kind, uint64_t bytes) {
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < count; ++i) more_[first + i] = {};
+  more_[first].large_bytes = bytes;
+  more_[first].length = count;
+  for (uint32_t i = count; i-- > 0;) {
     Block& block = blocks_[first + i];
     block.inverse = 0;
     block.bytes = i;
     block.kind = kind;
     block.slots = i == 0 ? 1 : 0;
     block.freed = 0;
-    block.state = i == 0 ? State::kLarge : State::kRest;
-    more_[first + i] = {};
+    set_state(block, i == 0 ? State::kLarge : State::kRest);
   }
-  more_[first].large_bytes = bytes;
-  more_[first].length = count;
 }
 
 void Space::release(uint32_t first) {

@@ -7,12 +7,14 @@
 // `waiting`: reached, and not read yet; it lies beside `open` since who takes an object out of the open ones writes both.
 // `old`: has survived a collection.
 // Invariant: a bit of `open` or `old` is set only if that of `live` is.
-// Owns the window and its tables, which never move. Locking: the collector's lock for all that changes.
+// Owns the window and its tables, which never move. Locking: the collector's lock for all that changes, but for `open` and `waiting` while
+// a marker runs: then they are the marker's. While one runs beside the program free blocks may be taken, and none is freed.
 #pragma once
 
 #include <cstdint>
 
 #include "lib/gc/size_class.hpp"
+#include "sys/cpu.hpp"
 
 namespace loam::collector {
 
@@ -30,14 +32,23 @@ struct Block {
   uint16_t freed;  // by the program, since the block was last looked through
 };
 
+// The state comes first when a block is read that another thread may just be making, and last when it is made: who sees it sees
+// the rest.
+inline State state_of(const Block& block) {
+  State state;
+  __atomic_load(&block.state, &state, __ATOMIC_ACQUIRE);
+  return state;
+}
+inline void set_state(Block& block, State state) { __atomic_store(&block.state, &state, __ATOMIC_RELEASE); }
+
 struct BlockMore {
   uint64_t large_bytes;  // kLarge: what was asked for, rounded up to a unit
   uint32_t length;       // kLarge: blocks
   uint32_t next;         // in the list of those with room
   uint16_t live;         // at the end of the last collection; of a large object 1
   bool owned;            // some thread's buffer is in it
-  bool listed;           // on the list of those with room
   bool touched;          // since the last collection objects were taken from it or freed
+  uint8_t listed;        // on the list of those with room, if this is the lists' number
 };
 
 constexpr uint32_t kNoBlock = UINT32_MAX;
@@ -63,7 +74,7 @@ class Space {
   uint64_t base() const { return base_; }
   uint64_t window_bytes() const { return window_bytes_; }
   uint64_t used_bytes() const { return used_bytes_; }  // of the window, from its base on
-  uint32_t block_count() const { return static_cast<uint32_t>(used_bytes_ >> kBlockShift); }
+  uint32_t block_count() const { return static_cast<uint32_t>(sys::peek(used_bytes_) >> kBlockShift); }
   uint64_t free_blocks() const { return free_blocks_; }
 
   Block& block(uint32_t number) { return blocks_[number]; }
@@ -78,15 +89,16 @@ class Space {
   // The object, live or not, that the word points into.
   Slot find(uint64_t word) const {
     const uint64_t offset = word - base_;
-    if (offset >= used_bytes_) return {kNoBlock, 0};
+    if (offset >= sys::peek(used_bytes_)) return {kNoBlock, 0};
     auto number = static_cast<uint32_t>(offset >> kBlockShift);
     const Block& found = blocks_[number];
-    if (found.state == State::kSmall) {
+    const State state = state_of(found);
+    if (state == State::kSmall) {
       const uint64_t index = ((offset & (kBlockBytes - 1)) * found.inverse) >> 32;
       return {index < found.slots ? number : kNoBlock, static_cast<uint32_t>(index)};
     }
-    if (found.state == State::kRest) number -= found.bytes;
-    return {found.state == State::kFree ? kNoBlock : number, 0};
+    if (state == State::kRest) number -= found.bytes;
+    return {state == State::kFree ? kNoBlock : number, 0};
   }
   bool is_live(Slot slot) const {
     return slot.block != kNoBlock &&

@@ -61,6 +61,7 @@ Thread* Threads::join(uint64_t stack_top) {
   thread->standing.stand.store(kRuns, std::memory_order_relaxed);
   thread->stack_limit = limit;
   thread->stack_top = top;
+  thread->other_top = 0;
   thread->result = nullptr;
   thread->handle = reinterpret_cast<uint64_t>(pthread_self());
   thread->used = true;

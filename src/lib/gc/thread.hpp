@@ -37,9 +37,10 @@ struct Thread {
   Thread* next;
   uint64_t stack_limit;  // the lowest address that its stack may have
   uint64_t stack_top;
-  void* result;     // of a thread that has ended and may yet be joined
-  uint64_t handle;  // what libc calls it
-  bool used;        // the record has a thread
+  uint64_t other_top;  // of the stack that the program says it runs on, as coroutines do; 0: its own
+  void* result;        // of a thread that has ended and may yet be joined
+  uint64_t handle;     // what libc calls it
+  bool used;           // the record has a thread
   bool ended;
   bool joined_by_nobody;  // detached
   bool in_finalizers;

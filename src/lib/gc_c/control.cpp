@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "lib/gc/collect.hpp"
+#include "lib/gc/cycle.hpp"
 #include "lib/gc/finalize.hpp"
 #include "lib/gc/heap.hpp"
 #include "lib/gc/marker.hpp"
@@ -61,6 +62,7 @@ constinit StopFunction stop_asked = nullptr;
 constinit Callback push_other_roots = nullptr;
 constinit collector::Marker* marking = nullptr;
 constinit bool prepared = false;
+constinit uint64_t growth_at_start = 0;
 
 // Variables are the program's to write at any time.
 void read_variables() {
@@ -68,8 +70,9 @@ void read_variables() {
   collector::heap.settings.finalize_on_demand = GC_finalize_on_demand != 0;
   collector::set_finalizer_notifier(GC_finalizer_notifier);
   collector::roots.set_libraries(GC_no_dls == 0);
+  // What the environment says of growth stands for the divisor's default.
   if (GC_free_space_divisor != 0)
-    collector::heap.settings.growth_percent = growth_percent(GC_free_space_divisor);
+    collector::heap.settings.growth_percent = growth_at_start * kDefaultDivisor / GC_free_space_divisor;
 }
 
 void observe(bool begins) {
@@ -124,6 +127,7 @@ bool ready() {
   {
     const sys::LockGuard guard(collector::heap.lock);
     if (prepared) return true;
+    growth_at_start = collector::heap.settings.growth_percent;
     if (collector::heap.settings.find_leaks) GC_find_leak = 1;
     collector::heap.forbidden = &GC_dont_gc;
     collector::roots.leave_out_module(&prepared);
@@ -159,25 +163,41 @@ LOAM_EXPORT void GC_gcollect_and_unmap(void) {
   collector::space.purge();
 }
 LOAM_EXPORT int GC_try_to_collect(int (*stop)(void)) { return collect_now(stop) ? 1 : 0; }
-// There is nothing to do in small steps: the next collection is brought forward when half of its time has come.
+// What is the program's part of a collection beside it; one begins when half of its time has come. Returns whether there is more to do.
+// Where none can be, the next collection is brought forward instead.
 LOAM_EXPORT int GC_collect_a_little(void) {
   if (!loam::gc_c::ready()) return 0;
+  if (collector::current == nullptr && collector::threads.join(0) == nullptr) return 0;
   bool half = false;
   {
     const loam::sys::LockGuard guard(collector::heap.lock);
-    half = !collector::is_forbidden() &&
-           2 * collector::allocated_since_collection() >= collector::growth_to_collection();
+    if (collector::cycle.going_on()) {
+      collector::cycle.advance();
+    } else {
+      half = !collector::is_forbidden() &&
+             2 * collector::allocated_since_collection() >= collector::growth_to_collection();
+      if (half && collector::cycle.begin()) half = false;
+    }
   }
   if (half) collect_now(stop_asked);
-  return 0;
+  if (collector::finalizers.due()) collector::run_finalizers_automatically();
+  return collector::cycle.going_on() ? 1 : 0;
 }
 LOAM_EXPORT void GC_disable(void) { ++GC_dont_gc; }
 LOAM_EXPORT void GC_enable(void) { --GC_dont_gc; }
 LOAM_EXPORT int GC_is_disabled(void) { return GC_dont_gc != 0 ? 1 : 0; }
-LOAM_EXPORT void GC_enable_incremental(void) { loam::gc_c::ready(); }
-LOAM_EXPORT int GC_is_incremental_mode(void) { return 0; }
+// Marking beside the program, even where there is one processor.
+LOAM_EXPORT void GC_enable_incremental(void) {
+  loam::gc_c::ready();
+  collector::heap.settings.concurrent = true;
+}
+LOAM_EXPORT int GC_is_incremental_mode(void) { return collector::heap.settings.concurrent ? 1 : 0; }
 LOAM_EXPORT int GC_incremental_protection_needs(void) { return 0; }
-LOAM_EXPORT void GC_start_incremental_collection(void) {}
+LOAM_EXPORT void GC_start_incremental_collection(void) {
+  if (!loam::gc_c::ready()) return;
+  const loam::sys::LockGuard guard(collector::heap.lock);
+  if (!collector::cycle.going_on() && !collector::is_forbidden()) collector::cycle.begin();
+}
 
 LOAM_EXPORT void GC_add_roots(void* start, void* end) {
   loam::gc_c::ready();

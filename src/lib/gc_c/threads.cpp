@@ -67,11 +67,20 @@ LOAM_EXPORT int GC_get_stack_base(GC_stack_base* base) {
   base->mem_base = reinterpret_cast<void*>(top);
   return kSuccess;
 }
+// For coroutines: the handle is the calling thread's record; null stands for it too. Requires: the lock is held, or no other thread collects.
 LOAM_EXPORT void* GC_get_my_stackbottom(GC_stack_base* base) {
-  GC_get_stack_base(base);
-  return nullptr;
+  if (!loam::gc_c::ready()) return nullptr;
+  Thread* self = collector::current != nullptr ? collector::current : collector::threads.join(0);
+  if (self == nullptr) return nullptr;
+  base->mem_base = reinterpret_cast<void*>(self->other_top != 0 ? self->other_top : self->stack_top);
+  return self;
 }
-LOAM_EXPORT void GC_set_stackbottom(void*, const GC_stack_base*) {}
+LOAM_EXPORT void GC_set_stackbottom(void* handle, const GC_stack_base* base) {
+  auto* thread = handle != nullptr ? static_cast<Thread*>(handle) : collector::current;
+  if (thread == nullptr) return;
+  const auto top = reinterpret_cast<uint64_t>(base->mem_base);
+  thread->other_top = top == thread->stack_top ? 0 : top;
+}
 
 LOAM_EXPORT void GC_allow_register_threads(void) { loam::gc_c::ready(); }
 LOAM_EXPORT int GC_register_my_thread(const GC_stack_base* base) {

@@ -16,5 +16,5 @@ extern uint64_t GC_gc_no;
 extern void* (*GC_oom_fn)(size_t);
 }
 
-// bdwgc's default, 3, stands for ours.
-inline uint64_t growth_percent(uint64_t divisor) { return 300 / divisor; }
+// bdwgc's; stands for our own growth.
+constexpr uint64_t kDefaultDivisor = 3;

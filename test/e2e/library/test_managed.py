@@ -8,6 +8,7 @@ import unittest
 
 RINGS = os.path.join(os.environ["LOAM_BUILD_DIR"], "bin/library/library-rings")
 PROGRAM = os.path.join(os.environ["LOAM_BUILD_DIR"], "bin/library/library-requests")
+COLLECTED = os.path.join(os.environ["LOAM_BUILD_DIR"], "bin/library/library-collected")
 LOAM = os.environ["LOAM_BIN"]
 ANSWERS = "session 1, request 1: 3 words\nsession 1, request 2: 3 words\nsession 1, request 3: 1 words\n"
 
@@ -70,6 +71,20 @@ class Rings(unittest.TestCase):
                 self.assertIn("children -> ", notes)
                 functions = [frame["function"] for frame in findings[0]["stacks"][0]["frames"]]
                 self.assertTrue(any("write_document" in name for name in functions), functions)
+
+
+class Collected(unittest.TestCase):
+    def test_clean_twin(self):
+        self.assertEqual(run(COLLECTED).stdout, "first: text of page 99, some gone: yes\n")
+        self.assertEqual(checked(program=COLLECTED), (0, []))
+
+    def test_what_a_collected_object_drops_is_lost(self):
+        for mode, kind in (("lost", "leak"), ("overflow", "overflow")):
+            with self.subTest(mode=mode):
+                status, findings = checked(mode, program=COLLECTED)
+                self.assertEqual((status, [each["kind"] for each in findings]), (99, [kind]))
+                functions = [frame["function"] for frame in findings[0]["stacks"][0]["frames"]]
+                self.assertTrue(any("make_pages" in (name or "") for name in functions), functions)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,39 @@ void* GC_call_with_alloc_lock(void* (*)(void*), void*);
 void* GC_debug_malloc(size_t, const char*, int);
 void GC_debug_free(void*);
 void GC_set_find_leak(int);
+
+/* The numbers of GC_ToggleRefStatus. */
+enum { GC_TOGGLE_REF_DROP, GC_TOGGLE_REF_STRONG, GC_TOGGLE_REF_WEAK };
+typedef int (*GC_toggleref_func)(void*);
+void GC_set_toggleref_func(GC_toggleref_func);
+GC_toggleref_func GC_get_toggleref_func(void);
+int GC_toggleref_add(void*, int);
+
+void GC_init_gcj_malloc(int, void*);
+void* GC_gcj_malloc(size_t, void*);
+void* GC_debug_gcj_malloc(size_t, void*, const char*, int);
+
+struct GC_finalizer_closure {
+  GC_finalization_proc proc;
+  void* cd;
+};
+void GC_init_finalized_malloc(void);
+void* GC_finalized_malloc(size_t, const struct GC_finalizer_closure*);
+
+struct GC_stack_base {
+  void* mem_base;
+};
+void* GC_get_my_stackbottom(struct GC_stack_base*);
+void GC_set_stackbottom(void*, const struct GC_stack_base*);
+void GC_set_push_other_roots(void (*)(void));
+void (*GC_get_push_other_roots(void))(void);
+void GC_push_all_eager(void*, void*);
+
+void GC_enable_incremental(void);
+int GC_is_incremental_mode(void);
+int GC_collect_a_little(void);
+void GC_start_incremental_collection(void);
+void GC_set_free_space_divisor(GC_word);
 void GC_set_warn_proc(void (*)(char*, GC_word));
 
 #endif

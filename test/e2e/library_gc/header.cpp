@@ -206,7 +206,8 @@ TEST(GcHeaderFigures, AddUp) {
   const auto figures = gc::heap::figures();
   std::uint64_t pauses = 0;
   for (auto step : figures.pauses) pauses += step;
-  EXPECT_EQ(pauses, figures.collections);
+  // One that is marked while the program runs has two.
+  EXPECT_GE(pauses, figures.collections);
   EXPECT_GE(figures.total_pause_ns, figures.longest_pause_ns);
   EXPECT_GE(figures.heap_bytes, figures.live_bytes);
 }

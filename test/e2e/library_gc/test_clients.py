@@ -1,6 +1,7 @@
 """Programs of Debian that use bdwgc, unmodified, on libloam-gc.so: the same output as on bdwgc's own library, with a collection
 forced every 1,000 allocations, at least 100 collections, and more bytes reclaimed than live."""
 
+import glob
 import os
 import re
 import subprocess
@@ -110,6 +111,18 @@ class Clients(unittest.TestCase):
         # The date of the day is in the picture.
         hide = "asy -f eps -noV -o - picture.asy | grep -av CreationDate"
         self.compare(("sh", "-c", hide))
+
+
+class Kinds(unittest.TestCase):
+    def test_bdwgc_keeps_the_promises_that_ours_does(self):
+        program = os.path.join(os.environ["LOAM_BUILD_DIR"], "bin/library/library-gc-kinds")
+        own = os.path.dirname(glob.glob("/usr/lib/*/libgc.so.1")[0])
+        for part in ("toggles", "gcj", "disclaim", "stackbottom", "little"):
+            with self.subTest(part):
+                done = subprocess.run([program, part], env=dict(os.environ, LD_LIBRARY_PATH=own, LOAM_GC="stats=1"),
+                                      capture_output=True, text=True, timeout=300, check=False)
+                self.assertEqual((done.returncode, done.stdout), (0, f"{part}: as promised\n"), done.stderr)
+                self.assertNotIn("loam-gc", done.stderr, "that was ours")
 
 
 if __name__ == "__main__":
