@@ -55,25 +55,16 @@ class pool {
 
   // Memory for one object, uninitialised. O(1), about 1 ns. Throws what upstream does.
   [[nodiscard]] T* allocate() {
-    if (detail::watched) [[unlikely]]
-      return allocate_watched();
-    void* block = free_.take(shape);
-    if (block == nullptr) [[unlikely]]
-      block = add_page();
-    return from_block(block);
+    void* block;
+    if (free_.take_newest(block) || free_.take_listed(block)) [[likely]]
+      return from_block(block);
+    return allocate_slow();
   }
 
   // Requires: allocate() returned the object, and its destructor has run; else it is refused. O(1), about 1 ns.
   void deallocate(T* object) noexcept {
-    if (detail::watched) [[unlikely]]
-      return deallocate_watched(object);
-    void* block = to_block(object);
-    detail::block_state* state = pages_.state_of(shape, block);
-    if (state == nullptr || *state != detail::block_state::live) [[unlikely]]
-      return refuse(state, object);
-    if (has_fences && !fences_stand(block)) [[unlikely]]
-      return detail::refuse(pool_fault::damaged_fence, object);
-    free_.give(block, state);
+    if (has_fences || !free_.give(pages_, shape, to_block(object))) [[unlikely]]
+      deallocate_slow(object);
   }
 
   // An object. Throws what upstream and the constructor do; nothing has changed then.
@@ -178,6 +169,9 @@ class pool {
   static void* to_block(T* object) noexcept {
     return reinterpret_cast<std::byte*>(object) - Checks::fence_bytes;
   }
+  static const void* to_block(const T* object) noexcept {
+    return reinterpret_cast<const std::byte*>(object) - Checks::fence_bytes;
+  }
   static T* from_block(void* block) noexcept {
     auto* bytes = static_cast<std::byte*>(block);
     if constexpr (has_fences) {
@@ -196,33 +190,56 @@ class pool {
            std::all_of(rest, rest + behind(), stands);
   }
 
-  [[gnu::cold, gnu::noinline]] static void refuse(const detail::block_state* state,
-                                                  const T* object) noexcept {
-    detail::refuse(state == nullptr ? pool_fault::foreign_pointer : pool_fault::double_free, object);
+  // The state of an object that is live. Null: it may not be freed, and the handler has been told why.
+  [[gnu::noinline]] detail::block_state* state_of(const T* object) const noexcept {
+    const void* block = to_block(object);
+    detail::block_state* state = pages_.find(shape, block);
+    if (state == nullptr)
+      detail::refuse(pool_fault::foreign_pointer, object);
+    else if (*state != detail::block_state::live || free_.is_newest(block))
+      detail::refuse(pool_fault::double_free, object);
+    else if (has_fences && !fences_stand(block))
+      detail::refuse(pool_fault::damaged_fence, object);
+    else
+      return state;
+    return nullptr;
   }
-
-  bool may_be_freed(T* object) noexcept {
+  // Under loam check a pool has no pages, so that all of its calls come here.
+  [[gnu::noinline]] void deallocate_slow(T* object) noexcept {
     if (detail::watched) [[unlikely]]
-      return true;  // loam check tells, with its stacks
-    const detail::block_state* state = pages_.state_of(shape, to_block(object));
-    if (state != nullptr && *state == detail::block_state::live) [[likely]]
+      return deallocate_watched(object);
+    if (detail::block_state* state = state_of(object)) free_.give(to_block(object), state);
+  }
+  [[gnu::noinline]] T* allocate_slow() {
+    if (detail::watched) [[unlikely]]
+      return allocate_watched();
+    void* block = free_.take_fresh(shape);
+    if (block == nullptr) {
+      free_.add(pages_.add(shape), shape);
+      block = free_.take_fresh(shape);
+    }
+    return from_block(block);
+  }
+  // Under loam check it tells, with its stacks.
+  bool may_be_freed(const T* object) const noexcept {
+    if (detail::watched) [[unlikely]]
       return true;
-    refuse(state, object);
-    return false;
+    if (!has_fences && free_.newest_is_out(to_block(object))) return true;
+    detail::block_state* state;
+    if (!has_fences && pages_.is_live(shape, to_block(object), state) && !free_.is_newest(to_block(object)))
+        [[likely]]
+      return true;
+    return state_of(object) != nullptr;
   }
 
   template <class Visit>
   void for_each_block(Visit&& visit) const {
     for (detail::pool_pages::page* at = pages_.newest(); at != nullptr; at = at->previous) {
       for (std::uint32_t i = 0; i < shape.count; ++i) {
-        if (at->states()[i] == detail::block_state::live) visit(at->block(shape, i));
+        std::byte* block = at->block(shape, i);
+        if (at->states()[i] == detail::block_state::live && !free_.is_newest(block)) visit(block);
       }
     }
-  }
-
-  [[gnu::cold, gnu::noinline]] void* add_page() {
-    free_.add(pages_.add(shape), shape);
-    return free_.take(shape);
   }
 
   template <class Visit>
@@ -232,13 +249,13 @@ class pool {
     for (T* object : objects) visit(object);
   }
 
-  [[gnu::cold, gnu::noinline]] T* allocate_watched() {
+  T* allocate_watched() {
     void* block = ::operator new(sizeof(T), std::align_val_t{alignof(T)});
     blocks_.insert(reinterpret_cast<std::uintptr_t>(block));
     return static_cast<T*>(block);
   }
   // What is not in the set goes to the heap all the same: it knows best what is wrong with it.
-  [[gnu::cold, gnu::noinline]] void deallocate_watched(T* object) noexcept {
+  void deallocate_watched(T* object) noexcept {
     blocks_.erase(reinterpret_cast<std::uintptr_t>(object));
     ::operator delete(static_cast<void*>(object), std::align_val_t{alignof(T)});
   }

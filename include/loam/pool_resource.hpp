@@ -11,9 +11,11 @@
 #include <loam/detail/address_set.hpp>
 #include <loam/detail/pool_pages.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <memory_resource>
+#include <utility>
 
 namespace loam {
 
@@ -23,7 +25,7 @@ class pool_resource final : public std::pmr::memory_resource {
 
   // Takes nothing from upstream until the first block; then at least 64 KiB at a time, and of that 64 KiB for each size in use.
   explicit pool_resource(std::pmr::memory_resource* upstream = std::pmr::new_delete_resource()) noexcept
-      : pages_(upstream) {}
+      : upstream_(upstream), sizes_(make_sizes(upstream, std::make_index_sequence<classes>())) {}
   pool_resource(const pool_resource&) = delete;
   pool_resource& operator=(const pool_resource&) = delete;
   ~pool_resource() override { release(); }
@@ -31,20 +33,27 @@ class pool_resource final : public std::pmr::memory_resource {
   // Gives all pages back to upstream: every block of up to largest_pooled bytes is gone. Larger ones are the caller's to
   // deallocate, as with std::pmr::monotonic_buffer_resource they are not remembered.
   void release() noexcept {
-    for (detail::free_list& list : lists_) list.clear();
-    pages_.release();
+    for (sized& each : sizes_) {
+      each.free.clear();
+      each.pages.release();
+    }
     blocks_.for_each([](std::uintptr_t block) { ::operator delete(reinterpret_cast<void*>(block)); });
     blocks_.clear();
   }
 
-  // Whether the address lies in the pages, for any address at all. O(1).
+  // Whether the address lies in the pages, for any address at all. A look at the table of each size, about 200 ns.
   bool owns(const void* address) const noexcept {
-    return detail::watched ? blocks_.contains(reinterpret_cast<std::uintptr_t>(address))
-                           : pages_.contains(address);
+    if (detail::watched) return blocks_.contains(reinterpret_cast<std::uintptr_t>(address));
+    return std::any_of(sizes_.begin(), sizes_.end(),
+                       [&](const sized& each) { return each.pages.contains(address); });
   }
   // Bytes taken from upstream for pages.
-  std::size_t reserved() const noexcept { return pages_.bytes(); }
-  std::pmr::memory_resource* upstream_resource() const noexcept { return pages_.upstream(); }
+  std::size_t reserved() const noexcept {
+    std::size_t bytes = 0;
+    for (const sized& each : sizes_) bytes += each.pages.bytes();
+    return bytes;
+  }
+  std::pmr::memory_resource* upstream_resource() const noexcept { return upstream_; }
 
  private:
   // 16 bytes apart up to 512, then four a doubling.
@@ -75,45 +84,75 @@ class pool_resource final : public std::pmr::memory_resource {
     return wanted <= direct ? wanted : std::bit_ceil(wanted);
   }
 
+  // The blocks of one size. 128 bytes, so that an array of them is indexed by a shift.
+  struct alignas(128) sized {
+    explicit sized(const detail::block_shape& its, std::pmr::memory_resource* upstream) noexcept
+        : pages(upstream), shape(its) {}
+    detail::free_list free;
+    detail::pool_pages pages;
+    detail::block_shape shape;
+  };
+
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
-    const std::size_t wanted = rounded(bytes, alignment);
-    if (wanted > largest_pooled || detail::watched) [[unlikely]]
-      return allocate_elsewhere(bytes, alignment);
-    const std::size_t index = class_of(wanted);
-    void* block = lists_[index].take(shapes[index]);
-    if (block == nullptr) [[unlikely]]
-      block = add_page(index);
-    return block;
+    if (alignment > step || bytes - 1 >= direct) [[unlikely]]
+      return allocate_other(bytes, alignment);
+    return take(sizes_[(bytes - 1) / step], bytes);
+  }
+  void* take(sized& of, std::size_t bytes) {
+    void* block;
+    if (of.free.take_newest(block) || of.free.take_listed(block)) [[likely]]
+      return block;
+    return take_fresh(of, bytes);
+  }
+  [[gnu::noinline]] void* take_fresh(sized& of, std::size_t bytes) {
+    if (detail::watched) [[unlikely]]
+      return allocate_watched(bytes, step);
+    void* block = of.free.take_fresh(of.shape);
+    if (block != nullptr) return block;
+    of.free.add(of.pages.add(of.shape), of.shape);
+    return of.free.take_fresh(of.shape);
   }
 
   void do_deallocate(void* memory, std::size_t bytes, std::size_t alignment) override {
-    const std::size_t wanted = rounded(bytes, alignment);
-    if (wanted > largest_pooled || detail::watched) [[unlikely]]
-      return deallocate_elsewhere(memory, bytes, alignment);
-    const std::size_t index = class_of(wanted);
-    detail::block_state* state = pages_.state_of(shapes[index], memory);
-    if (state == nullptr || *state != detail::block_state::live) [[unlikely]]
-      return detail::refuse(state == nullptr ? pool_fault::foreign_pointer : pool_fault::double_free, memory);
-    lists_[index].give(memory, state);
+    if (alignment > step || bytes - 1 >= direct) [[unlikely]]
+      return deallocate_other(memory, bytes, alignment);
+    sized& of = sizes_[(bytes - 1) / step];
+    if (!of.free.give(of.pages, of.shape, memory)) [[unlikely]]
+      give(of, memory);
+  }
+  // With a look at all pages of the size. Under loam check there are none, so that all calls come here.
+  [[gnu::noinline]] void give(sized& of, void* memory) noexcept {
+    if (detail::watched) [[unlikely]]
+      return deallocate_watched(memory, step);
+    detail::block_state* state = of.pages.find(of.shape, memory);
+    if (state == nullptr) return detail::refuse(pool_fault::foreign_pointer, memory);
+    if (*state != detail::block_state::live || !of.free.give(memory, state))
+      detail::refuse(pool_fault::double_free, memory);
   }
 
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }
 
-  [[gnu::cold, gnu::noinline]] void* add_page(std::size_t index) {
-    lists_[index].add(pages_.add(shapes[index]), shapes[index]);
-    return lists_[index].take(shapes[index]);
+  // Sizes of 0 and above `direct`, and alignments above `step`.
+  [[gnu::noinline]] void* allocate_other(std::size_t bytes, std::size_t alignment) {
+    if (detail::watched) return allocate_watched(bytes, alignment);
+    const std::size_t wanted = rounded(bytes, alignment);
+    if (wanted > largest_pooled) return upstream_->allocate(bytes, alignment);
+    return take(sizes_[class_of(wanted)], bytes);
+  }
+  [[gnu::noinline]] void deallocate_other(void* memory, std::size_t bytes, std::size_t alignment) {
+    if (detail::watched) return deallocate_watched(memory, alignment);
+    const std::size_t wanted = rounded(bytes, alignment);
+    if (wanted > largest_pooled) return upstream_->deallocate(memory, bytes, alignment);
+    give(sizes_[class_of(wanted)], memory);
   }
 
-  [[gnu::cold, gnu::noinline]] void* allocate_elsewhere(std::size_t bytes, std::size_t alignment) {
-    if (!detail::watched) return pages_.upstream()->allocate(bytes, alignment);
-    void* block = alignment > alignof(std::max_align_t) ? ::operator new(bytes, std::align_val_t{alignment})
-                                                        : ::operator new(bytes);
-    if (alignment <= alignof(std::max_align_t)) blocks_.insert(reinterpret_cast<std::uintptr_t>(block));
+  [[gnu::cold]] void* allocate_watched(std::size_t bytes, std::size_t alignment) {
+    if (alignment > alignof(std::max_align_t)) return ::operator new(bytes, std::align_val_t{alignment});
+    void* block = ::operator new(bytes);
+    blocks_.insert(reinterpret_cast<std::uintptr_t>(block));
     return block;
   }
-  [[gnu::cold, gnu::noinline]] void deallocate_elsewhere(void* block, std::size_t bytes,
-                                                         std::size_t alignment) {
-    if (!detail::watched) return pages_.upstream()->deallocate(block, bytes, alignment);
+  [[gnu::cold]] void deallocate_watched(void* block, std::size_t alignment) {
     blocks_.erase(reinterpret_cast<std::uintptr_t>(block));
     if (alignment > alignof(std::max_align_t)) {
       ::operator delete(block, std::align_val_t{alignment});
@@ -122,21 +161,17 @@ class pool_resource final : public std::pmr::memory_resource {
     }
   }
 
-  static constexpr std::array<detail::block_shape, classes> make_shapes() noexcept {
-    std::array<detail::block_shape, classes> all{};
-    for (std::size_t i = 0; i < classes; ++i)
-      all[i] = detail::pool_pages::shape_of(size_of(i), static_cast<std::uint16_t>(i));
-    return all;
+  template <std::size_t... Index>
+  static std::array<sized, classes> make_sizes(std::pmr::memory_resource* upstream,
+                                               std::index_sequence<Index...>) noexcept {
+    static constexpr detail::block_shape shapes[] = {detail::pool_pages::shape_of(size_of(Index))...};
+    return {sized(shapes[Index], upstream)...};
   }
-  static const std::array<detail::block_shape, classes> shapes;
 
-  std::array<detail::free_list, classes> lists_;
-  detail::pool_pages pages_;
+  std::pmr::memory_resource* upstream_;
+  std::array<sized, classes> sizes_;
   detail::address_set blocks_;  // under loam check
 };
-
-inline constexpr std::array<detail::block_shape, pool_resource::classes> pool_resource::shapes =
-    make_shapes();
 
 }  // namespace loam
 

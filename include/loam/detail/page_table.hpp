@@ -1,14 +1,14 @@
-// Which pages of 64 KiB a pool has, asked for any address. Not for direct use.
+// Which pages of 64 KiB a pool has, asked for any address, and where the states of their blocks are. Not for direct use.
 //
 // Pages that lie side by side, as they mostly do, each have a slot to themselves: the answer takes one load, and a branch that is
 // foretold. (A hash that scatters them makes neighbours meet, and the branch is then a coin.)
-// Thread safety: find() may run while one other thread inserts; clear() may not.
+// Thread safety: questions may be asked while one other thread inserts; clear() may not run then.
 #ifndef LOAM_DETAIL_PAGE_TABLE_HPP
 #define LOAM_DETAIL_PAGE_TABLE_HPP
 
+#include <loam/detail/block_shape.hpp>
+
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 #include <new>
 
 namespace loam::detail {
@@ -17,32 +17,40 @@ class page_table {
  public:
   static constexpr unsigned page_log = 16;
   static constexpr std::uintptr_t page_bytes = std::uintptr_t{1} << page_log;
+  // Of blocks in a page.
+  static constexpr std::size_t most_blocks = page_bytes / 16;
 
   page_table() = default;
   page_table(const page_table&) = delete;
   page_table& operator=(const page_table&) = delete;
   ~page_table() { clear(); }
 
-  // What is kept with the page of this kind in which the address, any at all, lies. Null: there is no such page.
-  void* find(std::uintptr_t address, std::uint16_t kind) const noexcept {
-    const table* at = table_.load(std::memory_order_acquire);
-    const entry& first = at->entries[slot_of(address, at->mask)];
-    const std::uintptr_t wanted = key_of(address, kind);
-    const std::uintptr_t key = first.key.load(std::memory_order_acquire);
-    if (key == wanted) [[likely]]
-      return first.value;
-    return key == 0 ? nullptr : search(*at, address, wanted, ~std::uintptr_t{0});
+  // Whether the block that starts at the address, any at all, is live for all that the page's own slot tells; then `state` is its
+  // state. If not, find() knows more. All pages of the table have the same shape.
+  bool is_live(const block_shape& shape, std::uintptr_t address, block_state*& state) const noexcept {
+    const entry& own = own_entry(*table_.load(std::memory_order_acquire), address);
+    const std::uint64_t index = shape.index_of(address - own.page.load(std::memory_order_acquire));
+    if (index >= shape.count) [[unlikely]]
+      return false;
+    state = own.states + index;
+    return std::atomic_ref(*state).load(std::memory_order_relaxed) == block_state::live;
   }
-  // Whether the address lies in a page of any kind.
+  // The state of the block that starts at the address. Null: none does.
+  [[gnu::noinline]] block_state* find(const block_shape& shape, std::uintptr_t address) const noexcept {
+    const entry* at = search(*table_.load(std::memory_order_acquire), address);
+    if (at == nullptr) return nullptr;
+    const std::uint64_t index = shape.index_of(address - at->page.load(std::memory_order_relaxed));
+    return index < shape.count ? at->states + index : nullptr;
+  }
   bool contains(std::uintptr_t address) const noexcept {
-    return search(*table_.load(std::memory_order_acquire), address, address, ~(page_bytes - 1)) != nullptr;
+    return search(*table_.load(std::memory_order_acquire), address) != nullptr;
   }
 
   // Requires: the page is not there. Throws std::bad_alloc, and has changed nothing then.
-  void insert(std::uintptr_t page, std::uint16_t kind, void* value) {
+  void insert(std::uintptr_t page, block_state* states) {
     table* at = table_.load(std::memory_order_relaxed);
-    if ((used_ + 1) * 2 > at->mask || (slot_taken(*at, page) && used_ * 16 > at->mask)) at = grow();
-    put(*at, key_of(page, kind), value);
+    if ((used_ + 1) * 2 >= slots(*at) || (slot_taken(*at, page) && used_ * 16 >= slots(*at))) at = grow();
+    put(*at, page, states);
     ++used_;
   }
 
@@ -56,12 +64,16 @@ class page_table {
   }
 
  private:
+  // The page of an empty slot: no program can have an address in it. Whoever asks for one all the same finds blocks that are not live.
+  static constexpr std::uintptr_t nowhere = std::uintptr_t{1} << 63;
+  static inline constinit block_state none_live[most_blocks]{};
+
   struct entry {
-    std::atomic<std::uintptr_t> key{0};  // the page's address + its kind + 1, or 0
-    void* value = nullptr;               // written before the key, and not again
+    std::atomic<std::uintptr_t> page{nowhere};
+    block_state* states = none_live;  // written before the page, and not again
   };
   struct table {
-    std::size_t mask = 0;
+    std::size_t mask = 0;    // of slots, in bytes: they are 16 apart
     table* older = nullptr;  // kept: another thread may be looking into it
     entry entries[1];
   };
@@ -71,43 +83,45 @@ class page_table {
     return &none;
   }
 
-  static std::uintptr_t key_of(std::uintptr_t address, std::uint16_t kind) noexcept {
-    return (address & ~(page_bytes - 1)) + kind + 1;
+  static std::size_t slots(const table& in) noexcept { return in.mask / sizeof(entry) + 1; }
+  static std::size_t slot_of(std::uintptr_t address, const table& in) noexcept {
+    return (address >> page_log) & (slots(in) - 1);
   }
-  static std::size_t slot_of(std::uintptr_t address, std::size_t mask) noexcept {
-    return (address >> page_log) & mask;
+  // The same, shorter for the processor.
+  static const entry& own_entry(const table& in, std::uintptr_t address) noexcept {
+    static_assert(sizeof(entry) == 16);
+    const std::size_t offset = (address >> (page_log - 4)) & in.mask;
+    return *reinterpret_cast<const entry*>(reinterpret_cast<const std::byte*>(in.entries) + offset);
   }
   static bool slot_taken(const table& in, std::uintptr_t page) noexcept {
-    return in.entries[slot_of(page, in.mask)].key.load(std::memory_order_relaxed) != 0;
+    return in.entries[slot_of(page, in)].page.load(std::memory_order_relaxed) != nowhere;
   }
 
-  // Keys are compared in the given bits.
-  [[gnu::noinline]] static void* search(const table& in, std::uintptr_t address, std::uintptr_t wanted,
-                                        std::uintptr_t bits) noexcept {
-    for (std::size_t i = slot_of(address, in.mask);; i = (i + 1) & in.mask) {
-      const std::uintptr_t key = in.entries[i].key.load(std::memory_order_acquire);
-      if (key == 0) return nullptr;
-      if (((key ^ wanted) & bits) == 0) return in.entries[i].value;
+  [[gnu::noinline]] static const entry* search(const table& in, std::uintptr_t address) noexcept {
+    for (std::size_t i = slot_of(address, in);; i = (i + 1) & (slots(in) - 1)) {
+      const std::uintptr_t page = in.entries[i].page.load(std::memory_order_acquire);
+      if (page == nowhere) return nullptr;
+      if (address - page < page_bytes) return &in.entries[i];
     }
   }
 
-  static void put(table& into, std::uintptr_t key, void* value) noexcept {
-    std::size_t i = slot_of(key, into.mask);
-    while (into.entries[i].key.load(std::memory_order_relaxed) != 0) i = (i + 1) & into.mask;
-    into.entries[i].value = value;
-    into.entries[i].key.store(key, std::memory_order_release);
+  static void put(table& into, std::uintptr_t page, block_state* states) noexcept {
+    std::size_t i = slot_of(page, into);
+    while (into.entries[i].page.load(std::memory_order_relaxed) != nowhere) i = (i + 1) & (slots(into) - 1);
+    into.entries[i].states = states;
+    into.entries[i].page.store(page, std::memory_order_release);
   }
 
   table* grow() {
     table* old = table_.load(std::memory_order_relaxed);
-    const std::size_t count = old == empty() ? 16 : (old->mask + 1) * 2;
+    const std::size_t count = old == empty() ? 16 : slots(*old) * 2;
     auto* fresh = new (::operator new(sizeof(table) + (count - 1) * sizeof(entry))) table;
-    fresh->mask = count - 1;
+    fresh->mask = (count - 1) * sizeof(entry);
     fresh->older = old;
     for (std::size_t i = 1; i < count; ++i) new (&fresh->entries[i]) entry;
-    for (std::size_t i = 0; i <= old->mask; ++i) {
-      const std::uintptr_t key = old->entries[i].key.load(std::memory_order_relaxed);
-      if (key != 0) put(*fresh, key, old->entries[i].value);
+    for (std::size_t i = 0; i < slots(*old); ++i) {
+      const std::uintptr_t page = old->entries[i].page.load(std::memory_order_relaxed);
+      if (page != nowhere) put(*fresh, page, old->entries[i].states);
     }
     table_.store(fresh, std::memory_order_release);
     return fresh;

@@ -1,10 +1,10 @@
 // What the pools share: self-aligned pages cut into blocks of one size, the question whose page an address lies in, and the
 // refusal of pointers that are not to be freed. Not for direct use.
 //
-// Invariant: a block is live exactly while its state is `live`. States lie outside of the pages: whether a block may be freed is told
-// without waiting for its own line, which may be far away, and those of 100,000 blocks stay in the cache. (At the start of
-// their pages, 64 KiB apart, they would all compete for the same few lines of it. In the free block itself they cost three times as
-// much: the store that links a block in waits for nothing, the load that tests it does.)
+// Invariant: a block is live exactly while its state is `live`, but for the newest free one of a free_list. States lie outside of the
+// pages: whether a block may be freed is told without waiting for its own line, which may be far away, and those of 100,000 blocks stay
+// in the cache. (At the start of their pages, 64 KiB apart, they would all compete for the same few lines of it. In the free block
+// itself they cost three times as much: the store that links a block in waits for nothing, the load that tests it does.)
 // Locking: none, unless a function says otherwise.
 #ifndef LOAM_DETAIL_POOL_PAGES_HPP
 #define LOAM_DETAIL_POOL_PAGES_HPP
@@ -12,8 +12,11 @@
 #include <loam/detail/page_table.hpp>
 #include <loam/detail/watched.hpp>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -45,37 +48,18 @@ inline std::atomic<pool_fault_handler> fault_handler{&abort_on_fault};
   fault_handler.load(std::memory_order_acquire)(fault, block);
 }
 
-enum class block_state : std::uint8_t;
-
-// What a block holds while it is free. Where its state is stands with it: taking a block then asks for no page.
+// What a block of a list holds while it is free. Where its state is stands with it: taking a block then asks for no page. Atomic, so that
+// the compiler does not join the two into one store of 16 bytes, for the half of which a load then waits.
 struct free_block {
-  free_block* next;
-  block_state* state;
+  std::atomic<free_block*> next;
+  std::atomic<block_state*> state;
 };
 constexpr std::size_t least_block = sizeof(free_block);
+static_assert(page_table::page_bytes / least_block == page_table::most_blocks);
 
-// Not `unsigned char`: the compiler would take each store of one for a change of everything that it holds in registers.
-enum class block_state : std::uint8_t { free, live };
-
-// How the blocks of one size lie in a page. The multiplication instead of a division is exact for all offsets in a page (D. Lemire
-// et al., "Faster remainder by direct computation", 2019).
-struct block_shape {
-  std::uint32_t size;
-  std::uint32_t inverse;  // ceil(2^32 / size)
-  std::uint32_t count;    // of blocks in a page
-  std::uint16_t kind;     // of the pages
-
-  // Of the block that the offset lies in; behind the last block a number above any.
-  constexpr std::uint32_t index_of(std::uint32_t offset) const noexcept {
-    return static_cast<std::uint32_t>(std::uint64_t{offset} * inverse >> 32);
-  }
-  constexpr bool is_start(std::uint32_t offset, std::uint32_t index) const noexcept {
-    return index * size == offset && index < count;
-  }
-};
-
-// Pages of 64 KiB at multiples of 64 KiB, all of one owner. Upstream is asked for one, and the more there are for the more at a time,
-// up to 2 MiB.
+// Pages of 64 KiB at multiples of 64 KiB, all of one owner and one shape. Upstream is asked for one, and the more there are for the more
+// at a time; from 2 MiB on for 2 MiB at a multiple of 2 MiB, for which the kernel is asked for a huge page: of objects all over some MiB,
+// each would otherwise wait for the translation of its address.
 class pool_pages {
  public:
   static constexpr std::size_t page_bytes = page_table::page_bytes;
@@ -92,9 +76,8 @@ class pool_pages {
   };
 
   // Requires: size is at least least_block and at most an eighth of a page.
-  static constexpr block_shape shape_of(std::size_t size, std::uint16_t kind = 0) noexcept {
-    return {static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(~std::uint32_t{0} / size + 1),
-            static_cast<std::uint32_t>(page_bytes / size), kind};
+  static constexpr block_shape shape_of(std::size_t size) noexcept {
+    return detail::shape_of(size, page_bytes);
   }
 
   explicit pool_pages(std::pmr::memory_resource* upstream) noexcept : upstream_(upstream) {}
@@ -102,23 +85,17 @@ class pool_pages {
   pool_pages& operator=(const pool_pages&) = delete;
   ~pool_pages() { release(); }
 
-  // Whether the address, any at all, lies in one of the pages. May run while another thread adds a page, as is_block().
+  // Whether the address, any at all, lies in one of the pages. This and the next two may run while another thread adds a page.
   bool contains(const void* address) const noexcept {
     return table_.contains(reinterpret_cast<std::uintptr_t>(address));
   }
-
-  // The state of the block of this shape that starts at the address, any at all, which is not read. Null: none starts there.
-  // May run while another thread adds a page.
-  block_state* state_of(const block_shape& shape, const void* address) const noexcept {
-    page* on = find(shape, address);
-    if (on == nullptr) [[unlikely]]
-      return nullptr;
-    const std::uint32_t offset = offset_of(address);
-    const std::uint32_t index = shape.index_of(offset);
-    return shape.is_start(offset, index) ? on->states() + index : nullptr;
+  // Whether a live block starts at the address, any at all, which is not read; then `state` is its state. False may be wrong.
+  bool is_live(const block_shape& shape, const void* address, block_state*& state) const noexcept {
+    return table_.is_live(shape, reinterpret_cast<std::uintptr_t>(address), state);
   }
-  static std::uint32_t offset_of(const void* address) noexcept {
-    return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(address) & (page_bytes - 1));
+  // The state of the block that starts at the address. Null: none does.
+  block_state* find(const block_shape& shape, const void* address) const noexcept {
+    return table_.find(shape, reinterpret_cast<std::uintptr_t>(address));
   }
 
   // All blocks of the page are free. Throws what upstream does, and has changed nothing then.
@@ -128,7 +105,7 @@ class pool_pages {
     auto* record = static_cast<page*>(upstream_->allocate(record_bytes, alignof(page)));
     std::byte* blocks = chunk_->start + chunk_->used * page_bytes;
     try {
-      table_.insert(reinterpret_cast<std::uintptr_t>(blocks), shape.kind, record);
+      table_.insert(reinterpret_cast<std::uintptr_t>(blocks), record->states());
     } catch (...) {
       upstream_->deallocate(record, record_bytes, alignof(page));
       throw;
@@ -154,7 +131,7 @@ class pool_pages {
     while (chunk_ != nullptr) {
       chunk* gone = chunk_;
       chunk_ = gone->previous;
-      upstream_->deallocate(gone->start, gone->count * page_bytes, page_bytes);
+      upstream_->deallocate(gone->start, gone->count * page_bytes, alignment_of(gone->count));
       upstream_->deallocate(gone, sizeof(chunk), alignof(chunk));
     }
     count_ = 0;
@@ -170,23 +147,35 @@ class pool_pages {
     std::byte* start;
   };
 
-  // A quarter of what there is more.
+  static constexpr std::size_t alignment_of(std::size_t pages) noexcept {
+    return pages == most_pages ? most_pages * page_bytes : page_bytes;
+  }
+
+  // A quarter of what there is more, or a huge page.
   void add_chunk() {
-    const std::size_t pages = std::clamp<std::size_t>(count_ / 4, 1, most_pages);
+    const std::size_t pages =
+        count_ >= most_pages ? most_pages : std::clamp<std::size_t>(count_ / 4, 1, most_pages - 1);
     auto* record = static_cast<chunk*>(upstream_->allocate(sizeof(chunk), alignof(chunk)));
     try {
       *record = {chunk_, pages, 0,
-                 static_cast<std::byte*>(upstream_->allocate(pages * page_bytes, page_bytes))};
+                 static_cast<std::byte*>(upstream_->allocate(pages * page_bytes, alignment_of(pages)))};
     } catch (...) {
       upstream_->deallocate(record, sizeof(chunk), alignof(chunk));
       throw;
     }
+    if (pages == most_pages) ask_for_a_huge_page(record->start);
     chunk_ = record;
     count_ += pages;
   }
 
-  page* find(const block_shape& shape, const void* address) const noexcept {
-    return static_cast<page*>(table_.find(reinterpret_cast<std::uintptr_t>(address), shape.kind));
+  // At once and without a mark that stays with the memory when it has gone back upstream (MADV_COLLAPSE of Linux 6.1). If there is
+  // none, small pages serve as well.
+  static void ask_for_a_huge_page(std::byte* start) noexcept {
+    constexpr int collapse = 25;
+    const int before = errno;
+    *static_cast<volatile std::byte*>(start) = {};  // memory that nobody has touched is refused
+    static_cast<void>(::madvise(start, most_pages * page_bytes, collapse));
+    errno = before;
   }
 
   std::pmr::memory_resource* upstream_;
@@ -196,64 +185,119 @@ class pool_pages {
   page_table table_;        // the pages in use, with their records
 };
 
+// What never was handed out of the newest page.
+class fresh_blocks {
+ public:
+  // Null when a page is wanted.
+  void* take(const block_shape& shape, block_state*& state) noexcept {
+    if (at_ == end_) return nullptr;
+    void* block = at_;
+    at_ += shape.size;
+    state = state_++;
+    return block;
+  }
+  // Requires: none is left.
+  void add(pool_pages::page* page, const block_shape& shape) noexcept {
+    at_ = page->blocks;
+    end_ = page->block(shape, shape.count);
+    state_ = page->states();
+  }
+
+ private:
+  std::byte* at_ = nullptr;
+  std::byte* end_ = nullptr;
+  block_state* state_ = nullptr;
+};
+
 // The free blocks of one size: those given back, the newest first, then those of the newest page that never were handed out.
+//
+// The newest block stands apart: its state stays `live` and nothing is written into it, so that taking and giving it again and
+// again, or one block for another, is two stores and waits for no memory.
 class free_list {
  public:
-  // A block, live from now on. Null when a page is wanted (see add).
-  void* take(const block_shape& shape) noexcept {
-    free_block* block = first_;
-    if (block == nullptr) [[unlikely]]
-      return take_fresh(shape);
-    first_ = block->next;
-    *block->state = block_state::live;
+  // A block, live from now on: to be asked in this order, each if there was none before.
+  bool take_newest(void*& block) noexcept {
+    const std::uintptr_t newest = newest_;
+    if ((newest & handed_out) != 0) [[unlikely]]
+      return false;
+    newest_ = newest | handed_out;
+    block = reinterpret_cast<void*>(newest);
+    return true;
+  }
+  bool take_listed(void*& block) noexcept {
+    free_block* const first = first_;
+    if (first == nullptr) [[unlikely]]
+      return false;
+    first_ = first->next.load(std::memory_order_relaxed);
+    *first->state.load(std::memory_order_relaxed) = block_state::live;
+    block = first;
+    return true;
+  }
+  // Null when a page is wanted (see add).
+  [[gnu::noinline]] void* take_fresh(const block_shape& shape) noexcept {
+    block_state* state;
+    void* block = fresh_.take(shape, state);
+    if (block != nullptr) *state = block_state::live;
     return block;
   }
-  // Requires: `state` is the live block's.
-  void give(void* memory, block_state* state) noexcept {
-    *state = block_state::free;
-    auto* block = static_cast<free_block*>(memory);
-    block->state = state;
-    push(block);
-  }
 
-  // The same without a change of the state: a block that is free, here and elsewhere.
-  free_block* pop(const block_shape& shape) noexcept {
-    free_block* block = first_;
-    if (block != nullptr) {
-      first_ = block->next;
-    } else if (void* fresh = take_fresh(shape)) {
-      block = static_cast<free_block*>(fresh);
-      block->state = fresh_state_ - 1;
-      *block->state = block_state::free;
+  // Gives the block back, any address at all, if it is a live one of these pages for all that their table tells at once. False: it
+  // may be one all the same.
+  bool give(const pool_pages& pages, const block_shape& shape, const void* block) noexcept {
+    const auto given = reinterpret_cast<std::uintptr_t>(block);
+    const std::uintptr_t newest = newest_;
+    if (newest == given + handed_out) {  // the one that stood apart and was taken: it is live
+      newest_ = given;
+      return true;
     }
-    return block;
+    block_state* state;
+    return pages.is_live(shape, block, state) && put(newest, given, state);
   }
-  void push(free_block* block) noexcept {
-    block->next = first_;
-    first_ = block;
+  // Requires: `state` is the block's, and is `live`. False: the block is the newest, and has been given back.
+  bool give(const void* block, block_state* state) noexcept {
+    return put(newest_, reinterpret_cast<std::uintptr_t>(block), state);
   }
 
-  // Requires: no block is left that never was handed out.
-  void add(pool_pages::page* page, const block_shape& shape) noexcept {
-    fresh_ = page->blocks;
-    end_ = page->block(shape, shape.count);
-    fresh_state_ = page->states();
+  // Whether the block is the one that stood apart and was taken, so that it is live without another look.
+  bool newest_is_out(const void* block) const noexcept {
+    return newest_ == reinterpret_cast<std::uintptr_t>(block) + handed_out;
   }
+  // Whether the block has been given back, though its state is `live`.
+  bool is_newest(const void* block) const noexcept {
+    return newest_ == reinterpret_cast<std::uintptr_t>(block);
+  }
+
+  // Requires: take_fresh() found nothing.
+  void add(pool_pages::page* page, const block_shape& shape) noexcept { fresh_.add(page, shape); }
   void clear() noexcept { *this = {}; }
 
  private:
-  void* take_fresh(const block_shape& shape) noexcept {
-    if (fresh_ == end_) return nullptr;
-    void* block = fresh_;
-    fresh_ += shape.size;
-    *fresh_state_++ = block_state::live;
-    return block;
+  // In the lowest bit of `newest_`: the block is with the program.
+  static constexpr std::uintptr_t handed_out = 1;
+  // As if a block had gone to an address that no program can have.
+  static constexpr std::uintptr_t none = std::uintptr_t{1} << 63 | handed_out;
+
+  bool put(std::uintptr_t newest, std::uintptr_t given, block_state* state) noexcept {
+    if ((newest & handed_out) == 0) {
+      if (newest == given) [[unlikely]]
+        return false;
+      // The one that stood apart is linked in.
+      block_state* const its = newest_state_;
+      auto* before = reinterpret_cast<free_block*>(newest);
+      *its = block_state::free;
+      before->next.store(first_, std::memory_order_relaxed);
+      before->state.store(its, std::memory_order_relaxed);
+      first_ = before;
+    }
+    newest_ = given;
+    newest_state_ = state;
+    return true;
   }
 
+  std::uintptr_t newest_ = none;  // the block that moved last
   free_block* first_ = nullptr;
-  std::byte* fresh_ = nullptr;
-  std::byte* end_ = nullptr;
-  block_state* fresh_state_ = nullptr;
+  block_state* newest_state_ = nullptr;
+  fresh_blocks fresh_;
 };
 
 }  // namespace detail

@@ -53,6 +53,37 @@ TEST(Pool, RefusesASecondFree) {
   EXPECT_NE(nodes.make(), nodes.make());
 }
 
+// Whichever of the free blocks it is: the newest stands apart from the others.
+TEST(Pool, RefusesEverySecondFreeAndNoFirst) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  collected_faults faults;
+  pool<node> nodes;
+  std::vector<node*> all(50);
+  nodes.allocate(std::span<node*>(all));
+  std::vector<bool> live(all.size(), true);
+  std::size_t wrong = 0;
+  for (int step = 0; step < 20'000; ++step) {
+    const std::size_t which = random() % all.size();
+    if (random() % 3 == 0) {
+      if (std::find(live.begin(), live.end(), false) == live.end()) continue;
+      const auto taken = std::find(all.begin(), all.end(), nodes.allocate());
+      ASSERT_NE(taken, all.end());
+      ASSERT_FALSE(live[static_cast<std::size_t>(taken - all.begin())]);
+      live[static_cast<std::size_t>(taken - all.begin())] = true;
+    } else {
+      wrong += live[which] ? 0 : 1;
+      nodes.deallocate(all[which]);
+      live[which] = false;
+      nodes.deallocate(reinterpret_cast<node*>(reinterpret_cast<char*>(all[which]) + 1));
+      ++wrong;
+    }
+    ASSERT_EQ(faults.seen().size(), wrong);
+    ASSERT_EQ(nodes.live(), static_cast<std::size_t>(std::count(live.begin(), live.end(), true)));
+  }
+}
+
 TEST(Pool, RefusesTheSecondFreeBeforeTheDestructor) {
   collected_faults faults;
   int count = 0;
@@ -212,21 +243,46 @@ TEST(AddressSet, AgreesWithAModel) {
 // Pages near each other and far apart, so that some meet in a slot.
 TEST(PageTable, AgreesWithAModel) {
   std::mt19937_64 random(11);
-  detail::page_table table;
-  std::map<std::uintptr_t, std::uint16_t> model;
-  for (int step = 0; step < 20'000; ++step) {
-    const std::uintptr_t page = ((random() % 4 << 20) + random() % 900 + 1) << 16;
-    const auto kind = static_cast<std::uint16_t>(random() % 40);
-    if (step % 4 == 0 && model.emplace(page, kind).second)
-      table.insert(page, kind, reinterpret_cast<void*>(page + 1));
-    const auto at = model.find(page);
-    const std::uintptr_t inside = page + random() % 65'536;
-    ASSERT_EQ(table.contains(inside), at != model.end());
-    void* value = at != model.end() && at->second == kind ? reinterpret_cast<void*>(page + 1) : nullptr;
-    ASSERT_EQ(table.find(inside, kind), value);
+  for (const std::size_t size : {16u, 24u, 64u, 272u, 1536u, 8192u}) {
+    const detail::block_shape shape = detail::pool_pages::shape_of(size);
+    std::vector<detail::block_state> states(shape.count, detail::block_state::live);
+    detail::page_table table;
+    std::map<std::uintptr_t, bool> model;
+    for (int step = 0; step < 5'000; ++step) {
+      const std::uintptr_t page = ((random() % 4 << 20) + random() % 900 + 1) << 16;
+      if (step % 4 == 0 && model.emplace(page, true).second) table.insert(page, states.data());
+      const bool inside = model.count(page) == 1;
+      const std::size_t unit = random() % 2 == 0 ? 1 : size;
+      const std::uintptr_t offset = random() % 65'536 / unit * unit;
+      const std::size_t index = offset / size;
+      ASSERT_EQ(table.contains(page + offset), inside);
+      const bool starts = inside && offset % size == 0 && index < shape.count;
+      ASSERT_EQ(table.find(shape, page + offset), starts ? &states[index] : nullptr);
+      detail::block_state* state = nullptr;
+      if (table.is_live(shape, page + offset, state)) {
+        ASSERT_TRUE(starts);
+        ASSERT_EQ(state, &states[index]);
+      }
+    }
+    table.clear();
+    for (const auto& [page, there] : model) ASSERT_FALSE(table.contains(page));
   }
-  table.clear();
-  for (const auto& [page, kind] : model) ASSERT_FALSE(table.contains(page));
+}
+
+TEST(BlockShape, OnlyStartsOfBlocksHaveAnIndex) {
+  for (std::size_t size = 16; size <= 8'192; size += 8) {
+    const detail::block_shape shape = detail::pool_pages::shape_of(size);
+    for (std::uint64_t offset = 0; offset <= 65'536; offset += size % 16 == 0 ? 3 : 31) {
+      const bool starts = offset % size == 0 && offset / size < shape.count;
+      ASSERT_EQ(shape.index_of(offset) < shape.count, starts) << offset << " of " << size;
+    }
+    for (std::uint64_t index = 0; index < shape.count; ++index) {
+      ASSERT_EQ(shape.index_of(index * size), index);
+      ASSERT_GE(shape.index_of(index * size + 1), shape.count);
+      ASSERT_GE(shape.index_of(index * size - 65'536 * size), shape.count);
+      ASSERT_GE(shape.index_of(index * size + (std::uint64_t{1} << 63)), shape.count);
+    }
+  }
 }
 
 TEST(ObjectCache, KeepsObjectsWithWhatTheyHave) {

@@ -33,6 +33,22 @@ TEST(SharedPool, OneThread) {
   EXPECT_TRUE(messages.owns(second));
 }
 
+TEST(SharedPool, AnotherThreadsSecondFreeIsRefused) {
+  collected_faults faults;
+  shared_pool<message> messages;
+  message* first = messages.make();
+  message* second = messages.make();
+  messages.free(first);
+  messages.free(second);  // the newest of this thread
+  std::thread([&] {
+    messages.free(second);
+    messages.free(first);
+  }).join();
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>(2, pool_fault::double_free)));
+  EXPECT_EQ(messages.make(), second);
+  EXPECT_EQ(messages.make(), first);
+}
+
 // Threads swap messages through shared places: a block that is in two hands shows as a message of somebody else.
 TEST(SharedPool, ThreadsFreeEachOthersObjects) {
   constexpr std::uint64_t kThreads = 3;
