@@ -3,13 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <loam/detail/policy_region.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "tool/model/allocator_replay.hpp"
 #include "tool/model/operations.hpp"
+#include "tool/model/site_advice.hpp"
 
 namespace loam::tool {
 
@@ -23,6 +27,8 @@ struct Demand {
   std::uint64_t live_blocks = 0;
   std::uint64_t peak_bytes = 0;
   std::uint64_t peak_blocks = 0;
+  std::uint64_t largest = 0;        // block asked for
+  std::uint32_t block_numbers = 0;  // are below
 };
 
 // How a policy met it. Johnstone and Wilson's four measures are shares of the live bytes: heap / live - 1.
@@ -67,8 +73,9 @@ class Simulation {
   virtual Placement finish() = 0;
 };
 
+// `big`: blocks from this size on have mappings of their own, as under `loam run --policy-big`; 0: none.
 std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind,
-                                     const loam::detail::policy_settings& settings);
+                                     const loam::detail::policy_settings& settings, std::uint64_t big = 0);
 
 // Keeps the demand of a stream.
 class DemandCount {
@@ -84,14 +91,31 @@ class DemandCount {
   std::vector<std::uint64_t> live_blocks_;
 };
 
+// What else would have helped under the policy recommended: filled in by a second reading (replay_advice.hpp).
+struct ReplayAdvice {
+  std::vector<SiteAdvice> sites;
+  std::vector<std::vector<SourceFrame>> frames;  // of each site
+  std::optional<Placement> managed;              // with managers at the sites
+  std::uint64_t managed_operations = 0;
+  std::uint64_t big = 0;
+  std::optional<Placement> apart;  // with blocks from `big` bytes on in mappings of their own
+};
+
 struct Replayed {
   Demand demand;
   std::uint64_t skipped = 0;
   std::vector<Placement> placements;
+  std::size_t recommended = 0;  // of the placements
+  std::vector<AllocatorReplay> allocators;
+  ReplayAdvice advice;
 };
 
+// Sees every piece as well, with the origins of its operations where the source keeps them.
+using PieceReader = std::function<void(std::span<const Operation>, std::span<const OperationOrigin>)>;
+
 Replayed replay(OperationSource& source, const std::vector<loam::detail::policy_kind>& kinds,
-                const loam::detail::policy_settings& settings);
+                const loam::detail::policy_settings& settings, std::uint64_t big = 0,
+                const PieceReader& reader = {});
 
 // The placement with the smallest peak; of several within one in a hundred, the fastest.
 std::size_t recommended(const std::vector<Placement>& placements);
