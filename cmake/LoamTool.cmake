@@ -33,8 +33,19 @@ if(tool_sources)
   if(LOAM_PRELOAD)
     add_dependencies(loam loam_shared loam_check_shared)
   endif()
+  # Does a recording's operations on whatever malloc it is started with, for `loam replay --allocator`: a program like a user's,
+  # which takes its malloc from the dynamic linker and has no library of its own that would call it first.
+  file(GLOB executor_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/executor/*.cpp)
+  add_executable(loam_executor ${executor_sources})
+  set_target_properties(loam_executor PROPERTIES
+    OUTPUT_NAME loam-executor RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/libexec/loam)
+  target_compile_options(loam_executor PRIVATE
+    -fno-builtin-malloc -fno-builtin-realloc -fno-builtin-free -fno-exceptions -fno-rtti)
+  target_link_options(loam_executor PRIVATE -Wl,--as-needed)
+  target_link_libraries(loam_executor PRIVATE loam_flags Threads::Threads ${CMAKE_DL_LIBS})
+  add_dependencies(loam loam_executor)
   # No test of a sanitizer build runs the tool, which would be half of the time to build.
   if(LOAM_SANITIZE)
-    set_target_properties(loam loam_tool PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    set_target_properties(loam loam_tool loam_executor PROPERTIES EXCLUDE_FROM_ALL TRUE)
   endif()
 endif()

@@ -77,6 +77,9 @@ class largest_tree {
     return {policy_none, 0};
   }
 
+  void prefetch(std::uint64_t start) const {
+    if (start / 64 < levels_[0].size()) __builtin_prefetch(&levels_[0][start / 64], 1);
+  }
   std::uint64_t largest() const { return depth_ == 0 ? 0 : group_max(&levels_[depth_ - 1][0]); }
   std::uint64_t steps() const { return steps_; }
   std::size_t bytes() const {
@@ -89,18 +92,35 @@ class largest_tree {
   static constexpr unsigned fan = 16;
   static constexpr unsigned max_depth = 8;
 
+  // Four entries at once: which of a group is the first that will do is a coin toss for a branch, and that once a level.
+  using lanes = std::uint32_t __attribute__((vector_size(16), may_alias));
+
   static std::uint32_t group_max(const std::uint32_t* group) {
-    std::uint32_t largest = 0;
-    for (unsigned i = 0; i < fan; ++i) largest = group[i] > largest ? group[i] : largest;
-    return largest;
+    const auto* of = reinterpret_cast<const lanes*>(group);
+    const lanes low = of[0] > of[1] ? of[0] : of[1];
+    const lanes high = of[2] > of[3] ? of[2] : of[3];
+    const lanes all = low > high ? low : high;
+    const std::uint32_t first = all[0] > all[1] ? all[0] : all[1];
+    const std::uint32_t second = all[2] > all[3] ? all[2] : all[3];
+    return first > second ? first : second;
+  }
+  // A bit for each entry that is at least `size`.
+  static unsigned group_at_least(const std::uint32_t* group, std::uint32_t size) {
+    const auto* of = reinterpret_cast<const lanes*>(group);
+    const lanes wanted = {size, size, size, size};
+    const lanes first = {1, 2, 4, 8};
+    lanes bits = first & reinterpret_cast<lanes>(of[0] >= wanted);
+    bits |= (first << 4) & reinterpret_cast<lanes>(of[1] >= wanted);
+    bits |= (first << 8) & reinterpret_cast<lanes>(of[2] >= wanted);
+    bits |= (first << 12) & reinterpret_cast<lanes>(of[3] >= wanted);
+    return bits[0] | bits[1] | bits[2] | bits[3];
   }
 
   // From the children of one node, of which those before `first` do not count. `level` is the node's, leaves have 0.
   policy_place find_below(unsigned level, std::uint64_t node, unsigned first, std::uint32_t size) {
     for (;;) {
-      const std::uint32_t* group = &levels_[level - 1][node * fan];
-      unsigned child = first;
-      while (child < fan && group[child] < size) ++child;
+      const unsigned fitting = group_at_least(&levels_[level - 1][node * fan], size) >> first << first;
+      const auto child = fitting == 0 ? fan : static_cast<unsigned>(std::countr_zero(fitting));
       steps_ += child - first + 1;
       if (child == fan) return {policy_none, 0};
       node = node * fan + child;
@@ -151,6 +171,7 @@ class first_fit_index {
   void removed(std::uint64_t start, std::uint64_t size) { tree_.removed(start, size); }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void prefetch(std::uint64_t start) const { tree_.prefetch(start); }
   std::uint64_t largest() const { return tree_.largest(); }
   std::uint64_t steps() const { return tree_.steps(); }
   std::size_t bytes() const { return tree_.bytes(); }
@@ -180,6 +201,7 @@ class next_fit_index {
   void merged(std::uint64_t start, std::uint64_t end) {
     if (start < rover_ && rover_ < end) rover_ = start;
   }
+  void prefetch(std::uint64_t start) const { tree_.prefetch(start); }
   std::uint64_t largest() const { return tree_.largest(); }
   std::uint64_t steps() const { return tree_.steps(); }
   std::size_t bytes() const { return tree_.bytes(); }

@@ -77,6 +77,8 @@ class summary_bits {
     return previous_above(before / 64);
   }
 
+  // Requires: number < capacity.
+  void prefetch(std::uint64_t number) const { __builtin_prefetch(&levels_[0][number / 64], 1); }
   std::uint64_t word(std::uint64_t at) const { return levels_[0][at]; }
   std::uint64_t capacity() const { return capacity_; }
   std::size_t bytes() const {

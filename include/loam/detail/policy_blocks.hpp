@@ -51,6 +51,11 @@ class block_map {
   std::uint64_t start_word(std::uint64_t at) const { return starts_.word(at); }
   std::uint64_t start_word_or_none(std::uint64_t at) const { return at * 64 > end_ ? 0 : starts_.word(at); }
   std::uint64_t free_word(std::uint64_t at) const { return free_[at]; }
+  void prefetch(std::uint64_t start) const {
+    if (start >= end_) return;
+    __builtin_prefetch(&free_[start / 64], 1);
+    starts_.prefetch(start);
+  }
   std::uint64_t end() const { return end_; }
   std::size_t bytes() const { return starts_.bytes() + free_.bytes(); }
 

@@ -80,6 +80,12 @@ class buddy_policy {
   std::uint64_t largest_free() const {
     return orders_ == 0 ? 0 : std::uint64_t{1} << (63 - static_cast<unsigned>(std::countl_zero(orders_)));
   }
+  void prefetch(std::uint64_t start) const { blocks_.prefetch(start); }
+  void prefetch_more(std::uint64_t start) const {
+    if (!blocks_.is_start(start)) return;
+    const unsigned order = order_of(blocks_.size_of(start));
+    if (start >> order < free_[order].capacity()) free_[order].prefetch(start >> order);
+  }
   std::uint64_t free_units() const { return counts_.free_units; }
   policy_counters counters() const { return counts_; }
   std::size_t bytes() const {

@@ -3,7 +3,7 @@
 //
 // An index knows the free blocks:
 //   reserve(memory, units), find(units), grow_units(units), added(start, size), removed(start, size),
-//   taken(end), merged(start, end), release(memory), steps(), bytes()
+//   taken(end), merged(start, end), prefetch(start), release(memory), steps(), bytes()
 // Invariant: no two free blocks touch, and the index holds exactly the free blocks. Thread safety: none.
 #ifndef LOAM_DETAIL_POLICY_FIT_HPP
 #define LOAM_DETAIL_POLICY_FIT_HPP
@@ -98,6 +98,11 @@ class fit_policy {
     const std::uint64_t start = blocks_.holding(unit);
     return fences_.count() != 0 && fences_.contains(start) ? policy_none : start;
   }
+  void prefetch(std::uint64_t start) const {
+    blocks_.prefetch(start);
+    index_.prefetch(start);
+  }
+  void prefetch_more(std::uint64_t) const {}
   std::uint64_t largest_free() { return index_.largest(); }
   std::uint64_t free_units() const { return counts_.free_units; }
 

@@ -53,6 +53,14 @@ class key_tree {
     return nodes_[right].keys[0];
   }
 
+  // The least number of all, or policy_none.
+  std::uint64_t least() const {
+    if (depth_ == 0) return policy_none;
+    std::uint32_t at = root_;
+    for (unsigned level = depth_; level > 1; --level) at = nodes_[at].children[0];
+    return nodes_[at].keys[0];
+  }
+
   // The largest number below `key`, or policy_none.
   std::uint64_t find_below(std::uint64_t key) const {
     if (depth_ == 0) return policy_none;

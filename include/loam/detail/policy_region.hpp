@@ -70,6 +70,11 @@ class policy_region {
     return units != 0 && policy_.resize(start_of(address), units);
   }
 
+  // Bring near what release_known() will look at: the first some calls ahead of it, the second a few, when what the first asked
+  // for is there. Any address of the region, live or not.
+  void prefetch(std::uint64_t address) const { policy_.prefetch(start_of(address)); }
+  void prefetch_more(std::uint64_t address) const { policy_.prefetch_more(start_of(address)); }
+
   // What lies at any address at all.
   policy_block find(std::uint64_t address) const {
     const std::uint64_t offset = address - first_block_ + settings_.header;

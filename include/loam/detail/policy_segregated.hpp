@@ -30,7 +30,8 @@ class segregated_policy {
  public:
   void open(policy_space* space, std::uint64_t minimum) {
     pages_space_ = space->in_units(page_bytes);
-    page_units_ = page_bytes / space->unit();
+    log_page_units_ = static_cast<unsigned>(std::countr_zero(page_bytes / space->unit()));
+    page_units_ = std::uint64_t{1} << log_page_units_;
     minimum_ = minimum;
     pages_.open(&pages_space_, 1);
     for (unsigned i = 0; i < size_classes::count; ++i) {
@@ -66,7 +67,7 @@ class segregated_policy {
   }
 
   void release(std::uint64_t start) {
-    const std::uint64_t page = start / page_units_;
+    const std::uint64_t page = start >> log_page_units_;
     const std::uint32_t name = run_at(page);
     if (name == 0) return pages_.release(page);
     run& of = runs_[name];
@@ -81,7 +82,7 @@ class segregated_policy {
 
   bool resize(std::uint64_t start, std::uint64_t units) {
     if (units < minimum_) units = minimum_;
-    const std::uint64_t page = start / page_units_;
+    const std::uint64_t page = start >> log_page_units_;
     const std::uint32_t name = run_at(page);
     if (name != 0)
       return units <= size_classes::largest && size_classes::index_of(units) == runs_[name].index;
@@ -89,7 +90,7 @@ class segregated_policy {
   }
 
   bool is_live(std::uint64_t unit) const {
-    const std::uint64_t page = unit / page_units_;
+    const std::uint64_t page = unit >> log_page_units_;
     if (page >= pages_.end()) return false;
     const std::uint32_t name = run_at(page);
     if (name == 0) return unit % page_units_ == 0 && pages_.is_live(page);
@@ -99,12 +100,13 @@ class segregated_policy {
            (of.free[block / 64] >> block % 64 & 1) == 0;
   }
   std::uint64_t size_of(std::uint64_t start) const {
-    const std::uint32_t name = run_at(start / page_units_);
-    return name == 0 ? pages_.size_of(start / page_units_) * page_units_ : shapes_[runs_[name].index].units;
+    const std::uint32_t name = run_at(start >> log_page_units_);
+    return name == 0 ? pages_.size_of(start >> log_page_units_) << log_page_units_
+                     : shapes_[runs_[name].index].units;
   }
   std::uint64_t end() const { return pages_.end() * page_units_; }
   std::uint64_t holding(std::uint64_t unit) const {
-    const std::uint64_t page = unit / page_units_;
+    const std::uint64_t page = unit >> log_page_units_;
     if (page >= pages_.end()) return policy_none;
     const std::uint32_t name = run_at(page);
     if (name == 0) {
@@ -115,6 +117,11 @@ class segregated_policy {
     const std::uint64_t block = block_in(of, shapes_[of.index], unit);
     return block < shapes_[of.index].blocks ? start_in(of, block) : policy_none;
   }
+  void prefetch(std::uint64_t start) const {
+    const std::uint64_t page = start >> log_page_units_;
+    if (page < pages_.end()) __builtin_prefetch(&runs_[run_of_page_[page]], 1);
+  }
+  void prefetch_more(std::uint64_t) const {}
   std::uint64_t largest_free() { return pages_.largest_free() * page_units_; }
 
   std::uint64_t free_units() const { return pages_.free_units() * page_units_ + free_units_; }
@@ -219,6 +226,7 @@ class segregated_policy {
     pages_.release(of.page);
   }
 
+  unsigned log_page_units_ = 8;  // since a division by what the compiler does not know is a tenth of a call
   std::uint64_t page_units_ = 256;
   std::uint64_t minimum_ = 1;
   policy_space pages_space_;

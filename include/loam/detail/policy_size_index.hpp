@@ -109,6 +109,7 @@ class best_fit_index {
   }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void prefetch(std::uint64_t) const {}
   std::uint64_t largest() const {
     const std::uint64_t size = place(tree_.find_below(policy_none)).size;
     return size != 0 ? size : small_.largest();
@@ -130,6 +131,9 @@ class best_fit_index {
 };
 
 // Worst fit: the largest block, of several the lowest.
+//
+// That one is kept apart from the others: it is cut for each request, and mostly still is the largest afterwards, so that
+// most calls have nothing to do with the tree. Invariant: `top_`, unless it is policy_none, is below all keys in the tree.
 class worst_fit_index {
  public:
   void open(const block_map* blocks, std::uint64_t) { small_.open(blocks); }
@@ -140,33 +144,41 @@ class worst_fit_index {
   void release(table_memory memory) {
     tree_.release(memory);
     small_.release(memory);
+    top_ = policy_none;
   }
   policy_place find(std::uint64_t units) {
-    policy_place found = place(tree_.find(0));
-    if (found.start == policy_none && small_.largest() != 0) {
-      ++steps_;
+    take_top();
+    policy_place found = place(top_);
+    if (found.start == policy_none && small_.largest() != 0)
       found = {small_.lowest(small_.largest()), small_.largest()};
-    }
+    if (found.start != policy_none) ++steps_;
     return found.start == policy_none || found.size < units ? policy_place{policy_none, 0} : found;
   }
   std::uint64_t grow_units(std::uint64_t units) const { return units; }
   void added(std::uint64_t start, std::uint64_t size) {
-    if (size < small_sizes::limit)
-      small_.added(memory_, start, size);
-    else if (tree_.reserve(memory_))
-      tree_.insert(key(start, size));
+    if (size < small_sizes::limit) return small_.added(memory_, start, size);
+    std::uint64_t inserted = key(start, size);
+    if (inserted < (top_ != policy_none ? top_ : tree_.least())) {
+      const std::uint64_t before = top_;
+      top_ = inserted;
+      inserted = before;
+    }
+    if (inserted != policy_none && tree_.reserve(memory_)) tree_.insert(inserted);
   }
   void removed(std::uint64_t start, std::uint64_t size) {
     if (size < small_sizes::limit)
       small_.removed(start, size);
+    else if (key(start, size) == top_)
+      top_ = policy_none;
     else
       tree_.erase(key(start, size));
   }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void prefetch(std::uint64_t) const {}
   std::uint64_t largest() {
-    const std::uint64_t size = place(tree_.find(0)).size;
-    return size != 0 ? size : small_.largest();
+    take_top();
+    return top_ != policy_none ? place(top_).size : small_.largest();
   }
   std::uint64_t steps() const { return steps_ + tree_.steps(); }
   std::size_t bytes() const { return tree_.bytes() + small_.bytes(); }
@@ -179,9 +191,15 @@ class worst_fit_index {
     if (found == policy_none) return {policy_none, 0};
     return {found & all, all - (found >> 32)};
   }
+  void take_top() {
+    if (top_ != policy_none) return;
+    top_ = tree_.least();
+    if (top_ != policy_none) tree_.erase(top_);
+  }
 
   table_memory memory_ = nullptr;
   std::uint64_t steps_ = 0;
+  std::uint64_t top_ = policy_none;
   small_sizes small_;
   key_tree tree_;
 };

@@ -77,6 +77,9 @@ class tlsf_index {
   }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void prefetch(std::uint64_t start) const {
+    if (start >> shift_ < links_.size()) __builtin_prefetch(&links_[start >> shift_], 1);
+  }
 
   // The longest of the highest list that is not empty.
   std::uint64_t largest() const {

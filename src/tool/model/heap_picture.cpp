@@ -60,9 +60,10 @@ class Painter : public PlacementWatcher {
 }  // namespace
 
 HeapPicture draw(OperationSource& source, loam::detail::policy_kind kind,
-                 const loam::detail::policy_settings& settings, const PictureFrame& frame) {
+                 const loam::detail::policy_settings& settings, const PictureFrame& frame,
+                 std::uint64_t big) {
   Painter painter(frame, settings.header);
-  const auto simulation = simulate(kind, settings, &painter);
+  const auto simulation = simulate(kind, settings, big, &painter);
   DemandCount count;
   std::vector<Operation> operations;
   for (source.next(operations); !operations.empty(); source.next(operations))

@@ -18,16 +18,8 @@ std::uint32_t BlockNumbers::add(std::uint64_t address) {
     number = unused_.back();
     unused_.pop_back();
   }
-  numbers_[address] = number;
+  name(address, number);
   return number;
-}
-
-bool BlockNumbers::take(std::uint64_t address, std::uint32_t& number) {
-  const auto found = numbers_.find(address);
-  if (found == numbers_.end()) return false;
-  number = found->second;
-  numbers_.erase(found);
-  return true;
 }
 
 namespace {

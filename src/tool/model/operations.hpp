@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
+
+#include "tool/model/live_blocks.hpp"
+#include "tool/model/symbols.hpp"
 
 namespace loam::tool {
 
@@ -20,15 +22,31 @@ struct Operation {
   std::uint8_t log_alignment;
 };
 
+// Where an operation came from: for who asks, since most readers do without.
+struct OperationOrigin {
+  std::uint64_t time_us;
+  std::uint32_t thread;
+  std::uint32_t stack;  // of an allocation or a resize; 0: not known
+};
+
 class OperationSource {
  public:
   virtual ~OperationSource() = default;
+  // From now on origins() tells that of each operation of the last piece; empty where the file does not know any.
+  void keep_origins() { keeps_origins_ = true; }
+  const std::vector<OperationOrigin>& origins() const { return origins_; }
   // Fills in the next piece; empty at the end. Throws Failure when the file cannot be read on.
   virtual void next(std::vector<Operation>& piece) = 0;
   // Events that make no sense: frees of what was never allocated, lines that are none.
   virtual std::uint64_t skipped() const = 0;
   // What a reader must know, at the end: that the file is damaged. Empty: nothing.
   virtual std::string remark() const { return {}; }
+  // Of an origin's stack, innermost first; complete once the operations have been read to their end. Empty: not known.
+  virtual std::vector<SourceFrame> frames(std::uint32_t) { return {}; }
+
+ protected:
+  bool keeps_origins_ = false;
+  std::vector<OperationOrigin> origins_;
 };
 
 // Numbers for blocks named by their addresses.
@@ -36,12 +54,15 @@ class BlockNumbers {
  public:
   std::uint32_t add(std::uint64_t address);
   // False if no such block is known.
-  bool take(std::uint64_t address, std::uint32_t& number);
+  bool take(std::uint64_t address, std::uint32_t& number) { return numbers_.take(address, number); }
   void give(std::uint32_t number) { unused_.push_back(number); }
-  void name(std::uint64_t address, std::uint32_t number) { numbers_[address] = number; }
+  void name(std::uint64_t address, std::uint32_t number) {
+    bool is_new = false;
+    numbers_.at(address, is_new) = number;
+  }
 
  private:
-  std::unordered_map<std::uint64_t, std::uint32_t> numbers_;
+  LiveBlocks<std::uint32_t> numbers_;
   std::vector<std::uint32_t> unused_;
   std::uint32_t next_ = 0;
 };

@@ -15,16 +15,21 @@ class RecordingOperations : public OperationSource {
 
   void next(std::vector<Operation>& piece) override {
     piece.clear();
+    origins_.clear();
     RecordedEvent event;
     while (piece.size() < kPiece && reader_.next(event)) {
       if (event.is_free)
         release(event, piece);
       else
         allocate(event, piece);
+      if (keeps_origins_) origins_.resize(piece.size(), {event.time / 1000, event.thread, event.stack});
     }
   }
   std::uint64_t skipped() const override { return skipped_; }
   std::string remark() const override { return reader_.remark(); }
+  std::vector<SourceFrame> frames(std::uint32_t stack) override {
+    return reader_.stacks().describe(stack, symbols_).frames;
+  }
 
  private:
   // The first half of a realloc() waits for the second, by the same thread.
@@ -59,6 +64,7 @@ class RecordingOperations : public OperationSource {
   }
 
   RecordingReader reader_;
+  Symbols symbols_;
   BlockNumbers numbers_;
   std::unordered_map<std::uint32_t, std::uint32_t> resized_;  // by thread
   std::uint64_t skipped_ = 0;

@@ -1,5 +1,7 @@
 #include "tool/model/simulation.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <ctime>
 #include <loam/detail/policy_map_table.hpp>
@@ -11,6 +13,14 @@ namespace detail = loam::detail;
 
 constexpr std::uint64_t kFirst = std::uint64_t{1} << 40;
 constexpr std::uint64_t kPage = 4096;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+// The tables are looked into at random: with small pages each look would cost a walk of page tables as well.
+void* map_huge(void* old, std::size_t old_bytes, std::size_t new_bytes) {
+  void* made = detail::map_table(old, old_bytes, new_bytes);
+  if (made != nullptr && new_bytes >= kHugePage) madvise(made, new_bytes, MADV_HUGEPAGE);
+  return made;
+}
 
 double cpu_seconds() {
   std::timespec now{};
@@ -25,75 +35,119 @@ double over(std::uint64_t heap, std::uint64_t live) {
 template <class Policy>
 class PolicySimulation : public Simulation {
  public:
-  PolicySimulation(const char* name, const detail::policy_settings& settings, PlacementWatcher* watcher)
-      : settings_(settings), watcher_(watcher) {
+  PolicySimulation(const char* name, const detail::policy_settings& settings, std::uint64_t big,
+                   PlacementWatcher* watcher)
+      : settings_(settings), big_(big == 0 ? ~std::uint64_t{0} : big), watcher_(watcher) {
     placement_.policy = name;
     const detail::page_source bare = {nullptr, [](void*, std::uint64_t end, std::uint64_t) { return end; },
                                       [](void*, std::uint64_t, std::uint64_t) { return true; }};
     // So that the first block stands on a page, as in memory, without a page in front of it.
-    region_.open(settings, bare, detail::map_table, kFirst - settings.header);
+    region_.open(settings, bare, map_huge, kFirst - settings.header);
   }
   ~PolicySimulation() override { region_.close(); }
   PolicySimulation(const PolicySimulation&) = delete;
   PolicySimulation& operator=(const PolicySimulation&) = delete;
 
   void apply(const Piece& piece) override {
-    heap_.resize(piece.operations.size());
-    free_.resize(piece.operations.size());
+    const std::size_t count = piece.operations.size();
+    heap_.resize(count);
+    free_.resize(count);
     for (const Operation& operation : piece.operations) {
       if (operation.block >= blocks_.size())
         blocks_.resize(operation.block + std::size_t{1} + blocks_.size() / 2);
     }
     const double before = cpu_seconds();
-    for (std::size_t i = 0; i < piece.operations.size(); ++i) {
-      if (watcher_ == nullptr)
+    for (std::size_t i = 0; i < count; ++i) {
+      if (watcher_ == nullptr) {
+        if (i + kFar < count) look_ahead(piece.operations[i + kFar], piece.operations[i + kNear]);
         place(piece.operations[i]);
-      else
+      } else {
         place_watched(piece.operations[i]);
-      heap_[i] = region_.end() - region_.begin();
+      }
+      heap_[i] = region_.end() - region_.begin() + apart_bytes_;
       free_[i] = region_.free_bytes();
     }
     placement_.cpu_seconds += cpu_seconds() - before;
-    for (std::size_t i = 0; i < piece.operations.size(); ++i)
+    for (std::size_t i = 0; i < count; ++i)
       look(piece.live_bytes[i], piece.live_blocks[i], heap_[i], free_[i]);
   }
 
   Placement finish() override {
     placement_.counters = region_.counters();
+    placement_.counters.grows += apart_made_;
+    placement_.counters.shrinks += apart_gone_;
     placement_.table_bytes = region_.table_bytes();
     placement_.average = looks_ == 0 ? 0 : sum_ / static_cast<double>(looks_);
     placement_.at_most_live = over(placement_.heap_at_peak, most_live_);
     placement_.at_most_heap = over(placement_.peak_heap, live_at_most_heap_);
     placement_.of_peaks = over(placement_.peak_heap, most_live_);
-    placement_.end_heap = region_.end() - region_.begin();
+    placement_.end_heap = region_.end() - region_.begin() + apart_bytes_;
     placement_.end_free = region_.free_bytes();
     measure_end();
     return placement_;
   }
 
  private:
+  // A million blocks are more than a cache holds: where the next ones to be freed lie is asked for while others are dealt with.
+  void look_ahead(const Operation& far, const Operation& near) {
+    __builtin_prefetch(&blocks_[far.block], 1);
+    if (near.kind != OperationKind::kRelease) return;
+    const std::uint64_t block = blocks_[near.block];
+    if (block != 0) region_.prefetch(block);
+  }
   void place(const Operation& operation) {
     std::uint64_t& block = blocks_[operation.block];
     switch (operation.kind) {
       case OperationKind::kAllocate:
-        block = region_.allocate(operation.size, std::size_t{1} << operation.log_alignment);
-        if (block == 0) ++placement_.refused;
+        block = allocate(operation);
         break;
       case OperationKind::kRelease:
-        if (block != 0) region_.release_known(block);
+        release(block);
         block = 0;
         break;
       case OperationKind::kResize:
-        if (block == 0 || !region_.resize(block, operation.size)) move(block, operation);
+        resize(block, operation);
+    }
+  }
+  std::uint64_t allocate(const Operation& operation) {
+    if (operation.size >= big_) [[unlikely]] {
+      const std::uint64_t bytes = pages_for(operation.size);
+      apart_bytes_ += bytes;
+      ++apart_made_;
+      return kApart | bytes;
+    }
+    const std::uint64_t block = region_.allocate(operation.size, std::size_t{1} << operation.log_alignment);
+    if (block == 0) [[unlikely]]
+      ++placement_.refused;
+    return block;
+  }
+  void release(std::uint64_t block) {
+    if (block == 0) return;
+    if ((block & kApart) == 0) [[likely]]
+      return region_.release_known(block);
+    apart_bytes_ -= block & ~kApart;
+    ++apart_gone_;
+  }
+  void resize(std::uint64_t& block, const Operation& operation) {
+    if ((block & kApart) != 0) {
+      if (operation.size < big_) return move(block, operation);
+      // The kernel moves mappings without a copy.
+      apart_bytes_ += pages_for(operation.size) - (block & ~kApart);
+      block = kApart | pages_for(operation.size);
+    } else if (block == 0 || operation.size >= big_ || !region_.resize(block, operation.size)) {
+      move(block, operation);
     }
   }
   void place_watched(const Operation& operation) {
     asked_.resize(blocks_.size());
-    if (blocks_[operation.block] != 0) watcher_->went(placed(operation.block));
+    if (is_placed(operation.block)) watcher_->went(placed(operation.block));
     place(operation);
     asked_[operation.block] = operation.size;
-    if (blocks_[operation.block] != 0) watcher_->came(placed(operation.block));
+    if (is_placed(operation.block)) watcher_->came(placed(operation.block));
     watcher_->settled(region_.end() - region_.begin());
+  }
+  bool is_placed(std::uint32_t number) const {
+    return blocks_[number] != 0 && (blocks_[number] & kApart) == 0;
   }
   PlacedBlock placed(std::uint32_t number) {
     const std::uint64_t address = blocks_[number];
@@ -101,14 +155,17 @@ class PolicySimulation : public Simulation {
             asked_[number]};
   }
   void move(std::uint64_t& block, const Operation& operation) {
-    const std::uint64_t fresh = region_.allocate(operation.size, std::size_t{1} << operation.log_alignment);
-    if (fresh == 0) ++placement_.refused;
+    const std::uint64_t fresh = allocate(operation);
     if (block != 0) {
+      const std::uint64_t old = (block & kApart) != 0 ? block & ~kApart : region_.size_of(block);
       ++placement_.moves;
-      placement_.moved_bytes += std::min<std::uint64_t>(region_.size_of(block), operation.size);
-      region_.release_known(block);
+      placement_.moved_bytes += std::min<std::uint64_t>(old, operation.size);
+      release(block);
     }
     block = fresh;
+  }
+  std::uint64_t pages_for(std::uint64_t size) const {
+    return (size + settings_.header + kPage - 1) / kPage * kPage;
   }
 
   void look(std::uint64_t live, std::uint64_t live_blocks, std::uint64_t heap, std::uint64_t free) {
@@ -151,8 +208,17 @@ class PolicySimulation : public Simulation {
     placement_.end_top = top_;
   }
 
+  static constexpr std::size_t kFar = 24;  // operations ahead
+  static constexpr std::size_t kNear = 12;
+  // Marks a number in blocks_ as the bytes of a mapping of its own.
+  static constexpr std::uint64_t kApart = std::uint64_t{1} << 63;
+
   detail::policy_settings settings_;
+  std::uint64_t big_;
   PlacementWatcher* watcher_;
+  std::uint64_t apart_bytes_ = 0;
+  std::uint64_t apart_made_ = 0;
+  std::uint64_t apart_gone_ = 0;
   detail::policy_region<Policy> region_;
   Placement placement_;
   std::vector<std::uint64_t> blocks_;  // address by number, 0: none
@@ -169,14 +235,14 @@ class PolicySimulation : public Simulation {
 }  // namespace
 
 std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const detail::policy_settings& settings,
-                                     PlacementWatcher* watcher) {
+                                     std::uint64_t big, PlacementWatcher* watcher) {
   detail::policy_settings own = settings;
   // TLSF keeps two links in each free block.
   if (kind == detail::policy_kind::tlsf) own.minimum = std::max<std::size_t>(own.minimum, 32);
   return detail::with_policy(kind, [&](auto* policy) -> std::unique_ptr<Simulation> {
     using Policy = std::remove_pointer_t<decltype(policy)>;
     return std::make_unique<PolicySimulation<Policy>>(detail::policy_names[static_cast<unsigned>(kind)], own,
-                                                      watcher);
+                                                      big, watcher);
   });
 }
 
@@ -186,6 +252,7 @@ Piece DemandCount::count(std::span<const Operation> operations) {
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     if (operation.block >= sizes_.size()) sizes_.resize(operation.block + std::size_t{1} + sizes_.size() / 2);
+    demand_.block_numbers = std::max(demand_.block_numbers, operation.block + 1);
     std::uint64_t& size = sizes_[operation.block];
     demand_.live_bytes -= operation.kind == OperationKind::kAllocate ? 0 : size;
     size = operation.kind == OperationKind::kRelease ? 0 : operation.size;
@@ -195,6 +262,7 @@ Piece DemandCount::count(std::span<const Operation> operations) {
     demand_.allocations += operation.kind == OperationKind::kAllocate ? 1 : 0;
     demand_.releases += operation.kind == OperationKind::kRelease ? 1 : 0;
     demand_.resizes += operation.kind == OperationKind::kResize ? 1 : 0;
+    demand_.largest = std::max(demand_.largest, size);
     demand_.peak_bytes = std::max(demand_.peak_bytes, demand_.live_bytes);
     demand_.peak_blocks = std::max(demand_.peak_blocks, demand_.live_blocks);
     live_bytes_[i] = demand_.live_bytes;
@@ -205,16 +273,17 @@ Piece DemandCount::count(std::span<const Operation> operations) {
 }
 
 Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>& kinds,
-                const detail::policy_settings& settings) {
+                const detail::policy_settings& settings, std::uint64_t big, const PieceReader& reader) {
   std::vector<std::unique_ptr<Simulation>> simulations;
-  for (const detail::policy_kind kind : kinds) simulations.push_back(simulate(kind, settings));
+  for (const detail::policy_kind kind : kinds) simulations.push_back(simulate(kind, settings, big));
   DemandCount count;
   std::vector<Operation> operations;
   for (source.next(operations); !operations.empty(); source.next(operations)) {
+    if (reader) reader(operations, source.origins());
     const Piece piece = count.count(operations);
     for (const auto& simulation : simulations) simulation->apply(piece);
   }
-  Replayed replayed{count.demand(), source.skipped(), {}};
+  Replayed replayed{count.demand(), source.skipped(), {}, 0, {}, {}};
   for (const auto& simulation : simulations) replayed.placements.push_back(simulation->finish());
   return replayed;
 }

@@ -4,13 +4,17 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <loam/detail/policy_region.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "tool/model/allocator_replay.hpp"
 #include "tool/model/operations.hpp"
+#include "tool/model/site_advice.hpp"
 
 namespace loam::tool {
 
@@ -24,6 +28,8 @@ struct Demand {
   std::uint64_t live_blocks = 0;
   std::uint64_t peak_bytes = 0;
   std::uint64_t peak_blocks = 0;
+  std::uint64_t largest = 0;        // block asked for
+  std::uint32_t block_numbers = 0;  // are below
 };
 
 struct FreePieces {
@@ -54,8 +60,8 @@ struct Placement {
   // At the end:
   std::uint64_t end_heap = 0;
   std::uint64_t end_free = 0;
-  std::uint64_t end_top = 0;    // free at the end of the region: all that a break can give back
-  std::uint64_t end_pages = 0;  // in whole free pages: what mappings could give back
+  std::uint64_t end_top = 0;              // free at the end of the region: all that a break can give back
+  std::uint64_t end_pages = 0;            // in whole free pages: what mappings could give back
   std::array<FreePieces, 10> end_tenths;  // free blocks by the tenth of the heap that they begin in
   std::uint64_t table_bytes = 0;
 };
@@ -90,9 +96,10 @@ class Simulation {
   virtual Placement finish() = 0;
 };
 
-// `watcher`: told of every block, if there is one.
+// `big`: blocks from this size on have mappings of their own, as under `loam run --policy-big`; 0: none. `watcher`: told of every
+// block of the policy's, if there is one.
 std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind,
-                                     const loam::detail::policy_settings& settings,
+                                     const loam::detail::policy_settings& settings, std::uint64_t big = 0,
                                      PlacementWatcher* watcher = nullptr);
 
 // Keeps the demand of a stream.
@@ -109,14 +116,31 @@ class DemandCount {
   std::vector<std::uint64_t> live_blocks_;
 };
 
+// What else would have helped under the policy recommended: filled in by a second reading (replay_advice.hpp).
+struct ReplayAdvice {
+  std::vector<SiteAdvice> sites;
+  std::vector<std::vector<SourceFrame>> frames;  // of each site
+  std::optional<Placement> managed;              // with managers at the sites
+  std::uint64_t managed_operations = 0;
+  std::uint64_t big = 0;
+  std::optional<Placement> apart;  // with blocks from `big` bytes on in mappings of their own
+};
+
 struct Replayed {
   Demand demand;
   std::uint64_t skipped = 0;
   std::vector<Placement> placements;
+  std::size_t recommended = 0;  // of the placements
+  std::vector<AllocatorReplay> allocators;
+  ReplayAdvice advice;
 };
 
+// Sees every piece as well, with the origins of its operations where the source keeps them.
+using PieceReader = std::function<void(std::span<const Operation>, std::span<const OperationOrigin>)>;
+
 Replayed replay(OperationSource& source, const std::vector<loam::detail::policy_kind>& kinds,
-                const loam::detail::policy_settings& settings);
+                const loam::detail::policy_settings& settings, std::uint64_t big = 0,
+                const PieceReader& reader = {});
 
 // The placement with the smallest peak; of several within one in a hundred, the fastest.
 std::size_t recommended(const std::vector<Placement>& placements);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tool/render/frames.hpp"
 #include "tool/render/json.hpp"
 
 namespace loam::tool {
@@ -77,6 +78,152 @@ nlohmann::ordered_json tenths_json(const Placement& of) {
   return tenths;
 }
 
+std::string allocators_text(const Replayed& replayed) {
+  Table table;
+  table.row({"", "M op/s", "CPU", "faults", "peak RSS", "kernel", "mmap", "munmap", "mremap", "madvise",
+             "mprotect", "brk"});
+  std::string remarks;
+  for (const AllocatorReplay& of : replayed.allocators) {
+    const double seconds = of.cpu_seconds();
+    const double rate = seconds > 0 ? static_cast<double>(replayed.demand.operations) / seconds / 1e6 : 0;
+    std::vector<std::string> cells = {of.name, fmt::format("{:.1f}", rate), human_ns(seconds * 1e9),
+                                      with_thousands(of.faults()), human_bytes(of.peak_bytes())};
+    if (of.calls) {
+      const KernelCalls& calls = *of.calls;
+      for (const std::uint64_t count :
+           {calls.sum(), calls.map, calls.unmap, calls.remap, calls.advise, calls.protect, calls.move_break})
+        cells.push_back(with_thousands(count));
+    } else {
+      cells.emplace_back("-");
+      remarks += fmt::format("  {}: kernel calls are not known: {}\n", of.name, of.calls_reason);
+    }
+    table.row(cells);
+    if (of.broken != 0)
+      remarks += fmt::format("  {}: {} did not hold what was written to them\n", of.name,
+                             counted(of.broken, "block"));
+  }
+  return "Allocators\n" + table.text("  ") + remarks +
+         "  each in processes of its own, median of the rounds; CPU: of the operations alone, kernel "
+         "included;\n"
+         "  the first byte of a block and one in each page behind are written to; kernel: memory calls of a "
+         "traced run\n";
+}
+
+std::string name_of(const std::vector<SourceFrame>& frames) {
+  if (frames.empty()) return "(not known)";
+  std::string name = frame_text(frames[0]);
+  if (frames.size() > 1) name += " < " + frame_text(frames[1]);
+  return name;
+}
+
+std::string site_text(const SiteAdvice& site, const std::vector<SourceFrame>& frames) {
+  const bool arena = site.manager == SiteManager::kArena;
+  const std::string why =
+      arena ? fmt::format("{} that die together", counted(site.allocations, "block"))
+            : fmt::format("{} of {} bytes, at most {} at once", counted(site.allocations, "block"),
+                          site.largest, with_thousands(site.peak_blocks));
+  return fmt::format("  {} for {}: {}; {} calls of malloc and free become {}\n",
+                     arena ? "an arena" : "a pool", name_of(frames), why,
+                     with_thousands(site.allocations + site.frees), with_thousands(site.operations));
+}
+
+// What would help beside the policy, with what replay makes of it.
+std::string advice_text(const Replayed& replayed, const Placement& best) {
+  const ReplayAdvice& advice = replayed.advice;
+  std::string text;
+  if (advice.apart && advice.apart->peak_heap + advice.apart->peak_heap / 50 < best.peak_heap) {
+    text += fmt::format("  --policy-big {}: blocks from this size on apart, a heap of {} at most\n",
+                        advice.big, human_bytes(advice.apart->peak_heap));
+  }
+  for (std::size_t i = 0; i < advice.sites.size(); ++i) text += site_text(advice.sites[i], advice.frames[i]);
+  if (advice.managed) {
+    text +=
+        fmt::format("  with {}: {} operations instead of {}, a heap of {} at most\n",
+                    advice.sites.size() == 1 ? "that" : "these", with_thousands(advice.managed_operations),
+                    with_thousands(replayed.demand.operations), human_bytes(advice.managed->peak_heap));
+  }
+  return text;
+}
+
+std::string recommendation_text(const Replayed& replayed, const Palette& palette) {
+  std::string text;
+  if (!replayed.placements.empty()) {
+    const Placement& best = replayed.placements[replayed.recommended];
+    text += palette.paint(Style::kBold, fmt::format("Recommended: {}", best.policy)) +
+            fmt::format(", with a heap of {} at most, and {} of tables beside it\n",
+                        human_bytes(best.peak_heap), human_bytes(best.table_bytes)) +
+            advice_text(replayed, best);
+  }
+  if (!replayed.allocators.empty()) {
+    const AllocatorReplay& best = replayed.allocators[recommended(replayed.allocators)];
+    text += palette.paint(Style::kBold, fmt::format("Recommended allocator: {}", best.name)) +
+            fmt::format(", with {} resident at most\n", human_bytes(best.peak_bytes()));
+  }
+  return text;
+}
+
+nlohmann::ordered_json site_json(const SiteAdvice& site, const std::vector<SourceFrame>& frames) {
+  nlohmann::ordered_json stack = nlohmann::ordered_json::array();
+  for (const SourceFrame& frame : frames) stack.push_back(frame_json(frame));
+  return {{"manager", site.manager == SiteManager::kArena ? "arena" : "pool"},
+          {"allocations", site.allocations},
+          {"frees", site.frees},
+          {"bytes", site.bytes},
+          {"peak_live_bytes", site.peak_bytes},
+          {"peak_live_blocks", site.peak_blocks},
+          {"phases", site.phases},
+          {"largest_bytes", site.largest},
+          {"operations_with_manager", site.operations},
+          {"frames", stack}};
+}
+
+nlohmann::ordered_json advice_json(const ReplayAdvice& advice) {
+  nlohmann::ordered_json json = {
+      {"sites", nlohmann::ordered_json::array()}, {"managed", nullptr}, {"apart", nullptr}};
+  for (std::size_t i = 0; i < advice.sites.size(); ++i)
+    json["sites"].push_back(site_json(advice.sites[i], advice.frames[i]));
+  if (advice.managed) {
+    json["managed"] = {{"operations", advice.managed_operations},
+                       {"peak_heap_bytes", advice.managed->peak_heap}};
+  }
+  if (advice.apart)
+    json["apart"] = {{"from_bytes", advice.big}, {"peak_heap_bytes", advice.apart->peak_heap}};
+  return json;
+}
+
+nlohmann::ordered_json allocator_json(const Replayed& replayed, const AllocatorReplay& of) {
+  nlohmann::ordered_json rounds = nlohmann::ordered_json::array();
+  for (const AllocatorRound& round : of.rounds) {
+    rounds.push_back({{"cpu_s", round.cpu_seconds},
+                      {"wall_s", round.wall_seconds},
+                      {"minor_faults", round.minor_faults},
+                      {"major_faults", round.major_faults},
+                      {"peak_rss_bytes", round.peak_bytes},
+                      {"refused", round.failed}});
+  }
+  nlohmann::ordered_json json = {
+      {"allocator", of.name},
+      {"library", of.library},
+      {"operations_per_second",
+       of.cpu_seconds() > 0 ? static_cast<double>(replayed.demand.operations) / of.cpu_seconds() : 0},
+      {"cpu_s", of.cpu_seconds()},
+      {"wall_s", of.wall_seconds()},
+      {"faults", of.faults()},
+      {"peak_rss_bytes", of.peak_bytes()},
+      {"broken_blocks", of.broken},
+      {"rounds", rounds},
+      {"kernel_calls", nullptr},
+      {"kernel_calls_reason", nullptr}};
+  if (!of.calls) {
+    json["kernel_calls_reason"] = of.calls_reason;
+    return json;
+  }
+  json["kernel_calls"] = {{"mmap", of.calls->map},         {"munmap", of.calls->unmap},
+                          {"mremap", of.calls->remap},     {"madvise", of.calls->advise},
+                          {"mprotect", of.calls->protect}, {"brk", of.calls->move_break}};
+  return json;
+}
+
 nlohmann::ordered_json placement_json(const Replayed& replayed, const Placement& of) {
   return {{"policy", of.policy},
           {"operations_per_second", operations_per_second(replayed, of)},
@@ -113,11 +260,9 @@ nlohmann::ordered_json placement_json(const Replayed& replayed, const Placement&
 
 std::string replay_text(const std::string& file, const Replayed& replayed, const Palette& palette) {
   std::string text = demand_text(file, replayed);
-  if (replayed.placements.empty()) return text;
-  text += heap_text(replayed) + work_text(replayed);
-  const Placement& best = replayed.placements[recommended(replayed.placements)];
-  return text + palette.paint(Style::kBold, fmt::format("Recommended: {}", best.policy)) +
-         fmt::format(", with a heap of {} at most\n", human_bytes(best.peak_heap));
+  if (!replayed.placements.empty()) text += heap_text(replayed) + work_text(replayed);
+  if (!replayed.allocators.empty()) text += allocators_text(replayed);
+  return text + recommendation_text(replayed, palette);
 }
 
 std::string replay_json(const std::string& file, const Replayed& replayed) {
@@ -134,9 +279,19 @@ std::string replay_json(const std::string& file, const Replayed& replayed) {
                                  {"skipped_lines", replayed.skipped}};
   json["policies"] = nlohmann::ordered_json::array();
   for (const Placement& of : replayed.placements) json["policies"].push_back(placement_json(replayed, of));
+  json["allocators"] = nlohmann::ordered_json::array();
+  for (const AllocatorReplay& of : replayed.allocators)
+    json["allocators"].push_back(allocator_json(replayed, of));
   if (!replayed.placements.empty()) {
-    const Placement& best = replayed.placements[recommended(replayed.placements)];
-    json["recommended"] = {{"policy", best.policy}, {"heap_limit_bytes", best.peak_heap}};
+    const Placement& best = replayed.placements[replayed.recommended];
+    json["recommended"] = {{"policy", best.policy},
+                           {"heap_limit_bytes", best.peak_heap},
+                           {"table_bytes", best.table_bytes},
+                           {"advice", advice_json(replayed.advice)}};
+  }
+  if (!replayed.allocators.empty()) {
+    const AllocatorReplay& best = replayed.allocators[recommended(replayed.allocators)];
+    json["recommended_allocator"] = {{"allocator", best.name}, {"peak_rss_bytes", best.peak_bytes()}};
   }
   return json_text(json);
 }
