@@ -19,6 +19,7 @@ struct HeapEvent {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
   std::uint64_t old_address = 0;  // of a resize: the block as it was before
+  bool is_half = false;           // a free or an allocation that is one of the two halves of a resize
 };
 
 // The process as the kernel saw it at one moment.
@@ -58,6 +59,8 @@ class HeapEvents {
   virtual std::vector<ProcessSample> samples() const = 0;
   // Innermost first; at least one.
   virtual std::vector<SourceFrame> frames(std::uint32_t stack) = 0;
+  // In which the frames lie, as far as known.
+  virtual std::vector<SourceModule> modules() const { return {}; }
 };
 
 }  // namespace loam::tool

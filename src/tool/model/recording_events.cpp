@@ -38,6 +38,7 @@ bool RecordingEvents::next(HeapEvent& event) {
   event.time = last_ = recorded.time;
   event.address = recorded.address;
   event.size = recorded.size;
+  event.is_half = recorded.is_resize;
   return true;
 }
 
@@ -73,6 +74,12 @@ std::vector<ProcessSample> RecordingEvents::samples() const {
   for (const format::RecordingSample& from : reader_.samples())
     out.push_back({from.time_us * 1000, from.resident, from.mapped, from.kernel_calls});
   return out;
+}
+
+void RecordingEvents::look_in_all(const std::string& paths) {
+  for (const std::string& path : split(paths, ',')) {
+    if (!path.empty()) symbols_.look_in(path);
+  }
 }
 
 std::vector<SourceFrame> RecordingEvents::frames(std::uint32_t stack) {

@@ -19,6 +19,11 @@ class RecordingEvents : public HeapEvents {
   RecordingFacts facts() const override;
   std::vector<ProcessSample> samples() const override;
   std::vector<SourceFrame> frames(std::uint32_t stack) override;
+  std::vector<SourceModule> modules() const override { return reader_.stacks().modules(); }
+  // Where else the files of modules may be: paths with commas between. As Symbols.
+  void look_in_all(const std::string& paths);
+  // Empty unless the file could not be read to its end.
+  const std::string& damage() const { return reader_.remark(); }
 
  private:
   std::string path_;
