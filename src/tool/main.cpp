@@ -21,13 +21,19 @@ constexpr std::size_t kHelpWidth = 100;
 int g_exit_status = kExitClean;
 std::vector<std::string> g_program;
 
+std::size_t positionals_of(const CLI::App& command) {
+  return command.get_options([](const CLI::Option* option) { return option->get_positional(); }).size();
+}
+
 // Help whose usage line names the program that a command runs.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string own = CLI::Formatter::make_usage(app, name);
     if (!app->get_prefix_command()) return own;
-    return own.substr(0, own.find_last_not_of('\n') + 1) + " [--] PROGRAM [ARGS...]\n";
+    own.resize(own.find_last_not_of('\n') + 1);
+    if (positionals_of(*app) == 0) return own + " [--] PROGRAM [ARGS...]\n";
+    return own + "\n       " + name + " [OPTIONS] -- PROGRAM [ARGS...]\n";
   }
 
   // Sentences are broken into lines; CLI11 indents what follows a line break.
@@ -44,6 +50,8 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+bool is_option(const std::string& word) { return word.size() > 1 && word[0] == '-'; }
+
 // Does `word` take the next argument as its value? Flags and `--option=value` do not.
 bool takes_next(const CLI::App& command, const std::string& word) {
   if (word.find('=') != std::string::npos) return false;
@@ -51,17 +59,18 @@ bool takes_next(const CLI::App& command, const std::string& word) {
   return option != nullptr && option->get_items_expected_max() > 0;
 }
 
-// Moves PROGRAM ARGS... of a command that runs a program out of `arguments`: what stands after `--`, or after
-// the first word which is neither an option nor the value of one.
+// Moves PROGRAM ARGS... of a command that runs a program out of `arguments`: what stands after `--`, or, if the command takes no
+// files, after the first word which is neither an option nor the value of one.
 void cut_program(const CLI::App& app, std::vector<std::string>& arguments) {
   if (arguments.empty()) return;
   const auto commands = app.get_subcommands(
       [&](const CLI::App* sub) { return sub->get_name() == arguments.front() && sub->get_prefix_command(); });
   if (commands.empty()) return;
   const CLI::App* command = commands.front();
+  const bool takes_files = positionals_of(*command) > 0;
   std::size_t i = 1;
-  while (i < arguments.size() && arguments[i].size() > 1 && arguments[i][0] == '-' && arguments[i] != "--") {
-    i += takes_next(*command, arguments[i]) ? std::size_t{2} : std::size_t{1};
+  while (i < arguments.size() && arguments[i] != "--" && (is_option(arguments[i]) || takes_files)) {
+    i += is_option(arguments[i]) && takes_next(*command, arguments[i]) ? std::size_t{2} : std::size_t{1};
   }
   if (i >= arguments.size()) return;
   const std::size_t start = arguments[i] == "--" ? i + 1 : i;
@@ -83,11 +92,17 @@ void check_command(const CLI::App& app, const std::vector<std::string>& argument
 // With prefix_command() CLI11 takes an option that it does not know for the beginning of the program.
 void refuse_unknown(const CLI::App& command, const std::vector<std::string>& arguments) {
   if (!command.get_prefix_command() || arguments.empty() || arguments.front() != command.get_name()) return;
+  std::size_t files = positionals_of(command);
   for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (!is_option(arguments[i]) && files > 0) {
+      --files;
+      continue;
+    }
     const std::string name = arguments[i].substr(0, arguments[i].find('='));
     if (command.get_option_no_throw(name) == nullptr) {
       throw Failure(kExitUsage,
-                    fmt::format("unknown option '{}'; see 'loam {} --help'", name, command.get_name()));
+                    fmt::format("{} '{}'; see 'loam {} --help'",
+                                is_option(name) ? "unknown option" : "unexpected", name, command.get_name()));
     }
     if (takes_next(command, arguments[i])) ++i;
   }
@@ -120,6 +135,7 @@ int run(int argc, char** argv) {
   register_export(app);
   register_doctor(app);
   register_replay(app);
+  register_compare(app);
   register_bench(app);
   register_generate(app);
 

@@ -14,6 +14,10 @@ export function bytes(value: number): string {
   return `${sign}${rest.toFixed(digits)} ${kUnits[unit]}`;
 }
 
+/** A difference with its sign; nothing at all is 0. */
+export const signed = (value: number, format: (value: number) => string) =>
+  value === 0 ? '0' : `${value > 0 ? '+' : '−'}${format(Math.abs(value))}`;
+
 export const count = (value: number) => Math.round(value).toLocaleString('en-US');
 
 /** Nanoseconds. */

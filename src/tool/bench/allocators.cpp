@@ -58,11 +58,18 @@ std::string find_glibc() {
   return fs::canonical(info.dli_fname).string();
 }
 
-std::string find_peer(const Peer& peer) {
+// Empty if it is not installed.
+std::string path_of(const Peer& peer) {
   for (const char* directory : kLibraryDirectories) {
     const fs::path path = fs::path(directory) / peer.soname;
     if (fs::exists(path)) return path.string();
   }
+  return {};
+}
+
+std::string find_peer(const Peer& peer) {
+  const std::string path = path_of(peer);
+  if (!path.empty()) return path;
   throw missing(std::string(peer.soname) + " is missing: install the Debian package " + peer.package);
 }
 
@@ -95,6 +102,15 @@ std::string find_beside(const std::vector<std::string>& candidates) {
 
 std::vector<Allocator> default_allocators() {
   return parse_allocators("loam,glibc,jemalloc,mimalloc,tcmalloc");
+}
+
+std::vector<Allocator> installed_peers() {
+  std::vector<Allocator> allocators;
+  for (const Peer& peer : kPeers) {
+    const std::string path = path_of(peer);
+    if (!path.empty()) allocators.push_back({peer.name, path, false});
+  }
+  return allocators;
 }
 
 std::vector<Allocator> parse_allocators(const std::string& list) {

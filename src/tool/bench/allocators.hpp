@@ -24,6 +24,9 @@ std::string find_beside(const std::vector<std::string>& candidates);
 // loam, glibc, jemalloc, mimalloc, tcmalloc from their usual places.
 std::vector<Allocator> default_allocators();
 
+// Those of others that are installed: jemalloc, mimalloc, tcmalloc, or fewer.
+std::vector<Allocator> installed_peers();
+
 // From a list such as "glibc,loam,mine=/path/lib.so": names without a path come from the usual places.
 std::vector<Allocator> parse_allocators(const std::string& list);
 

@@ -101,4 +101,9 @@ void add_file(CLI::App& command, const std::string& name, std::string& path, con
   command.add_option(name, path, sentence)->required();
 }
 
+void add_optional_file(CLI::App& command, const std::string& name, std::string& path,
+                       const std::string& sentence) {
+  command.add_option(name, path, sentence);
+}
+
 }  // namespace loam::tool

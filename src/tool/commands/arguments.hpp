@@ -15,7 +15,8 @@ class App;
 
 namespace loam::tool {
 
-enum class Takes { kOptions, kProgram };  // kProgram: followed by [--] PROGRAM [ARGS...]
+// kProgram: followed by [--] PROGRAM [ARGS...]; by -- PROGRAM [ARGS...] if the command takes files as well.
+enum class Takes { kOptions, kProgram };
 
 // `footer` stands below the options in help and in the manual page: exit status and examples.
 CLI::App& add_command(CLI::App& parent, const std::string& name, const std::string& sentence,
@@ -59,5 +60,8 @@ void add_judged(CLI::App& command, const std::string& name, const std::string& t
 // The first word that is no option, which must be there.
 void add_process(CLI::App& command, std::uint64_t& pid);
 void add_file(CLI::App& command, const std::string& name, std::string& path, const std::string& sentence);
+// The same where there may be none.
+void add_optional_file(CLI::App& command, const std::string& name, std::string& path,
+                       const std::string& sentence);
 
 }  // namespace loam::tool

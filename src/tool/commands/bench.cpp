@@ -1,7 +1,5 @@
 // `loam bench`: loam's malloc against the others over a fixed list of programs and workloads.
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 
@@ -9,6 +7,7 @@
 #include "tool/bench/report.hpp"
 #include "tool/commands/commands.hpp"
 #include "tool/commands/output_options.hpp"
+#include "tool/commands/progress.hpp"
 #include "tool/render/text.hpp"
 
 namespace loam::tool {
@@ -33,15 +32,6 @@ struct PlacesOfRun {
   PlacesOfRun(const PlacesOfRun&) = delete;
   PlacesOfRun& operator=(const PlacesOfRun&) = delete;
 };
-
-void show_progress(std::size_t done, std::size_t all, const std::string& what) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  constexpr std::size_t kWidth = 30;
-  const std::size_t filled = all == 0 ? kWidth : done * kWidth / all;
-  const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
-  std::fprintf(stderr, "\r[%s] %zu/%zu %-50.50s", bar.c_str(), done, all, what.c_str());
-  if (done == all) std::fprintf(stderr, "\r%*s\r", 100, "");
-}
 
 void run_contest(const BenchOptions& options) {
   const auto allocators = bench::parse_allocators(options.allocators);

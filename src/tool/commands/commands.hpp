@@ -3,7 +3,7 @@
 // A command does its work in its CLI11 callback and leaves its exit status with set_exit_status, or throws
 // Failure. A command with prefix_command() set takes a program to run: main cuts `PROGRAM ARGS...` off the
 // command line before CLI11 sees it (the program's own options must not be read as ours) and keeps it for
-// program_arguments().
+// program_arguments(). Where a command takes files as well, a program must stand behind `--`.
 #pragma once
 
 #include <string>
@@ -24,6 +24,7 @@ void register_export(CLI::App& app);
 void register_report(CLI::App& app);
 void register_doctor(CLI::App& app);
 void register_replay(CLI::App& app);
+void register_compare(CLI::App& app);
 void register_bench(CLI::App& app);
 
 // Adds the hidden `--generate man|bash|zsh|fish|markdown`, which prints documentation made from the app

@@ -22,6 +22,8 @@ struct ReportOptions {
   std::string output;
   std::string policies;
   std::string findings;
+  std::string compare;
+  std::string binary;
 };
 
 constexpr std::size_t kMostBeside = std::size_t{64} << 20;
@@ -71,7 +73,19 @@ ordered_json findings_in(const std::string& path) {
 void report(const ReportOptions& options) {
   const std::unique_ptr<HeapEvents> opened = open_events(options.file);
   HeapEvents& events = *opened;
-  const ReportBeside beside{policies_in(options.policies), findings_in(options.findings)};
+  ReportBeside beside;
+  beside.policies = policies_in(options.policies);
+  beside.findings = findings_in(options.findings);
+  Comparison comparison;
+  if (!options.compare.empty()) {
+    const std::unique_ptr<HeapEvents> before = open_events(options.compare);
+    before->look_in_all(options.binary);
+    events.look_in_all(options.binary);
+    comparison = compare(*before, events, CompareBy::kLive);
+    beside.comparison = &comparison;
+    for (const std::string& remark : comparison.before.facts.remarks)
+      fmt::print(stderr, "loam: {}: {}\n", options.compare, remark);
+  }
   const std::unique_ptr<Report> made = make_report(events, {});
   const std::string output = options.output.empty() ? options.file + ".html" : options.output;
   write_output(output, stdout, report_page(report_data(*made, events, beside)));
@@ -88,13 +102,18 @@ void register_report(CLI::App& app) {
       "Exit status: 0 done, 1 the recording cannot be read or the page not written, 2 wrong usage.\n\n"
       "Examples:\n"
       "  loam report python3.loam\n"
-      "  loam report server.loam --output server.html --findings check.json");
+      "  loam report server.loam --output server.html --findings check.json\n"
+      "  loam report after.loam --compare before.loam");
   auto options = std::make_shared<ReportOptions>();
   add_file(command, "FILE", options->file,
            "A recording of loam record, or what heaptrack or mtrace() of the C library wrote");
   add_text(command, "--output", options->output, "FILE", "The page; FILE.html unless given");
   add_text(command, "--policies", options->policies, "FILE", "What loam replay --format json has written");
   add_text(command, "--findings", options->findings, "FILE", "What loam check --format json has written");
+  add_text(command, "--compare", options->compare, "FILE",
+           "An earlier recording: the page shows what grew since then, what is new and what is gone");
+  add_text(command, "--binary", options->binary, "FILE,...",
+           "Where a module was built anew since it was recorded: its file of then, or a folder with it");
   on_run(command, [options] { report(*options); });
 }
 

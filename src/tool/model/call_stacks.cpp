@@ -56,4 +56,10 @@ CallStacks::Text CallStacks::describe(std::uint32_t id, Symbols& symbols) const 
   return text;
 }
 
+std::vector<SourceModule> CallStacks::modules() const {
+  std::vector<SourceModule> all;
+  for (const auto& [id, module] : modules_) all.push_back(module.source);
+  return all;
+}
+
 }  // namespace loam::tool

@@ -22,6 +22,7 @@ class CallStacks {
   };
   // No frames for an id that was not told.
   Text describe(std::uint32_t id, Symbols& symbols) const;
+  std::vector<SourceModule> modules() const;
 
   // Where each module was mapped.
   struct Module {

@@ -71,6 +71,10 @@ class HeapEvents {
   virtual std::vector<SourceFrame> frames(std::uint32_t stack) = 0;
   // Where the modules lie whose addresses frames have, as far as it is known.
   virtual std::vector<ModuleMapping> mappings() const { return {}; }
+  // In which the frames lie, as far as known.
+  virtual std::vector<SourceModule> modules() const { return {}; }
+  // Where else the files of modules may be: paths with commas between, as Symbols. Without effect where the file itself has the names.
+  virtual void look_in_all(const std::string& paths) { (void)paths; }
 };
 
 // What loam record, heaptrack or mtrace() wrote. Throws Failure if the file is none of these, or cannot be read.

@@ -58,6 +58,8 @@ class Signals {
         throw Failure(kExitFailure, fmt::format("wait: {}", error_text(errno)));
       siginfo_t info{};
       const int signal = sigwaitinfo(&waited_, &info);
+      if (signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
+        child.stop_signal = signal;
       // The terminal sends to its whole foreground group (SI_KERNEL): the program has that signal already.
       if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL) kill(child.pid, signal);
     }

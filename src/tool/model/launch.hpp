@@ -24,6 +24,7 @@ struct Ended {
   int wait_status = 0;
   rusage usage{};  // of the program and of the children that it waited for
   std::uint64_t wall_ns = 0;
+  int stop_signal = 0;  // the last by which somebody asked the tool itself to stop, and was passed on
 };
 
 // Runs the program to its end. While it runs, signals sent to the tool are sent on to it; those which the terminal

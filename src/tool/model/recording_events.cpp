@@ -78,6 +78,12 @@ std::vector<ProcessSample> RecordingEvents::samples() const {
   return out;
 }
 
+void RecordingEvents::look_in_all(const std::string& paths) {
+  for (const std::string& path : split(paths, ',')) {
+    if (!path.empty()) symbols_.look_in(path);
+  }
+}
+
 std::vector<SourceFrame> RecordingEvents::frames(std::uint32_t stack) {
   std::vector<SourceFrame> frames = reader_.stacks().describe(stack, symbols_).frames;
   if (frames.empty()) {

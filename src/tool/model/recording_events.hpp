@@ -20,6 +20,8 @@ class RecordingEvents : public HeapEvents {
   std::vector<ProcessSample> samples() const override;
   std::vector<SourceFrame> frames(std::uint32_t stack) override;
   std::vector<ModuleMapping> mappings() const override;
+  std::vector<SourceModule> modules() const override { return reader_.stacks().modules(); }
+  void look_in_all(const std::string& paths) override;
 
  private:
   std::string path_;

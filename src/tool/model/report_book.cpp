@@ -17,6 +17,12 @@ std::uint32_t size_bin(std::uint64_t size) {
   return std::min(2 * power + (upper ? 2U : 1U), kSizeBins - 1);
 }
 
+std::uint64_t size_bin_start(std::uint32_t bin) {
+  if (bin == 0) return 0;
+  const std::uint64_t power = std::uint64_t{1} << ((bin - 1) / 2);
+  return bin % 2 == 1 ? power : power + power / 2;
+}
+
 ReportBook::ReportBook(const ReportAxes& axes, HeapMap& map)
     : axes_(axes), map_(map), buckets_(axes.buckets), sizes_(axes.buckets) {}
 
@@ -71,7 +77,8 @@ void ReportBook::release(const HeapEvent& event, std::uint64_t address) {
     return;
   }
   SiteSums& part = retire(address, block, event.time);
-  if (event.kind != HeapEvent::Kind::kFree) return;  // a block that grows is no temporary one
+  // A block that grows is no temporary one.
+  if (event.kind != HeapEvent::Kind::kFree || event.is_half) return;
   std::uint64_t& last = last_of_thread_.try_emplace(event.thread, kNoAddress).first->second;
   if (last != address) return;
   last = kNoAddress;

@@ -50,6 +50,7 @@ struct ReportSite {
 // Sizes in half powers of two: bin 0 is size 0, bin 2k+1 begins at 2^k, bin 2k+2 at 1.5 * 2^k.
 inline constexpr std::uint32_t kSizeBins = 2 * 57 + 1;
 std::uint32_t size_bin(std::uint64_t size);
+std::uint64_t size_bin_start(std::uint32_t bin);
 
 struct SizeSums {
   std::array<std::uint64_t, kSizeBins> allocations{};

@@ -3,9 +3,17 @@
 #include <cxxabi.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
+#include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+
+#include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
 
 namespace loam::tool {
 namespace {
@@ -25,6 +33,10 @@ const Dwfl_Callbacks kCallbacks = {dwfl_build_id_find_elf, dwfl_standard_find_de
 // The name of a function's entry, which for an inlined one stands where it was declared.
 void set_name(Dwarf_Die* die, SourceFrame& frame) {
   Dwarf_Attribute attribute;
+  Dwarf_Word declared = 0;
+  frame.declared = dwarf_formudata(dwarf_attr_integrate(die, DW_AT_decl_line, &attribute), &declared) == 0
+                       ? static_cast<int>(declared)
+                       : 0;
   for (const unsigned name : {unsigned{DW_AT_linkage_name}, unsigned{DW_AT_MIPS_linkage_name}}) {
     if (dwarf_attr_integrate(die, name, &attribute) == nullptr) continue;
     const char* linkage = dwarf_formstring(&attribute);
@@ -106,12 +118,49 @@ struct Symbols::Module {
   }
 };
 
+namespace {
+
+// Empty if the file is no ELF file, or has none.
+std::vector<std::uint8_t> build_id_of(const std::string& path) {
+  elf_version(EV_CURRENT);
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) throw Failure(kExitFailure, fmt::format("cannot read {}: {}", path, error_text(errno)));
+  const std::unique_ptr<Elf, int (*)(Elf*)> elf(elf_begin(file.get(), ELF_C_READ_MMAP, nullptr), elf_end);
+  const void* bits = nullptr;
+  const ssize_t size = elf == nullptr ? 0 : dwelf_elf_gnu_build_id(elf.get(), &bits);
+  if (size <= 0) return {};
+  const auto* bytes = static_cast<const std::uint8_t*>(bits);
+  return {bytes, bytes + size};
+}
+
+}  // namespace
+
+void Symbols::look_in(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<std::string> files{path};
+  if (fs::is_directory(path, error)) {
+    files.clear();
+    for (const auto& entry : fs::directory_iterator(path, error))
+      if (entry.is_regular_file(error)) files.push_back(entry.path());
+    if (error) throw Failure(kExitFailure, fmt::format("cannot read {}: {}", path, error.message()));
+  }
+  for (const std::string& file : files) {
+    const std::vector<std::uint8_t> id = build_id_of(file);
+    if (!id.empty()) elsewhere_.emplace(id, file);
+  }
+}
+
 Symbols::Symbols() = default;
 Symbols::~Symbols() = default;
 
 Symbols::Module& Symbols::open(const SourceModule& wanted) {
   auto& module = modules_[{wanted.path, wanted.build_id}];
-  if (!module) module = std::make_unique<Module>(wanted);
+  if (module) return *module;
+  module = std::make_unique<Module>(wanted);
+  const auto other = elsewhere_.find(wanted.build_id);
+  if (module->module == nullptr && other != elsewhere_.end())
+    module = std::make_unique<Module>(SourceModule{other->second, wanted.build_id});
   return *module;
 }
 

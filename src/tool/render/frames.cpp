@@ -73,7 +73,9 @@ std::string source_line(const SourceFrame& frame) {
   return file ? std::string(trim(line)) : std::string();
 }
 
-std::string frame_text(const SourceFrame& frame) {
+namespace {
+
+std::string raw_text(const SourceFrame& frame) {
   const std::string module = std::filesystem::path(frame.module).filename().string();
   if (!frame.file.empty()) {
     return fmt::format("{} ({}:{})", frame.function.empty() ? "??" : short_name(frame.function),
@@ -84,6 +86,10 @@ std::string frame_text(const SourceFrame& frame) {
              ? fmt::format("{}+{:#x}", module, frame.offset)
              : fmt::format("{} ({}+{:#x})", short_name(frame.function), module, frame.offset);
 }
+
+}  // namespace
+
+std::string frame_text(const SourceFrame& frame) { return printable(raw_text(frame)); }
 
 std::string frame_name(const SourceFrame& frame) {
   if (!frame.function.empty()) return frame.function;
@@ -104,9 +110,10 @@ ordered_json frame_json(const SourceFrame& frame) {
           {"inlined", frame.inlined}};
 }
 
-std::string frames_text(const CallStacks::Text& stack, const std::string& indent, const Palette& palette) {
+std::string frames_text(const CallStacks::Text& stack, const std::string& indent, const Palette& palette,
+                        Quote quote) {
   std::string out;
-  bool quoted = false;
+  bool quoted = quote == Quote::kNone;
   bool whole = false;  // what calls main is the same everywhere
   for (std::size_t i = 0; i < stack.frames.size() && i < kFramesShown && !whole; ++i) {
     const SourceFrame& frame = stack.frames[i];

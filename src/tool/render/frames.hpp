@@ -9,8 +9,11 @@
 
 namespace loam::tool {
 
+enum class Quote { kFirst, kNone };
+
 // A line a frame, each behind `indent`; the first that has a source line is quoted. Says where frames are left out or not known.
-std::string frames_text(const CallStacks::Text& stack, const std::string& indent, const Palette& palette);
+std::string frames_text(const CallStacks::Text& stack, const std::string& indent, const Palette& palette,
+                        Quote quote = Quote::kFirst);
 // {"frames": [...], "left_out": N, "complete": true}
 nlohmann::ordered_json frames_json(const CallStacks::Text& stack);
 

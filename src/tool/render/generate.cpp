@@ -28,6 +28,19 @@ std::string type_of(const CLI::Option& option) {
   return type.substr(0, type.find(":INT in"));
 }
 
+// Whether files may stand on its command line; a program then stands behind "--".
+bool takes_files(const CLI::App& command) {
+  return !command.get_options([](const CLI::Option* option) { return option->get_positional(); }).empty();
+}
+
+// What follows the options, for the synopsis.
+std::string operands_of(const CLI::App& command) {
+  if (!command.get_prefix_command()) return command.get_name() == "stats" ? " PID" : "";
+  if (!takes_files(command)) return " [\\-\\-] PROGRAM [ARGS...]";
+  return fmt::format(" BEFORE AFTER\n.br\n.B loam {}\n[OPTIONS] \\-\\- PROGRAM [ARGS...]",
+                     command.get_name());
+}
+
 bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
 // "--format text|json", as it is typed.
@@ -159,10 +172,7 @@ std::string man_page(const CLI::App& app) {
                     roff("run programs on loam's malloc and tell what their heap costs") + "\n";
   out += ".SH SYNOPSIS\n";
   for (const CLI::App* command : commands_of(app)) {
-    out += fmt::format(".B loam {}\n[OPTIONS]{}\n.br\n", command->get_name(),
-                       command->get_prefix_command()    ? " [\\-\\-] PROGRAM [ARGS...]"
-                       : command->get_name() == "stats" ? " PID"
-                                                        : "");
+    out += fmt::format(".B loam {}\n[OPTIONS]{}\n.br\n", command->get_name(), operands_of(*command));
   }
   out += ".SH OPTIONS\n" + roff_options(app) + ".SH COMMANDS\n";
   for (const CLI::App* command : commands_of(app)) {
@@ -216,9 +226,9 @@ std::string zsh_completion(const CLI::App& app) {
                                                       : fmt::format(":value:({})", fmt::join(words, " "));
       out += fmt::format("        '--{}[{}]{}' \\\n", name, zsh_safe(option->get_description()), value);
     }
-    out += command->get_prefix_command()    ? "        '*::program:_normal'\n"
-           : command->get_name() == "stats" ? "        ':process:_pids'\n"
-                                            : "        '*:file:_files'\n";
+    out += command->get_prefix_command() && !takes_files(*command) ? "        '*::program:_normal'\n"
+           : command->get_name() == "stats"                        ? "        ':process:_pids'\n"
+                                                                   : "        '*:file:_files'\n";
     out += "      ;;\n";
   }
   return out + "  esac\n}\n_loam \"$@\"\n";
@@ -242,7 +252,7 @@ std::string fish_completion(const CLI::App& app) {
     }
     if (command->get_name() == "stats")
       out += fmt::format("complete -c loam -n {} -x -a '(__fish_complete_pids)'\n", when);
-    if (command->get_prefix_command()) {
+    if (command->get_prefix_command() && !takes_files(*command)) {
       out += fmt::format("complete -c loam -n {} -x -a '(__fish_complete_subcommand)'\n", when);
     }
   }

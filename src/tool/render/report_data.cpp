@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tool/render/report_columns.hpp"
+#include "tool/render/report_compare.hpp"
 #include "tool/render/report_frames.hpp"
 #include "tool/render/report_page.hpp"
 
@@ -117,9 +118,8 @@ void write_site_sums(const std::vector<ReportSite>& sites, ReportColumns& out) {
   out.numbers_of("sum.kept_bytes", rows, [](const SiteSums& s) { return s.kept_bytes; });
 }
 
-void write_sites(const Report& report, HeapEvents& events, ReportColumns& out, ordered_json& head) {
+void write_sites(const Report& report, HeapEvents& events, ReportFrames& frames, ReportColumns& out) {
   const std::vector<ReportSite>& sites = report.sites.sites;
-  ReportFrames frames;
   std::vector<std::uint64_t> nodes;
   std::vector<std::uint64_t> labels;
   for (std::size_t i = 0; i < sites.size(); ++i) {
@@ -132,7 +132,6 @@ void write_sites(const Report& report, HeapEvents& events, ReportColumns& out, o
     nodes.push_back(frames.add(stack));
     labels.push_back(frames.label(stack));
   }
-  frames.write(out, head);
   out.numbers("site.node", nodes);
   out.numbers("site.label", labels);
   out.numbers_of("site.peak", sites, [](const ReportSite& s) { return s.peak_bytes; });
@@ -170,7 +169,10 @@ std::string report_data(const Report& report, HeapEvents& events, const ReportBe
   write_buckets(report, columns);
   write_samples(report, columns);
   write_sizes(report, columns);
-  write_sites(report, events, columns, head);
+  ReportFrames frames;
+  write_sites(report, events, frames, columns);
+  if (beside.comparison != nullptr) head["compare"] = write_comparison(*beside.comparison, frames, columns);
+  frames.write(columns, head);
   write_map(report, columns);
   head["policies"] = beside.policies;
   head["findings"] = beside.findings;

@@ -5,14 +5,16 @@
 #include <string>
 #include <string_view>
 
+#include "tool/model/compare.hpp"
 #include "tool/model/report.hpp"
 
 namespace loam::tool {
 
 // What stands beside a recording, null where it was not given.
 struct ReportBeside {
-  nlohmann::ordered_json policies;  // of `loam replay --format json`
-  nlohmann::ordered_json findings;  // of `loam check --format json`
+  nlohmann::ordered_json policies;         // of `loam replay --format json`
+  nlohmann::ordered_json findings;         // of `loam check --format json`
+  const Comparison* comparison = nullptr;  // with an earlier recording
 };
 
 // The data alone, as the page reads it.

@@ -27,6 +27,13 @@ std::string Palette::paint(Style style, const std::string& text) const {
   return fmt::format("\033[{}m{}\033[0m", kCodes[static_cast<std::size_t>(style)], text);
 }
 
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
+  return text;
+}
+
 std::string with_thousands(std::uint64_t number) {
   std::string text = fmt::format("{}", number);
   for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");

@@ -23,6 +23,9 @@ class Palette {
   bool colour_;
 };
 
+// Names from elsewhere may hold anything: what would move a terminal's cursor or colour is shown as '?'.
+std::string printable(std::string text);
+
 std::string with_thousands(std::uint64_t number);                    // 1234567 -> "1,234,567"
 std::string counted(std::uint64_t number, const std::string& noun);  // 1, "heap" -> "1 heap", 2 -> "2 heaps"
 std::string human_bytes(std::uint64_t bytes);                        // 1536 -> "1.5 KiB"

@@ -1,4 +1,5 @@
-// make_page EVENTS plain|hostile FILE [POLICIES FINDINGS]: the report page of the synthetic heap, for the test in a browser.
+// make_page EVENTS plain|hostile FILE [POLICIES FINDINGS]: the report page of the synthetic heap, for the test in a browser; compared
+// with the plain one that ran for a fifth of the time less.
 
 #include <cstdio>
 #include <cstdlib>
@@ -11,8 +12,11 @@
 int main(int argc, char** argv) {
   if (argc != 4 && argc != 6) return 2;
   loam::test::SyntheticHeap heap(std::strtoull(argv[1], nullptr, 10), std::string(argv[2]) == "hostile");
+  loam::test::SyntheticHeap earlier(std::strtoull(argv[1], nullptr, 10) / 5 * 4, false);
+  const loam::tool::Comparison comparison = loam::tool::compare(earlier, heap, loam::tool::CompareBy::kLive);
   const auto report = loam::tool::make_report(heap, {});
   loam::tool::ReportBeside beside;
+  beside.comparison = &comparison;
   if (argc == 6) {
     beside.policies = nlohmann::ordered_json::parse(std::ifstream(argv[4]));
     beside.findings = nlohmann::ordered_json::parse(std::ifstream(argv[5]));

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "synthetic.hpp"
+#include "tool/model/heap_sums.hpp"
 #include "tool/model/report.hpp"
 
 namespace loam::tool {
@@ -158,6 +159,45 @@ TEST(ReportSums, TemporaryIsFreedBeforeTheThreadsNextAllocation) {
   const auto report = make_report(events, {.buckets = 1});
   EXPECT_EQ(report->sites.sites[0].sums[0].temporary, 2u);
   EXPECT_EQ(report->sites.sites[0].sums[0].frees, 3u);
+}
+
+TEST(ReportSums, HalvesOfAResizeAreNoTemporaryBlocks) {
+  std::vector<HeapEvent> list{allocation(1, 0x1000, 8), release(2, 0x1000), allocation(3, 0x2000, 16),
+                              release(4, 0x2000)};
+  list[1].is_half = list[2].is_half = true;
+  ListedEvents events(list);
+  EXPECT_EQ(make_report(events, {.buckets = 1})->sites.sites[0].sums[0].temporary, 1u);
+  EXPECT_EQ(sum_up(events).whole.temporary, 1u);
+}
+
+// One reading that copies what a stack held at a peak only when the stack changes, against two that know where the peak is.
+TEST(HeapSums, AreThoseOfTheReport) {
+  test::SyntheticHeap heap(60000, false);
+  const RecordingSums sums = sum_up(heap);
+  const auto report = make_report(heap, {.buckets = 64});
+  ASSERT_EQ(sums.stacks.size(), report->sites.sites.size());
+  EXPECT_EQ(sums.events, report->axes.events);
+  EXPECT_EQ(sums.whole.peak_bytes, report->axes.peak_bytes);
+  EXPECT_EQ(sums.whole.live_bytes, report->buckets[63].live_bytes);
+  for (const ReportSite& site : report->sites.sites) {
+    HeapSums wanted;
+    wanted.peak_bytes = site.peak_bytes;
+    wanted.peak_blocks = site.peak_blocks;
+    wanted.live_bytes = site.live_bytes;
+    wanted.live_blocks = site.live_blocks;
+    for (const SiteSums& part : site.sums) {
+      wanted.allocations += part.allocations;
+      wanted.bytes += part.bytes;
+      wanted.temporary += part.temporary;
+      wanted.temporary_bytes += part.temporary_bytes;
+    }
+    EXPECT_EQ(sums.stacks.at(site.stack), wanted) << site.stack;
+  }
+  SizeSums sizes;
+  for (const SizeSums& bucket : report->sizes) {
+    for (std::size_t i = 0; i < kSizeBins; ++i) sizes.allocations[i] += bucket.allocations[i];
+  }
+  EXPECT_EQ(sums.sizes.allocations, sizes.allocations);
 }
 
 TEST(ReportSums, LostEventsAndStrangeAddressesAreCountedNotBelieved) {

@@ -22,7 +22,7 @@ class Help(unittest.TestCase):
             self.assertRegex(done.stdout, rf"Examples?:\n(  .*\n)*?  loam {command}", command)
 
     def test_only_what_works_is_offered(self):
-        self.assertLessEqual(set(commands()), {"run", "check", "stats", "leaks", "replay", "record", "report", "export", "doctor", "bench"})
+        self.assertLessEqual(set(commands()), {"run", "check", "stats", "leaks", "replay", "compare", "record", "report", "export", "doctor", "bench"})
 
     def test_lines_fit(self):
         for command in ["", *commands()]:

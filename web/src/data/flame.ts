@@ -1,5 +1,5 @@
 // The tree of stacks with a value for each node, and where each lies in a flame graph.
-import type { Report } from './report.ts';
+import type { Report, Tree } from './report.ts';
 
 export interface Flame {
   /** Value of each node with all below it; node 0 is the whole. */
@@ -15,13 +15,19 @@ export interface Box {
   width: number;
 }
 
-export function flameOf(report: Report, values: Float64Array): Flame {
-  const { parent } = report.tree;
-  const nodes = parent.length;
-  const total = new Float64Array(nodes + 1);
-  for (let site = 0; site < values.length; site++) total[report.sites.node[site]!]! += values[site]!;
+/** Values of sites, given by their nodes, added up to the outermost frames. */
+export function totalOf({ parent }: Tree, siteNodes: Float64Array, values: Float64Array): Float64Array {
+  const total = new Float64Array(parent.length + 1);
+  for (let site = 0; site < values.length; site++) total[siteNodes[site]!]! += values[site]!;
   // A node comes after its parent, so that one way back suffices.
-  for (let node = nodes; node > 0; node--) total[parent[node - 1]!]! += total[node]!;
+  for (let node = parent.length; node > 0; node--) total[parent[node - 1]!]! += total[node]!;
+  return total;
+}
+
+export function flameOf(tree: Tree, siteNodes: Float64Array, values: Float64Array): Flame {
+  const { parent } = tree;
+  const nodes = parent.length;
+  const total = totalOf(tree, siteNodes, values);
   const children: number[][] = Array.from({ length: nodes + 1 }, () => []);
   for (let node = 1; node <= nodes; node++) {
     if (total[node]! > 0) children[parent[node - 1]!]!.push(node);

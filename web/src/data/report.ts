@@ -42,6 +42,23 @@ export interface Finding {
   stacks?: { role: string; frames: { function?: string; file?: string; line?: number; module?: string }[] }[];
 }
 
+export const kCompared = ['live', 'peak', 'bytes', 'allocations', 'temporary'] as const;
+export type Compared = (typeof kCompared)[number];
+export type ComparedFigures = Record<Compared, Float64Array>;
+
+/** What differs from an earlier recording. Sites are its own: some are no longer there, some stand for several stacks. */
+export interface Compare {
+  name: string;
+  program: string[];
+  rebuilt: string[];
+  /** Of the whole heap. */
+  before: Record<Compared, number>;
+  after: Record<Compared, number>;
+  sites: { count: number; node: Float64Array; label: Float64Array; old: ComparedFigures; new: ComparedFigures };
+  leftOut: number;
+  hasSites: boolean;
+}
+
 export interface Report {
   name: string;
   program: string[];
@@ -97,6 +114,7 @@ export interface Report {
   };
   policies: Policy[];
   findings: Finding[] | null;
+  compare: Compare | null;
 }
 
 /** Sums up in place: what was told as steps becomes positions. */
@@ -129,6 +147,29 @@ function policiesOf(head: Head): Policy[] {
     grow_calls: number(p.grow_calls),
     shrink_calls: number(p.shrink_calls),
   }));
+}
+
+function compareOf(
+  head: Head,
+  column: (name: string) => Float64Array,
+  group: (prefix: string, names: Compared[]) => ComparedFigures,
+): Compare {
+  return {
+    name: head.name,
+    program: head.program,
+    rebuilt: head.rebuilt,
+    before: head.before,
+    after: head.after,
+    sites: {
+      count: column('compare.node').length,
+      node: column('compare.node'),
+      label: column('compare.label'),
+      old: group('compare.old', [...kCompared]),
+      new: group('compare.new', [...kCompared]),
+    },
+    leftOut: head.left_out,
+    hasSites: head.has_sites,
+  };
 }
 
 export function reportOf({ head: plain, columns }: Unpacked): Report {
@@ -217,5 +258,6 @@ export function reportOf({ head: plain, columns }: Unpacked): Report {
     },
     policies: policiesOf(head),
     findings: Array.isArray(head.findings) ? head.findings : null,
+    compare: head.compare ? compareOf(head.compare, column, group) : null,
   };
 }

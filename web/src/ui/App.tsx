@@ -5,6 +5,7 @@ import type { Report } from '../data/report.ts';
 import { fullestEnd, isWhole, select, timeAt, wholeRange, type Range } from '../data/range.ts';
 import { count, plural, time } from '../format.ts';
 import { Policies, Sizes } from './Bars.tsx';
+import { Compare } from './Compare.tsx';
 import { Crossings } from './Crossings.tsx';
 import { Findings } from './Findings.tsx';
 import { FlameGraph } from './FlameGraph.tsx';
@@ -23,6 +24,7 @@ const kSections = [
   ['policies', 'Policies'],
   ['findings', 'Findings'],
 ] as const;
+const kCompareSection = ['compare', 'Compare'] as const;
 
 function Section({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
   return (
@@ -58,10 +60,11 @@ interface BarProps {
 
 function Bar({ report, range, onRange, search, onSearch }: BarProps) {
   const whole = isWhole(report, range);
+  const sections = report.compare ? [kCompareSection, ...kSections] : kSections;
   return (
     <div class="toolbar">
       <nav aria-label="Sections">
-        {kSections.map(([id, title]) => <a key={id} href={`#${id}`}>{title}</a>)}
+        {sections.map(([id, title]) => <a key={id} href={`#${id}`}>{title}</a>)}
       </nav>
       <div class="controls">
         <span class={whole ? 'range' : 'range active'} aria-live="polite" data-test="range-text">
@@ -95,6 +98,11 @@ export function App({ report }: { report: Report }) {
       <Bar report={report} range={range} onRange={onRange} search={search} onSearch={setSearch} />
       <main>
         <Summary selection={selection} />
+        {report.compare && (
+          <Section id="compare" title="Compared with an earlier recording">
+            <Compare report={report} compare={report.compare} search={search} />
+          </Section>
+        )}
         <Section id="time" title="Live bytes and RSS over time">
           <p class="explain">Drag over the picture, or use the sliders, to look at a part of the run: everything below follows.</p>
           <Timeline report={report} range={range} onRange={onRange} />

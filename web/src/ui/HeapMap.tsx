@@ -66,7 +66,7 @@ function BlockText({ report, block, bucket }: { report: Report; block: number; b
         {time(timeAt(report, blocks.born[block]! - 1))} {died >= report.buckets ? 'and never freed' : `to ${time(timeAt(report, died))}`}
         {' '}({time(timeAt(report, bucket) - timeAt(report, blocks.born[block]! - 1))} old)
       </p>
-      <StackText report={report} site={site} most={7} />
+      <StackText report={report} node={report.sites.node[site]!} most={7} />
     </div>
   );
 }

@@ -99,15 +99,16 @@ function Row({ report, selection, site, sort }: Omit<Props, 'search'> & { site: 
       </tr>
       {open && (
         <tr class="detail">
-          <td colSpan={kColumns.length + 2}><StackText report={report} site={site} /></td>
+          <td colSpan={kColumns.length + 2}><StackText report={report} node={report.sites.node[site]!} /></td>
         </tr>
       )}
     </>
   );
 }
 
-function matches(report: Report, site: number, words: string): boolean {
-  for (let node = report.sites.node[site]!; node > 0; node = report.tree.parent[node - 1]!) {
+/** Whether a frame from the node outwards has the words in it. */
+export function matches(report: Report, innermost: number, words: string): boolean {
+  for (let node = innermost; node > 0; node = report.tree.parent[node - 1]!) {
     const frame = report.frames[report.tree.frame[node - 1]!]!;
     if (`${frame.name}\n${frame.file}\n${frame.module}`.toLowerCase().includes(words)) return true;
   }
@@ -122,7 +123,7 @@ export function Sites({ report, selection, search }: Props) {
     const all: number[] = [];
     for (let site = 0; site < report.sites.count; site++) {
       const busy = selection.sites.allocations[site]! > 0 || selection.sites.live[site]! > 0 || selection.sites.frees[site]! > 0;
-      if (busy && (words === '' || matches(report, site, words))) all.push(site);
+      if (busy && (words === '' || matches(report, report.sites.node[site]!, words))) all.push(site);
     }
     return all.sort((a, b) => valueOf(selection, b, sort) - valueOf(selection, a, sort));
   }, [report, selection, sort, search]);

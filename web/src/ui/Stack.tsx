@@ -9,12 +9,13 @@ export const placeOf = (frame: Frame) => (frame.file ? `${baseName(frame.file)}:
 
 interface Props {
   report: Report;
-  site: number;
+  /** Of the innermost frame. */
+  node: number;
   most?: number;
 }
 
-export function StackText({ report, site, most = 64 }: Props) {
-  const path = pathTo(report, report.sites.node[site]!).reverse();
+export function StackText({ report, node, most = 64 }: Props) {
+  const path = pathTo(report, node).reverse();
   const frames = path.slice(0, most).map((node) => report.frames[report.tree.frame[node - 1]!]!);
   return (
     <ol class="stack">

@@ -40,6 +40,27 @@ async function brushAndSearch(page) {
   await page.fill('[data-test=search]', '');
 }
 
+async function compare(page) {
+  assert.match(await text(page, 'compare-totals'), /Live at the end.*\+[\d.]+ MiB/);
+  const first = () => page.textContent('[data-test=compare-sites] tbody tr');
+  assert.match(await first(), /Cache::remember.*grew.*\+/);
+  await page.click('[data-test=compare-sites] tbody button');
+  await page.waitForSelector('[data-test=compare-sites] .stack li');
+  assert.match(await text(page, 'compare-sites'), /Allocations: [\d,]+ → [\d,]+/);
+  await page.click('[data-test=compare-sites] tbody button');
+  const status = await text(page, 'compare-flame-status');
+  assert.match(status, /everything: .* before, .* after, \+/);
+  await page.focus('[data-test=compare-flame] canvas');
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction((old) => document.querySelector('[data-test=compare-flame-status]').textContent !== old, status);
+  await page.focus('#compare input');
+  await page.keyboard.press('ArrowRight');
+  await page.waitForFunction(() => document.querySelector('#compare input[name=compare-by]:checked').nextSibling.textContent === 'At the peak');
+  await page.fill('[data-test=search]', 'Cache::remember');
+  await page.waitForFunction(() => /^1 call site differs/.test(document.querySelector('[data-test=compare-status]').textContent));
+  await page.fill('[data-test=search]', '');
+}
+
 async function keyboardOnly(page) {
   await page.focus('[data-test=flame] canvas');
   const whole = await text(page, 'flame-status');
@@ -62,10 +83,12 @@ try {
   const first = await open(plain);
   console.log(`first paint ${first.times[0].toFixed(0)} ms, shown ${first.times[1].toFixed(0)} ms`);
   assert.ok(first.times[0] < 1000 && first.times[1] < 2000, 'too slow');
+  await compare(first.page);
   await brushAndSearch(first.page);
   await keyboardOnly(first.page);
   assert.deepEqual(first.faults, []);
   const second = await open(hostile, { colorScheme: 'dark' });
+  assert.match(await text(second.page, 'compare-sites'), /<img src=x onerror=.*new/);
   await second.page.fill('[data-test=search]', '<img');
   await second.page.click('[data-test=sites] tbody button');
   assert.match(await text(second.page, 'sites'), /<img src=x onerror=/);
