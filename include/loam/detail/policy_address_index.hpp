@@ -80,6 +80,19 @@ class largest_tree {
   void prefetch(std::uint64_t start) const {
     if (start / 64 < levels_[0].size()) __builtin_prefetch(&levels_[0][start / 64], 1);
   }
+  // The way of find() from 0, without its last two steps.
+  void prefetch_find(std::uint64_t size) const {
+    if (depth_ < 3) return;
+    std::uint64_t node = 0;
+    for (unsigned level = depth_ - 1; level > 0; --level) {
+      const unsigned fitting = group_at_least(&levels_[level][node * fan], static_cast<std::uint32_t>(size));
+      if (fitting == 0) return;
+      node = node * fan + static_cast<unsigned>(std::countr_zero(fitting));
+    }
+    __builtin_prefetch(&levels_[0][node * fan], 1);
+    blocks_->prefetch(node * fan * 64);
+    blocks_->prefetch(node * fan * 64 + 512);
+  }
   std::uint64_t largest() const { return depth_ == 0 ? 0 : group_max(&levels_[depth_ - 1][0]); }
   std::uint64_t steps() const { return steps_; }
   std::size_t bytes() const {
@@ -172,6 +185,8 @@ class first_fit_index {
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
   void prefetch(std::uint64_t start) const { tree_.prefetch(start); }
+  void prefetch_block(std::uint64_t start, std::uint64_t) const { tree_.prefetch(start); }
+  void prefetch_find(std::uint64_t units) const { tree_.prefetch_find(units); }
   std::uint64_t largest() const { return tree_.largest(); }
   std::uint64_t steps() const { return tree_.steps(); }
   std::size_t bytes() const { return tree_.bytes(); }
@@ -202,6 +217,8 @@ class next_fit_index {
     if (start < rover_ && rover_ < end) rover_ = start;
   }
   void prefetch(std::uint64_t start) const { tree_.prefetch(start); }
+  void prefetch_block(std::uint64_t start, std::uint64_t) const { tree_.prefetch(start); }
+  void prefetch_find(std::uint64_t) const {}
   std::uint64_t largest() const { return tree_.largest(); }
   std::uint64_t steps() const { return tree_.steps(); }
   std::size_t bytes() const { return tree_.bytes(); }

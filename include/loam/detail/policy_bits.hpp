@@ -13,7 +13,9 @@ namespace loam::detail {
 
 inline constexpr std::uint64_t policy_none = ~std::uint64_t{0};
 
-class summary_bits {
+// Stride: words that each lowest word takes, of which all but the first are the caller's, for what is looked at together with it.
+template <unsigned Stride>
+class strided_summary_bits {
  public:
   // Numbers below `bits` may be set from now on.
   bool reserve(table_memory memory, std::uint64_t bits) {
@@ -22,7 +24,8 @@ class summary_bits {
     unsigned depth = 0;
     do {
       words = (words + 63) / 64;
-      if (depth == max_depth || !levels_[depth].reserve(memory, words)) return false;
+      if (depth == max_depth || !levels_[depth].reserve(memory, depth == 0 ? words * Stride : words))
+        return false;
       ++depth;
     } while (words > 1);
     for (; depth_ < depth; ++depth_) {
@@ -39,11 +42,11 @@ class summary_bits {
   }
 
   bool test(std::uint64_t number) const {
-    return number < capacity_ && (levels_[0][number / 64] >> number % 64 & 1) != 0;
+    return number < capacity_ && (word(number / 64) >> number % 64 & 1) != 0;
   }
   void set(std::uint64_t number) {
     for (unsigned level = 0; level < depth_; ++level) {
-      std::uint64_t& word = levels_[level][number / 64];
+      std::uint64_t& word = at(level, number / 64);
       const std::uint64_t before = word;
       word |= std::uint64_t{1} << number % 64;
       if (before != 0) return;
@@ -52,7 +55,7 @@ class summary_bits {
   }
   void clear(std::uint64_t number) {
     for (unsigned level = 0; level < depth_; ++level) {
-      std::uint64_t& word = levels_[level][number / 64];
+      std::uint64_t& word = at(level, number / 64);
       word &= ~(std::uint64_t{1} << number % 64);
       if (word != 0) return;
       number /= 64;
@@ -62,7 +65,7 @@ class summary_bits {
   // The first that is not below `from`, or policy_none.
   std::uint64_t next(std::uint64_t from) const {
     if (from >= capacity_) return policy_none;
-    const std::uint64_t bits = levels_[0][from / 64] >> from % 64;
+    const std::uint64_t bits = word(from / 64) >> from % 64;
     if (bits != 0) [[likely]]
       return from + static_cast<unsigned>(std::countr_zero(bits));
     return next_above(from / 64);
@@ -70,16 +73,32 @@ class summary_bits {
   // The last that is below `before`, or policy_none. Requires: before <= capacity.
   std::uint64_t previous(std::uint64_t before) const {
     if (before % 64 != 0) [[likely]] {
-      const std::uint64_t bits = levels_[0][before / 64] << (64 - before % 64);
+      const std::uint64_t bits = word(before / 64) << (64 - before % 64);
       if (bits != 0) [[likely]]
         return before - 1 - static_cast<unsigned>(std::countl_zero(bits));
     }
     return previous_above(before / 64);
   }
 
-  // Requires: number < capacity.
-  void prefetch(std::uint64_t number) const { __builtin_prefetch(&levels_[0][number / 64], 1); }
-  std::uint64_t word(std::uint64_t at) const { return levels_[0][at]; }
+  // Brings near the word of a number; of one beyond the capacity nothing.
+  void prefetch(std::uint64_t number) const {
+    if (number < capacity_) __builtin_prefetch(&levels_[0][number / 64 * Stride], 1);
+  }
+  // A number not above the first that is set, in its word; told without a look at that, or policy_none.
+  std::uint64_t near_first() const {
+    if (depth_ < 2) return capacity_ == 0 ? policy_none : 0;
+    std::uint64_t found = 0;
+    for (unsigned level = depth_ - 1;; --level) {
+      const std::uint64_t bits = levels_[level][found];
+      if (bits == 0) return policy_none;
+      found = found * 64 + static_cast<unsigned>(std::countr_zero(bits));
+      if (level == 1) return found * 64;
+    }
+  }
+  std::uint64_t word(std::uint64_t at) const { return levels_[0][at * Stride]; }
+  // The caller's word beside it.
+  std::uint64_t& beside(std::uint64_t at) { return levels_[0][at * Stride + Stride - 1]; }
+  const std::uint64_t& beside(std::uint64_t at) const { return levels_[0][at * Stride + Stride - 1]; }
   std::uint64_t capacity() const { return capacity_; }
   std::size_t bytes() const {
     std::size_t sum = 0;
@@ -90,15 +109,21 @@ class summary_bits {
  private:
   static constexpr unsigned max_depth = 6;
 
+  std::uint64_t& at(unsigned level, std::uint64_t word) {
+    return levels_[level][level == 0 ? word * Stride : word];
+  }
+  const std::uint64_t& at(unsigned level, std::uint64_t word) const {
+    return levels_[level][level == 0 ? word * Stride : word];
+  }
   std::uint64_t next_above(std::uint64_t word) const {
     for (unsigned level = 1; level < depth_; ++level) {
       const std::uint64_t from = word + 1;
       word = from / 64;
       const std::uint64_t bits = word < levels_[level].size() ? levels_[level][word] >> from % 64 : 0;
       if (bits == 0) continue;
-      std::uint64_t at = from + static_cast<unsigned>(std::countr_zero(bits));
-      while (level-- > 0) at = at * 64 + static_cast<unsigned>(std::countr_zero(levels_[level][at]));
-      return at;
+      std::uint64_t found = from + static_cast<unsigned>(std::countr_zero(bits));
+      while (level-- > 0) found = found * 64 + static_cast<unsigned>(std::countr_zero(at(level, found)));
+      return found;
     }
     return policy_none;
   }
@@ -107,9 +132,10 @@ class summary_bits {
       const std::uint64_t word = before / 64;
       const std::uint64_t bits = before % 64 == 0 ? 0 : levels_[level][word] << (64 - before % 64);
       if (bits != 0) {
-        std::uint64_t at = before - 1 - static_cast<unsigned>(std::countl_zero(bits));
-        while (level-- > 0) at = at * 64 + 63 - static_cast<unsigned>(std::countl_zero(levels_[level][at]));
-        return at;
+        std::uint64_t found = before - 1 - static_cast<unsigned>(std::countl_zero(bits));
+        while (level-- > 0)
+          found = found * 64 + 63 - static_cast<unsigned>(std::countl_zero(at(level, found)));
+        return found;
       }
       before = word;
     }
@@ -120,6 +146,8 @@ class summary_bits {
   unsigned depth_ = 0;
   std::uint64_t capacity_ = 0;
 };
+
+using summary_bits = strided_summary_bits<1>;
 
 }  // namespace loam::detail
 

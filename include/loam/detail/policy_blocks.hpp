@@ -15,7 +15,7 @@ class block_map {
  public:
   // Moves the end up; the caller makes blocks of what is new. False: out of memory, nothing was changed.
   bool extend(table_memory memory, std::uint64_t end) {
-    if (!starts_.reserve(memory, end + 1) || !free_.reserve(memory, end / 64 + 1)) return false;
+    if (!starts_.reserve(memory, end + 1)) return false;
     starts_.set(end);
     end_ = end;
     return true;
@@ -28,12 +28,11 @@ class block_map {
   }
   void release(table_memory memory) {
     starts_.release(memory);
-    free_.clear(memory);
     end_ = 0;
   }
 
   bool is_start(std::uint64_t unit) const { return unit < end_ && starts_.test(unit); }
-  bool is_free(std::uint64_t start) const { return (free_[start / 64] >> start % 64 & 1) != 0; }
+  bool is_free(std::uint64_t start) const { return (starts_.beside(start / 64) >> start % 64 & 1) != 0; }
   bool is_live(std::uint64_t unit) const { return is_start(unit) && !is_free(unit); }
   // Requires: is_start(start).
   std::uint64_t size_of(std::uint64_t start) const { return starts_.next(start + 1) - start; }
@@ -44,24 +43,20 @@ class block_map {
 
   void add_start(std::uint64_t unit) { starts_.set(unit); }
   void remove_start(std::uint64_t unit) { starts_.clear(unit); }
-  void set_free(std::uint64_t start) { free_[start / 64] |= std::uint64_t{1} << start % 64; }
-  void set_live(std::uint64_t start) { free_[start / 64] &= ~(std::uint64_t{1} << start % 64); }
+  void set_free(std::uint64_t start) { starts_.beside(start / 64) |= std::uint64_t{1} << start % 64; }
+  void set_live(std::uint64_t start) { starts_.beside(start / 64) &= ~(std::uint64_t{1} << start % 64); }
 
   // Bits of 64 units at a time: which are starts, which of those are free.
   std::uint64_t start_word(std::uint64_t at) const { return starts_.word(at); }
   std::uint64_t start_word_or_none(std::uint64_t at) const { return at * 64 > end_ ? 0 : starts_.word(at); }
-  std::uint64_t free_word(std::uint64_t at) const { return free_[at]; }
-  void prefetch(std::uint64_t start) const {
-    if (start >= end_) return;
-    __builtin_prefetch(&free_[start / 64], 1);
-    starts_.prefetch(start);
-  }
+  std::uint64_t free_word(std::uint64_t at) const { return starts_.beside(at); }
+  void prefetch(std::uint64_t unit) const { starts_.prefetch(unit); }
   std::uint64_t end() const { return end_; }
-  std::size_t bytes() const { return starts_.bytes() + free_.bytes(); }
+  std::size_t bytes() const { return starts_.bytes(); }
 
  private:
-  summary_bits starts_;
-  growing_table<std::uint64_t> free_;
+  // Beside each word of starts that of which are free: most calls need both, and a region has more of them than a cache holds.
+  strided_summary_bits<2> starts_;
   std::uint64_t end_ = 0;
 };
 

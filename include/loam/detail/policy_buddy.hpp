@@ -21,6 +21,8 @@ class buddy_policy {
     fences_.release(space_->tables());
     for (summary_bits& order : free_) order.release(space_->tables());
     orders_ = 0;
+    tail_ = 0;
+    for (std::uint64_t& from : from_) from = 0;
     counts_ = {};
   }
 
@@ -35,7 +37,7 @@ class buddy_policy {
       from = first_order(order);
       if (from == max_orders) return policy_none;
     }
-    const std::uint64_t start = free_[from].next(0) << from;
+    const std::uint64_t start = lowest(from) << from;
     remove(start, from);
     for (; from > order; --from) {
       const std::uint64_t half = start + (std::uint64_t{1} << (from - 1));
@@ -47,7 +49,11 @@ class buddy_policy {
   }
 
   void release(std::uint64_t start) {
-    put(start, order_of(blocks_.size_of(start)));
+    const std::uint64_t end = start + blocks_.size_of(start);
+    put(start, order_of(end - start));
+    // Only what lies at the free end of the region can make that longer.
+    if (end < tail_) return;
+    tail_ = 0;
     if (space_->wants_shrink(counts_.free_units)) shrink();
   }
 
@@ -57,6 +63,7 @@ class buddy_policy {
     unsigned wanted = order_of(units);
     if (wanted < least_) wanted = least_;
     if (wanted > order) return false;
+    tail_ = 0;
     while (order > wanted) {
       --order;
       const std::uint64_t half = start + (std::uint64_t{1} << order);
@@ -84,7 +91,17 @@ class buddy_policy {
   void prefetch_more(std::uint64_t start) const {
     if (!blocks_.is_start(start)) return;
     const unsigned order = order_of(blocks_.size_of(start));
-    if (start >> order < free_[order].capacity()) free_[order].prefetch(start >> order);
+    free_[order].prefetch(start >> order);
+  }
+  void prefetch_allocation(std::uint64_t units) const {
+    const unsigned order = order_of(units);
+    const std::uint64_t rest = order < max_orders ? orders_ >> order : 0;
+    if (rest == 0) return;
+    const unsigned from = order + static_cast<unsigned>(std::countr_zero(rest));
+    const std::uint64_t place = free_[from].near_first();
+    if (place == policy_none) return;
+    free_[from].prefetch(place);
+    blocks_.prefetch(place << from);
   }
   std::uint64_t free_units() const { return counts_.free_units; }
   policy_counters counters() const { return counts_; }
@@ -105,9 +122,16 @@ class buddy_policy {
     const std::uint64_t rest = orders_ >> order;
     return rest == 0 ? max_orders : order + static_cast<unsigned>(std::countr_zero(rest));
   }
+  // The lowest free block of an order that has one; the search begins where none is below.
+  std::uint64_t lowest(unsigned order) {
+    const std::uint64_t found = free_[order].next(from_[order]);
+    from_[order] = found;
+    return found;
+  }
   void add(std::uint64_t start, unsigned order) {
     blocks_.set_free(start);
     free_[order].set(start >> order);
+    if (start >> order < from_[order]) from_[order] = start >> order;
     orders_ |= std::uint64_t{1} << order;
     ++in_order_[order];
     counts_.free_units += std::uint64_t{1} << order;
@@ -151,13 +175,14 @@ class buddy_policy {
     }
   }
   // Where the free blocks at the end of the region begin.
-  std::uint64_t free_tail() const {
+  std::uint64_t free_tail() {
     std::uint64_t tail = blocks_.end();
     while (tail > 0) {
       const std::uint64_t before = blocks_.before(tail);
       if (!blocks_.is_free(before)) break;
       tail = before;
     }
+    tail_ = tail;
     return tail;
   }
 
@@ -174,6 +199,7 @@ class buddy_policy {
         if (!free_[i].reserve(space_->tables(), (grown.end >> i) + 1)) return false;
       }
       ++counts_.grows;
+      tail_ = 0;
       blocks_.add_start(end);
       if (grown.start != end && !fences_.add(space_->tables(), end)) return false;
       put_range(grown.start, grown.end);
@@ -203,6 +229,10 @@ class buddy_policy {
   block_map blocks_;
   fence_list fences_;
   summary_bits free_[max_orders];
+  std::uint64_t from_[max_orders] = {};  // no free block of the order is below
+  // No free block that ends at or above, but for those at the end of the region, where they may begin higher up by now. What is
+  // freed below does not lengthen that end.
+  std::uint64_t tail_ = 0;
   std::uint64_t orders_ = 0;  // those with a free block
   std::uint64_t in_order_[max_orders] = {};
   policy_counters counts_;

@@ -3,7 +3,8 @@
 //
 // An index knows the free blocks:
 //   reserve(memory, units), find(units), grow_units(units), added(start, size), removed(start, size),
-//   taken(end), merged(start, end), prefetch(start), release(memory), steps(), bytes()
+//   taken(end), merged(start, end), prefetch(start), prefetch_block(start, size),
+//   prefetch_find(units), release(memory), steps(), bytes()
 // Invariant: no two free blocks touch, and the index holds exactly the free blocks. Thread safety: none.
 #ifndef LOAM_DETAIL_POLICY_FIT_HPP
 #define LOAM_DETAIL_POLICY_FIT_HPP
@@ -102,7 +103,27 @@ class fit_policy {
     blocks_.prefetch(start);
     index_.prefetch(start);
   }
-  void prefetch_more(std::uint64_t) const {}
+  // What the block and its free neighbours are known by, and what all of them together will be.
+  void prefetch_more(std::uint64_t start) const {
+    if (!blocks_.is_live(start)) return;
+    std::uint64_t size = blocks_.size_of(start);
+    const std::uint64_t end = start + size;
+    if (end < blocks_.end() && blocks_.is_free(end)) {
+      const std::uint64_t behind = blocks_.size_of(end);
+      index_.prefetch_block(end, behind);
+      size += behind;
+    }
+    const std::uint64_t before = start > 0 ? blocks_.before(start) : start;
+    if (before != start && blocks_.is_free(before)) {
+      index_.prefetch_block(before, start - before);
+      size += start - before;
+      start = before;
+    }
+    index_.prefetch_block(start, size);
+  }
+  void prefetch_allocation(std::uint64_t units) const {
+    index_.prefetch_find(units < minimum_ ? minimum_ : units);
+  }
   std::uint64_t largest_free() { return index_.largest(); }
   std::uint64_t free_units() const { return counts_.free_units; }
 

@@ -70,10 +70,13 @@ class policy_region {
     return units != 0 && policy_.resize(start_of(address), units);
   }
 
-  // Bring near what release_known() will look at: the first some calls ahead of it, the second a few, when what the first asked
-  // for is there. Any address of the region, live or not.
+  // Bring near what a call some dozen calls ahead will look at, for whoever knows it: for release_known() the first, and when what
+  // that asked for is there the second; for allocate() the third. They change nothing and may be given any address.
   void prefetch(std::uint64_t address) const { policy_.prefetch(start_of(address)); }
   void prefetch_more(std::uint64_t address) const { policy_.prefetch_more(start_of(address)); }
+  void prefetch_allocation(std::size_t bytes) const {
+    policy_.prefetch_allocation(units_of(bytes + settings_.header));
+  }
 
   // What lies at any address at all.
   policy_block find(std::uint64_t address) const {

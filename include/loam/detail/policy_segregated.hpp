@@ -50,6 +50,7 @@ class segregated_policy {
     runs_.clear(memory);
     run_of_page_.clear(memory);
     for (summary_bits& of : available_) of.release(memory);
+    for (std::uint64_t& lowest : lowest_) lowest = 0;
     unused_ = 0;
     used_ = 1;
     free_units_ = free_blocks_ = searches_ = 0;
@@ -62,7 +63,9 @@ class segregated_policy {
     if (rounded > size_classes::largest || alignment > page_units_) return allocate_pages(units, alignment);
     unsigned index = size_classes::index_of(rounded);
     // Blocks of a run are aligned as their size is; a power of two is not far.
-    while (shapes_[index].units % alignment != 0) ++index;
+    if (alignment > 1) {
+      while (shapes_[index].units % alignment != 0) ++index;
+    }
     return allocate_small(index);
   }
 
@@ -76,7 +79,10 @@ class segregated_policy {
     of.free[block / 64] |= std::uint64_t{1} << block % 64;
     free_units_ += shape_of.units;
     ++free_blocks_;
-    if (of.free_count++ == 0) available_[of.index].set(of.page);
+    if (of.free_count++ == 0) {
+      available_[of.index].set(of.page);
+      if (of.page < lowest_[of.index]) lowest_[of.index] = std::uint64_t{of.page} + 1;
+    }
     if (of.free_count == shape_of.blocks) remove_run(name);
   }
 
@@ -122,6 +128,12 @@ class segregated_policy {
     if (page < pages_.end()) __builtin_prefetch(&runs_[run_of_page_[page]], 1);
   }
   void prefetch_more(std::uint64_t) const {}
+  void prefetch_allocation(std::uint64_t units) const {
+    if (units > size_classes::largest) return;
+    const std::uint64_t page =
+        available_[size_classes::index_of(units < minimum_ ? minimum_ : units)].next(0);
+    if (page != policy_none) __builtin_prefetch(&runs_[run_of_page_[page]], 1);
+  }
   std::uint64_t largest_free() { return pages_.largest_free() * page_units_; }
 
   std::uint64_t free_units() const { return pages_.free_units() * page_units_ + free_units_; }
@@ -149,7 +161,7 @@ class segregated_policy {
     std::uint32_t blocks;
     std::uint32_t reciprocal;  // 2^32 / units, rounded up; of 1 that does not fit, see block_in
   };
-  struct run {
+  struct alignas(64) run {
     std::uint32_t page;
     std::uint32_t index;  // of its class
     std::uint32_t free_count;
@@ -177,11 +189,12 @@ class segregated_policy {
     return page * page_units_;
   }
   std::uint64_t allocate_small(unsigned index) {
-    std::uint64_t page = available_[index].next(0);
+    std::uint64_t page = lowest_[index] != 0 ? lowest_[index] - 1 : available_[index].next(0);
     if (page == policy_none) {
       page = add_run(index);
       if (page == policy_none) return policy_none;
     }
+    lowest_[index] = page + 1;
     run& of = runs_[run_of_page_[page]];
     unsigned word = 0;
     while (of.free[word] == 0) ++word;
@@ -189,7 +202,10 @@ class segregated_policy {
     of.free[word] &= of.free[word] - 1;
     free_units_ -= shapes_[index].units;
     --free_blocks_;
-    if (--of.free_count == 0) available_[index].clear(page);
+    if (--of.free_count == 0) {
+      available_[index].clear(page);
+      lowest_[index] = 0;
+    }
     return start_in(of, block);
   }
 
@@ -218,6 +234,7 @@ class segregated_policy {
     run& of = runs_[name];
     const shape& shape_of = shapes_[of.index];
     available_[of.index].clear(of.page);
+    lowest_[of.index] = 0;
     for (std::uint32_t i = 0; i < shape_of.pages; ++i) run_of_page_[of.page + i] = 0;
     free_units_ -= std::uint64_t{shape_of.blocks} * shape_of.units;
     free_blocks_ -= shape_of.blocks;
@@ -234,6 +251,7 @@ class segregated_policy {
   growing_table<run> runs_;
   growing_table<std::uint32_t> run_of_page_;  // 0: none
   summary_bits available_[size_classes::count];
+  std::uint64_t lowest_[size_classes::count] = {};  // of them, plus one; 0: not known
   shape shapes_[size_classes::count] = {};
   std::uint32_t unused_ = 0;
   std::uint32_t used_ = 1;  // 0 names none

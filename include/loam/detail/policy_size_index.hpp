@@ -42,6 +42,14 @@ class small_sizes {
     if (--counts_[size] == 0) sizes_ &= ~(std::uint64_t{1} << size);
   }
 
+  void prefetch(std::uint64_t start, std::uint64_t size) const {
+    if (size < limit) stretches_[size].prefetch(start / 64);
+  }
+  // What lowest() will look at.
+  void prefetch_lowest(std::uint64_t size) const {
+    const std::uint64_t stretch = stretches_[size].next(0);
+    if (stretch != policy_none) blocks_->prefetch(stretch * 64);
+  }
   // The least of the sizes that is not below, or 0.
   std::uint64_t least_from(std::uint64_t size) const {
     const std::uint64_t bits = size < limit ? sizes_ >> size : 0;
@@ -110,6 +118,11 @@ class best_fit_index {
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
   void prefetch(std::uint64_t) const {}
+  void prefetch_block(std::uint64_t start, std::uint64_t size) const { small_.prefetch(start, size); }
+  void prefetch_find(std::uint64_t units) const {
+    const std::uint64_t size = small_.least_from(units);
+    if (size != 0) small_.prefetch_lowest(size);
+  }
   std::uint64_t largest() const {
     const std::uint64_t size = place(tree_.find_below(policy_none)).size;
     return size != 0 ? size : small_.largest();
@@ -176,6 +189,8 @@ class worst_fit_index {
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
   void prefetch(std::uint64_t) const {}
+  void prefetch_block(std::uint64_t start, std::uint64_t size) const { small_.prefetch(start, size); }
+  void prefetch_find(std::uint64_t) const {}
   std::uint64_t largest() {
     take_top();
     return top_ != policy_none ? place(top_).size : small_.largest();

@@ -80,6 +80,19 @@ class tlsf_index {
   void prefetch(std::uint64_t start) const {
     if (start >> shift_ < links_.size()) __builtin_prefetch(&links_[start >> shift_], 1);
   }
+  void prefetch_block(std::uint64_t start, std::uint64_t) const {
+    const links mine = links_[start >> shift_];
+    if (mine.next != 0) prefetch(mine.next - 1);
+    if (mine.before != 0) prefetch(mine.before - 1);
+  }
+  void prefetch_find(std::uint64_t units) const {
+    const unsigned row = row_of(units + slack(units));
+    if (row >= rows || part_bits_[row] == 0) return;
+    const std::uint64_t head = heads_[row * parts + part_of(units + slack(units), row)];
+    if (head == 0) return;
+    prefetch(head - 1);
+    blocks_->prefetch(head - 1);
+  }
 
   // The longest of the highest list that is not empty.
   std::uint64_t largest() const {
