@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import subprocess
 import tempfile
 import unittest
 
@@ -24,6 +25,15 @@ class Pages(unittest.TestCase):
                 for picture in pages.pictures(text):
                     drawn = (pathlib.Path(folder) / picture).read_text()
                     self.assertEqual(drawn, (path.parent / picture).read_text(), f"{picture} is not what is drawn now")
+
+    def test_built_as_their_heads_say(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for source in [*(pages.ROOT / "examples/lab").glob("*.c"), *(pages.ROOT / "examples/concepts").glob("*.c")]:
+                if source.stem == "mtrace_all":
+                    continue
+                command = re.search(r"^   (gcc -g .*) \*/$", source.read_text(), re.M).group(1).split()
+                self.assertEqual(command[2:], [source.name, "-o", source.stem])
+                subprocess.run([*command[:4], f"{folder}/{source.stem}"], cwd=source.parent, check=True, capture_output=True)
 
     def test_no_page_is_left_out(self):
         beside = {f"lab/{path.stem}" for path in (pages.ROOT / "examples/lab").glob("*.c")} - {"lab/mtrace_all"}
