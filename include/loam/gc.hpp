@@ -7,12 +7,16 @@
 //   gc::ptr<node> top = gc::make<node>();       // found on the stack
 //   std::vector<gc::root<node>> tops;           // memory from malloc is not searched: roots there
 //
-// An object's own pointers are those that its trace() names; a type without trace() has none. Roots are gc::root handles
-// and, unless the program chooses otherwise, whatever looks like a pointer on stacks, in registers, thread-local storage and the
-// data of modules. A pointer to any byte of an object holds it. Objects never move: all are pinned.
+// An object's own pointers are those that its trace() names; a type without trace() has none. trace() of a type without a destructor may run
+// on another thread while the object changes: it must not follow a pointer out of the object. Of other types it runs while all threads
+// stand still.
+//
+// Roots are gc::root handles and, unless the program chooses otherwise, whatever looks like a pointer on stacks, in registers,
+// thread-local storage and the data of modules. A pointer to any byte of an object holds it. Objects never move: all are pinned.
 //
 // Collections happen when the heap has grown by its live bytes (at least 4 MiB), inside make() on any thread, and when asked
-// for; all threads stand still meanwhile. With 8 MiB live most of them look at young objects only.
+// for. With 8 MiB live most of them look at young objects only. One that would take long is marked on another thread while the program runs,
+// and all threads stand still for a moment twice; else they stand still until it is done.
 // Cost: make() of a small object about 5 ns and its constructor; a ptr is a plain pointer.
 //
 // Threads: any thread may use the heap, and is known from its first make() on. Two threads using one ptr, root, weak or map

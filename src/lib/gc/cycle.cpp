@@ -57,8 +57,8 @@ bool work_of_cycle() { return cycle.work(); }
 // How many a collection now would mark.
 uint64_t expected_objects(bool young) {
   const Figures& figures = heap.figures;
-  if (!young) return figures.live_objects;
   const uint64_t since = allocated_since_collection();
+  if (!young) return figures.live_objects + since / kSmallObject;
   if (figures.young_allocated == 0) return since / kSmallObject;
   const double part = static_cast<double>(since) / static_cast<double>(figures.young_allocated);
   return static_cast<uint64_t>(part * static_cast<double>(figures.young_marked)) +

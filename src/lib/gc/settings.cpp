@@ -26,7 +26,11 @@ struct Name {
 constexpr Name kNames[] = {
     {"every", [](Settings& settings, uint64_t value) { settings.every = value; }},
     {"stats", [](Settings& settings, uint64_t value) { settings.print_statistics = value != 0; }},
-    {"markers", [](Settings& settings, uint64_t value) { settings.markers = static_cast<unsigned>(value); }},
+    {"markers",
+     [](Settings& settings, uint64_t value) {
+       settings.markers = static_cast<unsigned>(value);
+       settings.concurrent = value >= 2;
+     }},
     {"growth", [](Settings& settings, uint64_t value) { settings.growth_percent = value; }},
     {"concurrent", [](Settings& settings, uint64_t value) { settings.concurrent = value != 0; }},
     {"concurrent-from", [](Settings& settings, uint64_t value) { settings.concurrent_from = value; }},

@@ -14,6 +14,8 @@ constexpr uint64_t kLeastWindow = uint64_t{16} << 20;
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
 // Below, a huge page would cost a small program more memory than it saves time.
 constexpr uint64_t kHugeFrom = uint64_t{8} << 20;
+// From here on the marker's bits are on huge pages too: of a heap linked at random each pointer asks for others.
+constexpr uint64_t kHugeMarksFrom = uint64_t{64} << 20;
 constexpr uint32_t kLeastGrowth = 16;  // blocks
 
 }  // namespace
@@ -53,9 +55,18 @@ bool Space::grow(uint32_t blocks) {
   const auto first = static_cast<uint32_t>(used_bytes_ >> kBlockShift);
   const auto count = static_cast<uint32_t>(bytes >> kBlockShift);
   for (uint32_t i = first; i < first + count; ++i) blocks_[i].pristine = true;
+  if (used_bytes_ + bytes >= kHugeMarksFrom) advise_marks(first + count);
   sys::poke(used_bytes_, used_bytes_ + bytes);
   free_blocks_ += count;
   return true;
+}
+
+void Space::advise_marks(uint32_t blocks) {
+  const uint64_t start = base::align_up(reinterpret_cast<uint64_t>(marks_), kHugePage);
+  const uint64_t most =
+      reinterpret_cast<uint64_t>(marks(static_cast<uint32_t>(window_bytes_ >> kBlockShift)));
+  const uint64_t end = base::align_up(reinterpret_cast<uint64_t>(marks(blocks)), kHugePage);
+  if (end > start && end <= most) sys::advise_huge(reinterpret_cast<void*>(start), end - start, true);
 }
 
 bool Space::grow_to(uint64_t bytes) {

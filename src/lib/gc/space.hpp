@@ -134,6 +134,7 @@ class Space {
  private:
   uint32_t find_run(uint32_t count, uint32_t from, uint32_t to);
   bool grow(uint32_t blocks);
+  void advise_marks(uint32_t blocks);
 
   uint64_t base_ = 0;
   uint64_t used_bytes_ = 0;

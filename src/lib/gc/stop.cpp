@@ -2,10 +2,14 @@
 
 #include <linux/futex.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/single_threaded.h>
 #include <time.h>
 
+#include "base/text.hpp"
 #include "sys/kernel.hpp"
+#include "sys/proc.hpp"
 #include "sys/registers.hpp"
 #include "sys/syscall.hpp"
 #include "sys/threads.hpp"
@@ -15,6 +19,8 @@ namespace loam::collector {
 namespace {
 
 constexpr uint64_t kStrangerPatienceNs = 20'000'000;
+// One that does not block the signal.
+constexpr uint64_t kLongestPatienceNs = 5'000'000'000;
 constexpr uint64_t kAskAgainNs = 50'000'000;
 
 constinit Standing strangers[kMostStrangers]{};
@@ -95,6 +101,7 @@ void add_stranger(const sys::ThreadName& name, void* argument) {
   }
   Standing& standing = strangers[strangers_count];
   standing.id = name.id;
+  standing.entry = name.entry;
   standing.stack = 0;
   standing.thread_pointer = 0;
   // Counted first: its handler looks for itself.
@@ -122,9 +129,25 @@ void ask_missing_again() {
   }
 }
 
-void let_strangers_go() {
+// Or is gone.
+bool blocks_signal(uint32_t id) {
+  base::Text path;
+  path.add("/proc/self/task/").add(uint64_t{id}).add("/status");
+  char text[2048];
+  if (sys::read_file(path.data(), text, sizeof text) == 0) return true;
+  constexpr char kName[] = "\nSigBlk:\t";
+  const char* at = strstr(text, kName);
+  if (at == nullptr) return true;
+  const uint64_t blocked = strtoull(at + sizeof kName - 1, nullptr, 16);
+  return (blocked >> (signal_number - 1) & 1) != 0;
+}
+
+// On a busy machine a thread may not have run for a while: it is waited for, since nobody else might hold what it does.
+void let_strangers_go(bool all) {
   for (unsigned i = 0; i < strangers_count; ++i) {
     uint32_t expected = kAsked;
+    if (strangers[i].stand.load(std::memory_order_acquire) != kAsked) continue;
+    if (!all && !blocks_signal(strangers[i].entry)) continue;
     if (strangers[i].stand.compare_exchange_strong(expected, kRuns))
       answers_wanted.fetch_sub(1, std::memory_order_acq_rel);
   }
@@ -138,7 +161,8 @@ void wait_for_answers() {
     if (left == 0) return;
     futex_wait(answers_wanted, left, kStrangerPatienceNs / 4);
     const uint64_t now = sys::monotonic_ns();
-    if (!known_are_missing() && now - begin >= kStrangerPatienceNs) let_strangers_go();
+    if (!known_are_missing() && now - begin >= kStrangerPatienceNs)
+      let_strangers_go(now - begin >= kLongestPatienceNs);
     if (now - asked_at >= kAskAgainNs) {
       asked_at = now;
       ask_missing_again();

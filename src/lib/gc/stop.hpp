@@ -1,6 +1,6 @@
 // Stops the world: every thread of the process but the caller and the collector's own stands in a signal handler, with its registers
 // in the signal's frame on its stack. Threads that use the heap are known and waited for, however long it takes. Of others (/proc
-// lists them) those that block the signal are let go after a moment: as with other collectors, a thread that hides
+// lists them) those that block the signal, as /proc tells, are let go after a moment: as with other collectors, a thread that hides
 // from the collector must not be the only one to hold a pointer.
 // Locking: the collector's lock, from before stop_world() until after resume_world().
 #pragma once

@@ -28,6 +28,7 @@ enum Stand : uint32_t { kRuns, kAsked, kStopped };
 struct Standing {
   std::atomic<uint32_t> stand{0};
   uint32_t id = 0;
+  uint32_t entry = 0;           // of a thread that does not use the heap: its number in /proc
   uint64_t stack = 0;           // the lowest address of its stack in use
   uint64_t thread_pointer = 0;  // 0: unknown
 };
