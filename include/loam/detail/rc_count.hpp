@@ -157,10 +157,18 @@ inline void rc_release_shared(rc_header& object) noexcept;
 // A reference of a thread that is not the owner goes. No candidate for a cycle, and held by others as well: that is all.
 inline void rc_release_shared(rc_header& object) noexcept {
   std::int32_t seen = object.shared.load(std::memory_order_relaxed);
-  if ((seen & rc_noted) == 0 || rc_count(seen) <= 1 ||
-      !object.shared.compare_exchange_strong(seen, seen - rc_one, std::memory_order_acq_rel,
-                                             std::memory_order_relaxed)) [[unlikely]]
-    rc_release_slow(object);
+  // The only one beside the owner's: constants on both sides, so that the exchange need not wait for the load.
+  std::int32_t only = rc_one | rc_noted;
+  if (seen == only) {
+    if (object.shared.compare_exchange_strong(only, rc_noted, std::memory_order_acq_rel,
+                                              std::memory_order_relaxed)) [[likely]]
+      return;
+  } else if ((seen & rc_noted) != 0 && rc_count(seen) > 1 &&
+             object.shared.compare_exchange_strong(seen, seen - rc_one, std::memory_order_acq_rel,
+                                                   std::memory_order_relaxed)) [[likely]] {
+    return;
+  }
+  rc_release_slow(object);
 }
 
 // The owner's last reference has gone.

@@ -73,7 +73,7 @@ TEST(Pool, RefusesEverySecondFreeAndNoFirst) {
       ASSERT_FALSE(live[static_cast<std::size_t>(taken - all.begin())]);
       live[static_cast<std::size_t>(taken - all.begin())] = true;
     } else {
-      wrong += live[which] ? 0u : 1u;
+      if (!live[which]) ++wrong;
       nodes.deallocate(all[which]);
       live[which] = false;
       nodes.deallocate(reinterpret_cast<node*>(reinterpret_cast<char*>(all[which]) + 1));
