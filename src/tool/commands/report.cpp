@@ -10,6 +10,7 @@
 #include "tool/commands/commands.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
+#include "tool/model/heap_events.hpp"
 #include "tool/model/report.hpp"
 #include "tool/render/report_page.hpp"
 #include "tool/render/text.hpp"
