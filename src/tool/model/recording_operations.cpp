@@ -6,7 +6,7 @@
 namespace loam::tool {
 namespace {
 
-constexpr std::size_t kPiece = 1U << 16;
+constexpr std::size_t kPiece = 1U << 14;
 
 class RecordingOperations : public OperationSource {
  public:
