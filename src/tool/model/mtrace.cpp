@@ -26,7 +26,7 @@ std::uint32_t BlockNumbers::add(std::uint64_t address) {
 
 namespace {
 
-constexpr std::size_t kPiece = 1U << 14;
+constexpr std::size_t kPiece = 1U << 12;  // with all that is kept of each operation it stays in the cache
 constexpr std::size_t kLongestLine = 1U << 16;
 
 std::optional<std::uint64_t> hexadecimal(std::string_view word) {

@@ -80,8 +80,9 @@ struct ReplaySettings {
   ReplaySettings(const loam::detail::policy_settings& of_policy) : policy(of_policy) {}
 
   loam::detail::policy_settings policy;
-  std::uint64_t big = 0;  // blocks from here on have mappings of their own, as with `loam run --policy-big`; 0: none
-  bool is_break = true;   // the region's pages come from the break, which alone can be made smaller
+  std::uint64_t big =
+      0;  // blocks from here on have mappings of their own, as with `loam run --policy-big`; 0: none
+  bool is_break = true;  // the region's pages come from the break, which alone can be made smaller
 };
 
 std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind, const ReplaySettings& settings);

@@ -313,14 +313,6 @@ std::string replay_json(const std::string& file, const Replayed& replayed) {
                                          {"served", run.served},
                                          {"allocations", run.allocations}};
     }
-    if (replayed.measured) {
-      const MeasuredRun& run = *replayed.measured;
-      json["verified"] = {{"command", run.command},
-                          {"predicted_region_bytes", run.predicted_bytes},
-                          {"measured_region_bytes", run.measured_bytes},
-                          {"served", run.served},
-                          {"allocations", run.allocations}};
-    }
   }
   if (!replayed.allocators.empty()) {
     const AllocatorReplay& best = replayed.allocators[recommended(replayed.allocators)];
