@@ -11,6 +11,7 @@
 #include "tool/bench/replay_allocators.hpp"
 #include "tool/commands/commands.hpp"
 #include "tool/commands/output_options.hpp"
+#include "tool/commands/replay_verify.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
 #include "tool/model/operation_file.hpp"
@@ -38,6 +39,8 @@ struct ReplayOptions {
   std::size_t grow = std::size_t{64} << 10;
   std::size_t shrink = std::size_t{128} << 10;
   std::size_t big = 0;
+  std::string source;
+  bool verify = false;
 };
 
 // 0: it is none.
@@ -72,13 +75,15 @@ void check(const ReplayOptions& options) {
     throw Failure(kExitUsage, "replay: --grow must be a power of two from 4096 on");
 }
 
-detail::policy_settings settings_of(const ReplayOptions& options) {
-  detail::policy_settings settings;
-  settings.alignment = options.alignment;
-  settings.header = options.header;
-  settings.minimum = options.minimum;
-  settings.grow_step = options.grow;
-  settings.shrink_above = options.shrink;
+ReplaySettings settings_of(const ReplayOptions& options) {
+  ReplaySettings settings;
+  settings.policy.alignment = options.alignment;
+  settings.policy.header = options.header;
+  settings.policy.minimum = options.minimum;
+  settings.policy.grow_step = options.grow;
+  settings.policy.shrink_above = options.shrink;
+  settings.big = options.big;
+  settings.is_break = options.source.empty() || options.source == "sbrk";
   return settings;
 }
 
@@ -89,7 +94,7 @@ void write_picture(const ReplayOptions& options, const Replayed& replayed) {
   for (const Placement& of : replayed.placements) frame.bytes = std::max(frame.bytes, of.peak_heap);
   std::vector<HeapPicture> pictures;
   for (const detail::policy_kind kind : chosen(options.policies))
-    pictures.push_back(draw(*open_operations(options.file), kind, settings_of(options), frame, options.big));
+    pictures.push_back(draw(*open_operations(options.file), kind, settings_of(options), frame));
   write_output(options.picture, stdout, heap_pictures_svg(options.file, frame, pictures));
 }
 
@@ -97,6 +102,31 @@ void replay_allocators(const ReplayOptions& options, const std::vector<bench::Al
                        OperationFile& file, Replayed& replayed) {
   file.finish();
   replayed.allocators = bench::replay_allocators(file, allocators, {options.rounds, options.speed});
+}
+
+// The region of `loam run` grows and shrinks by steps of its own.
+MeasuredRun carry_out(const ReplayOptions& options, detail::policy_kind kind, const ReplayAdvice& advice,
+                      const Placement& best) {
+  ReplaySettings settings = settings_of(options);
+  settings.policy.grow_step = std::size_t{128} << 10;
+  settings.policy.shrink_above = std::size_t{256} << 10;
+  const std::string source = options.source.empty() ? "mmap" : options.source;
+  settings.is_break = source == "sbrk";
+  if (advice.helps(best)) settings.big = advice.big;
+  const auto again = open_operations(options.file);
+  const Replayed predicted = replay(*again, {kind}, settings);
+  const VerifiedRun run{best.policy, source == "file" ? "file:/tmp/loam-verify" : source, options.header,
+                        settings.big};
+  const Verified verified = verify(options.file, run);
+  MeasuredRun measured;
+  measured.command =
+      fmt::format("loam run --policy {} --source {} --policy-header {}", run.policy, run.source, run.header);
+  if (run.big != 0) measured.command += fmt::format(" --policy-big {}", run.big);
+  measured.predicted_bytes = predicted.placements.front().peak_region;
+  measured.measured_bytes = verified.peak_bytes;
+  measured.served = verified.served;
+  measured.allocations = verified.allocations;
+  return measured;
 }
 
 Replayed replay_file(const ReplayOptions& options, std::string& remark) {
@@ -109,17 +139,20 @@ Replayed replay_file(const ReplayOptions& options, std::string& remark) {
     file = std::make_unique<OperationFile>(OperationFile::Options{options.threads, options.speed > 0});
   source->keep_origins();
   SiteBook sites;
-  Replayed replayed =
-      replay(*source, kinds, settings_of(options), options.big, [&](auto operations, auto origins) {
-        if (!origins.empty() && !kinds.empty()) sites.add(operations, origins);
-        if (file != nullptr) file->add(operations, origins);
-      });
+  const ReplaySettings settings = settings_of(options);
+  Replayed replayed = replay(*source, kinds, settings, [&](auto operations, auto origins) {
+    if (!origins.empty() && !kinds.empty()) sites.add(operations, origins);
+    if (file != nullptr) file->add(operations, origins);
+  });
+  replayed.source = options.source;
   remark = source->remark();
   if (!kinds.empty()) {
     replayed.recommended = recommended(replayed.placements);
+    const detail::policy_kind kind = kinds[replayed.recommended];
     const auto again = open_operations(options.file);
-    replayed.advice = advise(*again, kinds[replayed.recommended], settings_of(options), options.big,
-                             replayed.demand, sites.choose());
+    replayed.advice = advise(*again, kind, settings, replayed.demand, sites.choose());
+    const Placement& best = replayed.placements[replayed.recommended];
+    if (options.verify) replayed.measured = carry_out(options, kind, replayed.advice, best);
   }
   if (file != nullptr) replay_allocators(options, allocators, *file, replayed);
   return replayed;
@@ -181,6 +214,10 @@ void register_replay(CLI::App& app) {
              "And shrinks when so much is free at its end, 0 for never; 131072 unless given");
   add_number(command, "--big", options->big, "BYTES",
              "Blocks from this size on get mappings of their own; 0, for none, unless given");
+  add_choice(command, "--source", options->source, {"mmap", "sbrk", "file"},
+             "Where the region's pages come from, and what could be given back of them at the end");
+  add_flag(command, "--verify", options->verify,
+           "Run the recorded program again on the policy recommended: predicted beside measured");
   options->output.add_to(command, "standard output");
   on_run(command, [options] { run(*options); });
 }

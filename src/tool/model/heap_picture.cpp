@@ -59,11 +59,10 @@ class Painter : public PlacementWatcher {
 
 }  // namespace
 
-HeapPicture draw(OperationSource& source, loam::detail::policy_kind kind,
-                 const loam::detail::policy_settings& settings, const PictureFrame& frame,
-                 std::uint64_t big) {
-  Painter painter(frame, settings.header);
-  const auto simulation = simulate(kind, settings, big, &painter);
+HeapPicture draw(OperationSource& source, loam::detail::policy_kind kind, const ReplaySettings& settings,
+                 const PictureFrame& frame) {
+  Painter painter(frame, settings.policy.header);
+  const auto simulation = simulate(kind, settings, &painter);
   DemandCount count;
   std::vector<Operation> operations;
   for (source.next(operations); !operations.empty(); source.next(operations))

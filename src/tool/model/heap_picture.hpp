@@ -32,8 +32,8 @@ struct HeapPicture {
   std::vector<std::uint64_t> live;  // bytes asked for, then
 };
 
-// Draws all operations of `source`. Requires: the frame's operations are as many. `big`: as of simulate().
-HeapPicture draw(OperationSource& source, loam::detail::policy_kind kind,
-                 const loam::detail::policy_settings& settings, const PictureFrame& frame, std::uint64_t big);
+// Draws all operations of `source`. Requires: the frame's operations are as many.
+HeapPicture draw(OperationSource& source, loam::detail::policy_kind kind, const ReplaySettings& settings,
+                 const PictureFrame& frame);
 
 }  // namespace loam::tool

@@ -18,7 +18,7 @@ class LiveBlocks {
   // The value at the address, which is made if it is not there; `is_new` tells.
   Value& at(std::uint64_t address, bool& is_new) {
     if (2 * (used_ + 1) > slots_.size()) grow();
-    Slot& slot = slots_[find(address)];
+    Slot& slot = slots_[position(address)];
     is_new = slot.address == kEmpty;
     if (is_new) {
       slot.address = address;
@@ -27,9 +27,15 @@ class LiveBlocks {
     return slot.value;
   }
 
+  // Null: there is none. Valid until the next change.
+  const Value* find(std::uint64_t address) const {
+    const Slot& slot = slots_[position(address)];
+    return slot.address == kEmpty ? nullptr : &slot.value;
+  }
+
   // Takes the block out and gives what was kept of it; false if there is none.
   bool take(std::uint64_t address, Value& value) {
-    std::size_t hole = find(address);
+    std::size_t hole = position(address);
     if (slots_[hole].address == kEmpty) return false;
     value = std::move(slots_[hole].value);
     // Whatever would no longer be found over the hole moves into it.
@@ -63,7 +69,7 @@ class LiveBlocks {
   std::size_t place(std::uint64_t address) const {
     return static_cast<std::size_t>((address * 0x9e3779b97f4a7c15U) >> 20U) & (slots_.size() - 1);
   }
-  std::size_t find(std::uint64_t address) const {
+  std::size_t position(std::uint64_t address) const {
     std::size_t i = place(address);
     while (slots_[i].address != kEmpty && slots_[i].address != address) i = (i + 1) & (slots_.size() - 1);
     return i;
@@ -72,7 +78,7 @@ class LiveBlocks {
     std::vector<Slot> old(slots_.size() * 2);
     old.swap(slots_);
     for (Slot& slot : old) {
-      if (slot.address != kEmpty) slots_[find(slot.address)] = std::move(slot);
+      if (slot.address != kEmpty) slots_[position(slot.address)] = std::move(slot);
     }
   }
 

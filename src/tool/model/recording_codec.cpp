@@ -84,33 +84,35 @@ void EventHistory::allocated(const RecordedEvent& event) {
     known.stride = event.address - known.last;
     known.last = event.address;
   }
-  const auto [block, is_new] = live_.try_emplace(event.address);
-  if (!is_new) places_.erase(block->second.serial);  // its free was not seen
-  block->second = {++serial_, key};
-  places_[serial_] = event.address;
+  bool is_new = false;
+  Block& block = live_.at(event.address, is_new);
+  std::uint64_t place = 0;
+  if (!is_new) places_.take(block.serial, place);  // its free was not seen
+  block = {++serial_, key};
+  places_.at(serial_, is_new) = event.address;
 }
 
 std::uint64_t EventHistory::age_of(std::uint64_t address) const {
-  const auto block = live_.find(address);
-  return block == live_.end() ? 0 : serial_ - block->second.serial + 1;
+  const Block* block = live_.find(address);
+  return block == nullptr ? 0 : serial_ - block->serial + 1;
 }
 
 std::uint64_t EventHistory::address_at(std::uint64_t age) const {
-  const auto place = age == 0 || age > serial_ ? places_.end() : places_.find(serial_ - age + 1);
-  return place == places_.end() ? 0 : place->second;
+  const std::uint64_t* place = age == 0 || age > serial_ ? nullptr : places_.find(serial_ - age + 1);
+  return place == nullptr ? 0 : *place;
 }
 
 void EventHistory::freed(const RecordedEvent& event) {
-  const auto block = live_.find(event.address);
-  if (block == live_.end()) return;
+  Block block{};
+  if (!live_.take(event.address, block)) return;
   // What a thread frees it is handed out again itself, whoever allocated it.
-  const std::uint64_t size_part = block->second.key & 0xffffffff;
+  const std::uint64_t size_part = block.key & 0xffffffff;
   Class& known = classes_[std::uint64_t{event.thread} << 32 | size_part];
   if (known.free.size() >= kMostFree)
     known.free.erase(known.free.begin(), known.free.begin() + static_cast<std::ptrdiff_t>(kMostFree / 2));
   known.free.push_back(event.address);
-  places_.erase(block->second.serial);
-  live_.erase(block);
+  std::uint64_t place = 0;
+  places_.take(block.serial, place);
 }
 
 void EventPacker::add(const RecordedEvent& event) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "format/recording.hpp"
+#include "tool/model/live_blocks.hpp"
 
 namespace loam::tool {
 
@@ -61,8 +62,8 @@ class EventHistory {
   static std::uint64_t key_of(std::uint32_t thread, std::uint64_t size);
 
   std::uint64_t serial_ = 0;
-  std::unordered_map<std::uint64_t, Block> live_;            // by address
-  std::unordered_map<std::uint64_t, std::uint64_t> places_;  // address by serial
+  LiveBlocks<Block> live_;            // by address
+  LiveBlocks<std::uint64_t> places_;  // address by serial
   std::unordered_map<std::uint64_t, Class> classes_;
 };
 

@@ -7,7 +7,7 @@
 namespace loam::tool {
 namespace {
 
-constexpr std::size_t kPiece = 1U << 16;
+constexpr std::size_t kPiece = 1U << 12;  // with all that is kept of each operation it stays in the cache
 
 class RecordingOperations : public OperationSource {
  public:

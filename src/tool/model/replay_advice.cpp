@@ -8,14 +8,17 @@ constexpr std::uint64_t kBig = std::uint64_t{128} << 10;
 
 }  // namespace
 
-ReplayAdvice advise(OperationSource& source, detail::policy_kind kind,
-                    const detail::policy_settings& settings, std::uint64_t big, const Demand& demand,
-                    std::vector<SiteAdvice> sites) {
+ReplayAdvice advise(OperationSource& source, detail::policy_kind kind, const ReplaySettings& settings,
+                    const Demand& demand, std::vector<SiteAdvice> sites) {
   ReplayAdvice advice;
   std::unique_ptr<Simulation> managed;
   std::unique_ptr<Simulation> apart;
-  if (!sites.empty()) managed = simulate(kind, settings, big);
-  if (big == 0 && demand.largest >= kBig) apart = simulate(kind, settings, kBig);
+  if (!sites.empty()) managed = simulate(kind, settings);
+  if (settings.big == 0 && demand.largest >= kBig) {
+    ReplaySettings with_big = settings;
+    with_big.big = kBig;
+    apart = simulate(kind, with_big);
+  }
   if (managed == nullptr && apart == nullptr) return advice;
 
   ManagedOperations managers(std::move(sites), demand.block_numbers);

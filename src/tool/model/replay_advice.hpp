@@ -8,9 +8,8 @@
 
 namespace loam::tool {
 
-// `source` is at its start. `big`: of the first reading; where it had none, blocks from 128 KiB on are tried apart.
-ReplayAdvice advise(OperationSource& source, loam::detail::policy_kind kind,
-                    const loam::detail::policy_settings& settings, std::uint64_t big, const Demand& demand,
-                    std::vector<SiteAdvice> sites);
+// `source` is at its start. Where the first reading had no blocks apart, those from 128 KiB on are tried so.
+ReplayAdvice advise(OperationSource& source, loam::detail::policy_kind kind, const ReplaySettings& settings,
+                    const Demand& demand, std::vector<SiteAdvice> sites);
 
 }  // namespace loam::tool

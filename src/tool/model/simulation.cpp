@@ -1,10 +1,9 @@
 #include "tool/model/simulation.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <ctime>
-#include <loam/detail/policy_map_table.hpp>
+
+#include "tool/model/huge_table.hpp"
 
 namespace loam::tool {
 namespace {
@@ -13,15 +12,6 @@ namespace detail = loam::detail;
 
 constexpr std::uint64_t kFirst = std::uint64_t{1} << 40;
 constexpr std::uint64_t kPage = 4096;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
-// The tables are looked into at random: with small pages each look would cost a walk of page tables as well.
-void* map_huge(void* old, std::size_t old_bytes, std::size_t new_bytes) {
-  void* made = detail::map_table(old, old_bytes, new_bytes);
-  if (made != nullptr && new_bytes >= kHugePage) madvise(made, new_bytes, MADV_HUGEPAGE);
-  return made;
-}
-
 double cpu_seconds() {
   std::timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -35,16 +25,21 @@ double over(std::uint64_t heap, std::uint64_t live) {
 template <class Policy>
 class PolicySimulation : public Simulation {
  public:
-  PolicySimulation(const char* name, const detail::policy_settings& settings, std::uint64_t big,
-                   PlacementWatcher* watcher)
-      : settings_(settings), big_(big == 0 ? ~std::uint64_t{0} : big), watcher_(watcher) {
+  PolicySimulation(const char* name, const ReplaySettings& settings, PlacementWatcher* watcher)
+      : settings_(settings.policy),
+        big_(settings.big == 0 ? ~std::uint64_t{0} : settings.big),
+        watcher_(watcher) {
     placement_.policy = name;
-    const detail::page_source bare = {nullptr, [](void*, std::uint64_t end, std::uint64_t) { return end; },
-                                      [](void*, std::uint64_t, std::uint64_t) { return true; }};
+    detail::page_source bare;
+    bare.extend = [](void*, std::uint64_t end, std::uint64_t) { return end; };
+    if (settings.is_break) bare.shrink = [](void*, std::uint64_t, std::uint64_t) { return true; };
     // So that the first block stands on a page, as in memory, without a page in front of it.
-    region_.open(settings, bare, map_huge, kFirst - settings.header);
+    region_.open(settings_, bare, huge_table, kFirst - settings_.header);
   }
-  ~PolicySimulation() override { region_.close(); }
+  ~PolicySimulation() override {
+    region_.close();
+    blocks_.clear(huge_table);
+  }
   PolicySimulation(const PolicySimulation&) = delete;
   PolicySimulation& operator=(const PolicySimulation&) = delete;
 
@@ -52,20 +47,20 @@ class PolicySimulation : public Simulation {
     const std::size_t count = piece.operations.size();
     heap_.resize(count);
     free_.resize(count);
-    for (const Operation& operation : piece.operations) {
-      if (operation.block >= blocks_.size())
-        blocks_.resize(operation.block + std::size_t{1} + blocks_.size() / 2);
-    }
+    std::uint32_t most = 0;
+    for (const Operation& operation : piece.operations) most = std::max(most, operation.block);
+    if (!blocks_.reserve(huge_table, std::uint64_t{most} + 1)) throw std::bad_alloc();
     const double before = cpu_seconds();
     for (std::size_t i = 0; i < count; ++i) {
       if (watcher_ == nullptr) {
-        if (i + kFar < count) look_ahead(piece.operations[i + kFar], piece.operations[i + kNear]);
+        if (i + kFar < count) look_ahead(&piece.operations[i]);
         place(piece.operations[i]);
       } else {
         place_watched(piece.operations[i]);
       }
       heap_[i] = region_.end() - region_.begin() + apart_bytes_;
       free_[i] = region_.free_bytes();
+      placement_.peak_region = std::max(placement_.peak_region, region_.end() - region_.begin());
     }
     placement_.cpu_seconds += cpu_seconds() - before;
     for (std::size_t i = 0; i < count; ++i)
@@ -88,12 +83,17 @@ class PolicySimulation : public Simulation {
   }
 
  private:
-  // A million blocks are more than a cache holds: where the next ones to be freed lie is asked for while others are dealt with.
-  void look_ahead(const Operation& far, const Operation& near) {
-    __builtin_prefetch(&blocks_[far.block], 1);
-    if (near.kind != OperationKind::kRelease) return;
-    const std::uint64_t block = blocks_[near.block];
-    if (block != 0) region_.prefetch(block);
+  // A million blocks are more than a cache holds: what the next operations will look at is asked for while others are dealt with.
+  void look_ahead(const Operation* now) {
+    __builtin_prefetch(&blocks_[now[kFar].block], 1);
+    if (const Operation& near = now[kNear]; near.kind == OperationKind::kRelease) {
+      const std::uint64_t block = blocks_[near.block];
+      if (block != 0) region_.prefetch(block);
+    }
+    const Operation& next = now[kNext];
+    if (next.kind == OperationKind::kAllocate) return region_.prefetch_allocation(next.size);
+    const std::uint64_t block = blocks_[next.block];
+    if (block != 0 && next.kind == OperationKind::kRelease) region_.prefetch_more(block);
   }
   void place(const Operation& operation) {
     std::uint64_t& block = blocks_[operation.block];
@@ -139,7 +139,7 @@ class PolicySimulation : public Simulation {
     }
   }
   void place_watched(const Operation& operation) {
-    asked_.resize(blocks_.size());
+    if (operation.block >= asked_.size()) asked_.resize(operation.block + std::size_t{1} + asked_.size() / 2);
     if (is_placed(operation.block)) watcher_->went(placed(operation.block));
     place(operation);
     asked_[operation.block] = operation.size;
@@ -208,8 +208,9 @@ class PolicySimulation : public Simulation {
     placement_.end_top = top_;
   }
 
-  static constexpr std::size_t kFar = 24;  // operations ahead
-  static constexpr std::size_t kNear = 12;
+  static constexpr std::size_t kFar = 32;  // operations ahead
+  static constexpr std::size_t kNear = 20;
+  static constexpr std::size_t kNext = 8;
   // Marks a number in blocks_ as the bytes of a mapping of its own.
   static constexpr std::uint64_t kApart = std::uint64_t{1} << 63;
 
@@ -221,9 +222,9 @@ class PolicySimulation : public Simulation {
   std::uint64_t apart_gone_ = 0;
   detail::policy_region<Policy> region_;
   Placement placement_;
-  std::vector<std::uint64_t> blocks_;  // address by number, 0: none
-  std::vector<std::uint64_t> asked_;   // bytes by number, kept for the watcher alone
-  std::vector<std::uint64_t> heap_;    // after each operation of a piece
+  detail::growing_table<std::uint64_t> blocks_;  // address by number, 0: none
+  std::vector<std::uint64_t> asked_;             // bytes by number, kept for the watcher alone
+  std::vector<std::uint64_t> heap_;              // after each operation of a piece
   std::vector<std::uint64_t> free_;
   double sum_ = 0;
   std::uint64_t looks_ = 0;
@@ -234,15 +235,15 @@ class PolicySimulation : public Simulation {
 
 }  // namespace
 
-std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const detail::policy_settings& settings,
-                                     std::uint64_t big, PlacementWatcher* watcher) {
-  detail::policy_settings own = settings;
+std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const ReplaySettings& settings,
+                                     PlacementWatcher* watcher) {
+  ReplaySettings own = settings;
   // TLSF keeps two links in each free block.
-  if (kind == detail::policy_kind::tlsf) own.minimum = std::max<std::size_t>(own.minimum, 32);
+  if (kind == detail::policy_kind::tlsf) own.policy.minimum = std::max<std::size_t>(own.policy.minimum, 32);
   return detail::with_policy(kind, [&](auto* policy) -> std::unique_ptr<Simulation> {
     using Policy = std::remove_pointer_t<decltype(policy)>;
     return std::make_unique<PolicySimulation<Policy>>(detail::policy_names[static_cast<unsigned>(kind)], own,
-                                                      big, watcher);
+                                                      watcher);
   });
 }
 
@@ -273,9 +274,9 @@ Piece DemandCount::count(std::span<const Operation> operations) {
 }
 
 Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>& kinds,
-                const detail::policy_settings& settings, std::uint64_t big, const PieceReader& reader) {
+                const ReplaySettings& settings, const PieceReader& reader) {
   std::vector<std::unique_ptr<Simulation>> simulations;
-  for (const detail::policy_kind kind : kinds) simulations.push_back(simulate(kind, settings, big));
+  for (const detail::policy_kind kind : kinds) simulations.push_back(simulate(kind, settings));
   DemandCount count;
   std::vector<Operation> operations;
   for (source.next(operations); !operations.empty(); source.next(operations)) {
@@ -283,7 +284,9 @@ Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>&
     const Piece piece = count.count(operations);
     for (const auto& simulation : simulations) simulation->apply(piece);
   }
-  Replayed replayed{count.demand(), source.skipped(), {}, 0, {}, {}};
+  Replayed replayed;
+  replayed.demand = count.demand();
+  replayed.skipped = source.skipped();
   for (const auto& simulation : simulations) replayed.placements.push_back(simulation->finish());
   return replayed;
 }

@@ -47,6 +47,7 @@ struct Placement {
   std::uint64_t refused = 0;  // the region is at its limit of addresses
 
   std::uint64_t peak_heap = 0;
+  std::uint64_t peak_region = 0;  // without blocks in mappings of their own
   // At the first moment with the most live bytes:
   std::uint64_t heap_at_peak = 0;
   std::uint64_t header_bytes = 0;
@@ -96,10 +97,19 @@ class Simulation {
   virtual Placement finish() = 0;
 };
 
-// `big`: blocks from this size on have mappings of their own, as under `loam run --policy-big`; 0: none. `watcher`: told of every
-// block of the policy's, if there is one.
-std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind,
-                                     const loam::detail::policy_settings& settings, std::uint64_t big = 0,
+// What is the same for every policy of a replay.
+struct ReplaySettings {
+  ReplaySettings() = default;
+  ReplaySettings(const loam::detail::policy_settings& of_policy) : policy(of_policy) {}
+
+  loam::detail::policy_settings policy;
+  std::uint64_t big =
+      0;  // blocks from here on have mappings of their own, as with `loam run --policy-big`; 0: none
+  bool is_break = true;  // the region's pages come from the break, which alone can be made smaller
+};
+
+// `watcher`: told of every block of the policy's, if there is one.
+std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind, const ReplaySettings& settings,
                                      PlacementWatcher* watcher = nullptr);
 
 // Keeps the demand of a stream.
@@ -124,6 +134,19 @@ struct ReplayAdvice {
   std::uint64_t managed_operations = 0;
   std::uint64_t big = 0;
   std::optional<Placement> apart;  // with blocks from `big` bytes on in mappings of their own
+  // Whether that needs clearly less than the policy alone.
+  bool helps(const Placement& alone) const {
+    return apart && apart->peak_heap + apart->peak_heap / 50 < alone.peak_heap;
+  }
+};
+
+// The recommendation carried out: what was predicted with the run's own steps of growth, and what was measured.
+struct MeasuredRun {
+  std::string command;
+  std::uint64_t predicted_bytes = 0;  // largest heap
+  std::uint64_t measured_bytes = 0;
+  std::uint64_t served = 0;
+  std::uint64_t allocations = 0;
 };
 
 struct Replayed {
@@ -133,14 +156,15 @@ struct Replayed {
   std::size_t recommended = 0;  // of the placements
   std::vector<AllocatorReplay> allocators;
   ReplayAdvice advice;
+  std::string source;  // of the region's pages, where it was asked for
+  std::optional<MeasuredRun> measured;
 };
 
 // Sees every piece as well, with the origins of its operations where the source keeps them.
 using PieceReader = std::function<void(std::span<const Operation>, std::span<const OperationOrigin>)>;
 
 Replayed replay(OperationSource& source, const std::vector<loam::detail::policy_kind>& kinds,
-                const loam::detail::policy_settings& settings, std::uint64_t big = 0,
-                const PieceReader& reader = {});
+                const ReplaySettings& settings, const PieceReader& reader = {});
 
 // The placement with the smallest peak; of several within one in a hundred, the fastest.
 std::size_t recommended(const std::vector<Placement>& placements);

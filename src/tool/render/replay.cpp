@@ -78,6 +78,22 @@ nlohmann::ordered_json tenths_json(const Placement& of) {
   return tenths;
 }
 
+// What the source was asked, and what it could take back at the end: the break what is free at its top, mappings each whole free page.
+std::string source_text(const Replayed& replayed) {
+  const bool is_break = replayed.source == "sbrk";
+  // A file is made longer before its new part is mapped.
+  const std::uint64_t calls = replayed.source == "file" ? 2 : 1;
+  Table table;
+  table.row({"", "calls", "heap at end", "free", "returnable", "stranded"});
+  for (const Placement& of : replayed.placements) {
+    const std::uint64_t returnable = is_break ? of.end_top : of.end_pages;
+    table.row({of.policy, with_thousands(calls * of.counters.grows + of.counters.shrinks),
+               human_bytes(of.end_heap), human_bytes(of.end_free), human_bytes(returnable),
+               human_bytes(of.end_free - returnable)});
+  }
+  return "Pages from " + replayed.source + "\n" + table.text("  ");
+}
+
 std::string allocators_text(const Replayed& replayed) {
   Table table;
   table.row({"", "M op/s", "CPU", "faults", "peak RSS", "kernel", "mmap", "munmap", "mremap", "madvise",
@@ -131,7 +147,7 @@ std::string site_text(const SiteAdvice& site, const std::vector<SourceFrame>& fr
 std::string advice_text(const Replayed& replayed, const Placement& best) {
   const ReplayAdvice& advice = replayed.advice;
   std::string text;
-  if (advice.apart && advice.apart->peak_heap + advice.apart->peak_heap / 50 < best.peak_heap) {
+  if (advice.helps(best)) {
     text += fmt::format("  --policy-big {}: blocks from this size on apart, a heap of {} at most\n",
                         advice.big, human_bytes(advice.apart->peak_heap));
   }
@@ -153,6 +169,14 @@ std::string recommendation_text(const Replayed& replayed, const Palette& palette
             fmt::format(", with a heap of {} at most, and {} of tables beside it\n",
                         human_bytes(best.peak_heap), human_bytes(best.table_bytes)) +
             advice_text(replayed, best);
+  }
+  if (replayed.measured) {
+    const MeasuredRun& run = *replayed.measured;
+    text += fmt::format(
+        "  {}: a region of {} predicted, {} measured ({:+.1f} %); it served {} of {} allocations\n",
+        run.command, human_bytes(run.predicted_bytes), human_bytes(run.measured_bytes),
+        100 * (static_cast<double>(run.measured_bytes) / static_cast<double>(run.predicted_bytes) - 1),
+        with_thousands(run.served), with_thousands(run.allocations));
   }
   if (!replayed.allocators.empty()) {
     const AllocatorReplay& best = replayed.allocators[recommended(replayed.allocators)];
@@ -261,6 +285,7 @@ nlohmann::ordered_json placement_json(const Replayed& replayed, const Placement&
 std::string replay_text(const std::string& file, const Replayed& replayed, const Palette& palette) {
   std::string text = demand_text(file, replayed);
   if (!replayed.placements.empty()) text += heap_text(replayed) + work_text(replayed);
+  if (!replayed.placements.empty() && !replayed.source.empty()) text += source_text(replayed);
   if (!replayed.allocators.empty()) text += allocators_text(replayed);
   return text + recommendation_text(replayed, palette);
 }
@@ -288,6 +313,14 @@ std::string replay_json(const std::string& file, const Replayed& replayed) {
                            {"heap_limit_bytes", best.peak_heap},
                            {"table_bytes", best.table_bytes},
                            {"advice", advice_json(replayed.advice)}};
+    if (replayed.measured) {
+      const MeasuredRun& run = *replayed.measured;
+      json["recommended"]["verified"] = {{"command", run.command},
+                                         {"predicted_region_bytes", run.predicted_bytes},
+                                         {"measured_region_bytes", run.measured_bytes},
+                                         {"served", run.served},
+                                         {"allocations", run.allocations}};
+    }
   }
   if (!replayed.allocators.empty()) {
     const AllocatorReplay& best = replayed.allocators[recommended(replayed.allocators)];

@@ -56,6 +56,28 @@ class Replay(unittest.TestCase):
         _, policies = self.replay(lines, "--policy", "first-fit,best-fit", "--header", "0", "--grow", "4096")
         self.assertGreater(policies["first-fit"]["peak_heap_bytes"], policies["best-fit"]["peak_heap_bytes"])
 
+    def test_big_blocks_apart(self):
+        # One byte more than 32 pages with the header, made larger without a copy, then small again.
+        lines = ["@ a + 0x1 0x1fff9", "@ a < 0x1", "@ a > 0x1 0x40000", "@ a < 0x1", "@ a > 0x2 0x100", "@ a - 0x2"]
+        _, policies = self.replay(lines, "--policy", "first-fit,best-fit", "--big", "4096")
+        for of in policies.values():
+            self.assertEqual(of["moves"], 1)
+            self.assertEqual(of["moved_bytes"], 0x100)
+            # 0x40000 bytes and a header in whole pages.
+            self.assertEqual(of["peak_heap_bytes"], 0x41000)
+        _, policies = self.replay(["@ a + 0x1 0x1ffff"], "--policy", "tlsf", "--big", "131072")
+        self.assertEqual(policies["tlsf"]["peak_heap_bytes"], 0x30000, "smaller ones are the region's")
+
+    def test_sources(self):
+        lines = ["@ a + 0x1 0x100000", "@ a - 0x1"]
+        _, by_break = self.replay(lines, "--policy", "first-fit", "--source", "sbrk")
+        _, by_map = self.replay(lines, "--policy", "first-fit", "--source", "mmap")
+        self.assertEqual((by_break["first-fit"]["shrinks"], by_map["first-fit"]["shrinks"]), (1, 0))
+        self.assertGreater(by_map["first-fit"]["at_end"]["mappings_can_return_bytes"], 0x100000)
+        self.assertLess(by_break["first-fit"]["at_end"]["heap_bytes"], 0x20000)
+        text = loam("replay", self.file, "--policy", "first-fit", "--source", "file").stdout
+        self.assertRegex(text, r"Pages from file\n +calls +heap at end +free +returnable +stranded\n +first-fit +2 ")
+
     def test_reallocs(self):
         lines = ["@ a + 0x1 0x20", "@ a < 0x1", "@ a > 0x1 0x2000", "@ a + 0x2 0x20", "@ a < 0x1", "@ a > 0x3 0x4000",
                  "@ a - 0x3", "@ a - 0x2"]

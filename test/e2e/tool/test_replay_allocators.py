@@ -1,4 +1,4 @@
-"""`loam replay --allocator`: a recording's operations on real allocators, each in processes of its own."""
+"""`loam replay` where it runs programs: a recording's operations on real allocators, and what it recommends carried out."""
 import json
 import os
 import pathlib
@@ -98,6 +98,54 @@ class Allocators(unittest.TestCase):
         for options in (["--threads"], ["--speed", "1"], ["--allocator", "nosuch"], ["--allocator", "glibc", "--speed", "x"],
                         ["--allocator", "glibc", "--rounds", "0"], ["--allocator", "/nonexistent/lib.so"]):
             self.assertEqual(loam("replay", self.file, *options).returncode, 2, options)
+
+
+class Recommendation(unittest.TestCase):
+    """Of a program with a site for an arena and one for a pool."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.file = os.path.join(folder.name, "sites.loam")
+        done = loam("record", "--output", cls.file, "--", PROGRAMS / "sites")
+        assert done.returncode == 0, done.stderr
+        done = loam("replay", cls.file, "--format", "json", "--policy", "first-fit,best-fit", "--verify", "--source", "sbrk")
+        assert done.returncode == 0, done.stderr
+        cls.report = json.loads(done.stdout)
+        cls.advice = cls.report["recommended"]["advice"]
+
+    def test_sites(self):
+        sites = {site["frames"][0]["function"]: site for site in self.advice["sites"]}
+        self.assertEqual({name: site["manager"] for name, site in sites.items()}, {"make_message": "arena", "make_node": "pool"})
+        self.assertEqual((sites["make_message"]["allocations"], sites["make_message"]["phases"]), (20000, 10))
+        self.assertEqual((sites["make_node"]["allocations"], sites["make_node"]["peak_live_blocks"]), (10000, 100))
+
+    def test_what_they_would_save(self):
+        # All but a few chunks: 300 KiB in pieces of 64 KiB ten times, and two pages of nodes.
+        self.assertGreater(self.report["operations"], 59000)
+        self.assertLess(self.advice["managed"]["operations"], self.report["operations"] - 59000)
+        for site in self.advice["sites"]:
+            self.assertLess(site["operations_with_manager"], 150)
+
+    def test_predicted_beside_measured(self):
+        verified = self.report["recommended"]["verified"]
+        self.assertIn("--policy", verified["command"])
+        self.assertGreaterEqual(verified["served"], 0.99 * verified["allocations"])
+        # The region grows by 128 KiB, and replay says where that ends, the run how far into it blocks reached.
+        self.assertLess(abs(verified["predicted_region_bytes"] - verified["measured_region_bytes"]), 160 << 10)
+
+    def test_text(self):
+        text = loam("replay", self.file, "--policy", "first-fit", "--source", "mmap").stdout
+        self.assertRegex(text, r"an arena for make_message \(sites.c:\d+\) < main \(sites.c:\d+\): 20,000 blocks that die together")
+        self.assertRegex(text, r"a pool for make_node .*: 10,000 blocks of 48 bytes, at most 100 at once")
+        self.assertIn("Pages from mmap", text)
+
+    def test_without_a_program(self):
+        with tempfile.NamedTemporaryFile("w") as trace:
+            trace.write("= Start\n@ a + 0x1 0x10\n")
+            trace.flush()
+            self.assertEqual(loam("replay", trace.name, "--verify").returncode, 2)
 
 
 if __name__ == "__main__":
