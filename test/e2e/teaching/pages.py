@@ -135,10 +135,8 @@ def renew(path):
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder)
         for command, shown in commands(text):
-            printed = run(command, folder)
-            if not fits(shown, printed):
-                before = "\n".join([f"$ {command}", *shown])
-                text = text.replace(before, "\n".join([f"$ {command}", *renewed(shown, printed)]), 1)
+            before = "\n".join([f"$ {command}", *shown])
+            text = text.replace(before, "\n".join([f"$ {command}", *renewed(shown, run(command, folder))]), 1)
         for picture in pictures(text):
             shutil.copyfile(pathlib.Path(folder) / picture, path.parent / picture)
     path.write_text(text)
