@@ -221,9 +221,9 @@ static void grow(int count) {
 static void test_little(void) {
   GC_enable_incremental();
   CHECK(GC_is_incremental_mode() != 0);
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < 2; ++round) {
     list = NULL;
-    grow(300000);
+    grow(150000);
     GC_start_incremental_collection();
     const GC_word before = GC_get_gc_no();
     for (long i = 0; i < 100000000 && GC_collect_a_little() != 0; ++i) grow(1);
@@ -231,7 +231,7 @@ static void test_little(void) {
     CHECK(GC_get_gc_no() > before);
     int count = 0;
     for (struct node* node = list; node != NULL; node = node->next) ++count;
-    CHECK(count >= 300000);
+    CHECK(count >= 150000);
   }
 }
 

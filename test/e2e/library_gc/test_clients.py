@@ -1,5 +1,5 @@
 """Programs of Debian that use bdwgc, unmodified, on libloam-gc.so: the same output as on bdwgc's own library, with a collection
-forced every 1,000 allocations, at least 100 collections, and more bytes reclaimed than live."""
+forced every 1,000 allocations, at least 100 collections, and more bytes reclaimed than live; and with marking beside the program."""
 
 import glob
 import os
@@ -9,7 +9,9 @@ import tempfile
 import unittest
 
 LIBRARY = os.path.join(os.environ["LOAM_BUILD_DIR"], "lib/gc")
-EVERY = 1000
+FORCED = "stats=1:every=1000"
+# All collections but the first beside the program, often.
+BESIDE = "stats=1:concurrent-from=0:generations-from=0:least-growth=64k"
 
 NEKO = """
 tree = function(d) { if d == 0 return null; var o = $new(null); o.l = tree(d - 1); o.r = tree(d - 1); return o; };
@@ -63,11 +65,11 @@ class Clients(unittest.TestCase):
             stream.write(text)
         return path
 
-    def run_on(self, ours, *command):
+    def run_on(self, options, *command):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GC_")}
         environment.update(HOME=self.folder.name, TERM="dumb")
-        if ours:
-            environment.update(LD_LIBRARY_PATH=LIBRARY, LOAM_GC=f"stats=1:every={EVERY}")
+        if options:
+            environment.update(LD_LIBRARY_PATH=LIBRARY, LOAM_GC=options)
         result = subprocess.run(command, env=environment, cwd=self.folder.name, capture_output=True, timeout=600, check=False)
         self.assertEqual(result.returncode, 0, (command, result.stderr))
         return result.stdout, result.stderr.decode(errors="replace")
@@ -82,10 +84,13 @@ class Clients(unittest.TestCase):
         """The same bytes on both libraries; what ours has collected over all commands."""
         collections, reclaimed, live = 0, 0, 0
         for command in commands:
-            theirs, _ = self.run_on(False, *command)
-            output, text = self.run_on(True, *command)
+            theirs, _ = self.run_on(None, *command)
+            output, text = self.run_on(FORCED, *command)
             self.assertGreater(len(output), 10, command)
             self.assertEqual(output, theirs, command)
+            beside, told = self.run_on(BESIDE, *command)
+            self.assertEqual(beside, theirs, command)
+            self.assertIn("while the program ran", told)
             more = self.figures(text)
             collections, reclaimed, live = collections + more[0], reclaimed + more[1], live + more[2]
         print(f"{self.id().rsplit('_', 1)[1]}: {collections} collections, {reclaimed} KiB reclaimed, {live} KiB live")
@@ -98,10 +103,10 @@ class Clients(unittest.TestCase):
 
     def test_neko(self):
         source = self.write("trees.neko", NEKO)
-        self.run_on(False, "nekoc", source)
+        self.run_on(None, "nekoc", source)
         with open(os.path.join(self.folder.name, "trees.n"), "rb") as stream:
             theirs = stream.read()
-        self.run_on(True, "nekoc", source)
+        self.run_on(FORCED, "nekoc", source)
         with open(os.path.join(self.folder.name, "trees.n"), "rb") as stream:
             self.assertEqual(stream.read(), theirs)
         self.compare(("neko", os.path.join(self.folder.name, "trees.n")))

@@ -8,7 +8,7 @@ import unittest
 BUILD = os.environ["LOAM_BUILD_DIR"]
 PROGRAM = os.path.join(BUILD, "bin/library/library-gc")
 KINDS = os.path.join(BUILD, "bin/library/library-gc-kinds")
-OF_KINDS = ("toggles", "gcj", "disclaim", "stackbottom", "little", "growth")
+OF_KINDS = ("toggles", "gcj", "disclaim", "stackbottom", "little")
 PARTS = ("sizes", "realloc", "reach", "finalizers", "links", "threads", "limit", "debug", "counts")
 
 
