@@ -4,8 +4,11 @@
 #include <loam/rc_cell.hpp>
 #include <loam/rc_cycles.hpp>
 
+#include <algorithm>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <chrono>
+#include <ctime>
 #include <memory>
 #include <thread>
 
@@ -122,6 +125,41 @@ void ring_collected(benchmark::State& state) {
   }
 }
 BENCHMARK(ring_collected)->Arg(1'000)->Arg(1'000'000);
+
+// 10,000 candidates, in rings of ten that are garbage but for every other one, in steps of half a millisecond: time for a candidate, and in
+// the counters the longest step by the processor's time and the number of steps.
+void candidates_in_steps(benchmark::State& state) {
+  constexpr int kRings = 1'000;
+  constexpr int kNodes = 10;
+  std::clock_t longest = 0;
+  double steps = 0;
+  while (state.KeepRunningBatch(kRings * kNodes)) {
+    state.PauseTiming();
+    std::vector<rc<link>> kept;
+    for (int ring = 0; ring < kRings; ++ring) {
+      std::vector<rc<link>> nodes;
+      for (int i = 0; i < kNodes; ++i) nodes.push_back(make_rc<link>());
+      for (int i = 0; i < kNodes; ++i) {
+        nodes[static_cast<std::size_t>(i)]->next = nodes[static_cast<std::size_t>((i + 1) % kNodes)];
+        nodes[static_cast<std::size_t>((i + 1) % kNodes)]->previous = nodes[static_cast<std::size_t>(i)];
+      }
+      if (ring % 2 == 0) kept.push_back(nodes.front());
+    }
+    state.ResumeTiming();
+    for (bool done = false; !done; ++steps) {
+      const std::clock_t before = std::clock();
+      done = collect_cycles(std::chrono::microseconds(500)).done;
+      longest = std::max(longest, std::clock() - before);
+    }
+    state.PauseTiming();
+    kept.clear();
+    collect_cycles();
+    state.ResumeTiming();
+  }
+  state.counters["longest_step_us"] = static_cast<double>(longest) * 1e6 / CLOCKS_PER_SEC;
+  state.counters["steps"] = steps;
+}
+BENCHMARK(candidates_in_steps);
 
 }  // namespace
 }  // namespace loam::bench

@@ -151,21 +151,29 @@ class pool_pages {
     return pages == most_pages ? most_pages * page_bytes : page_bytes;
   }
 
-  // A quarter of what there is more, or a huge page.
+  // A quarter of what there is more, or a huge page; where upstream has not as much, a page.
   void add_chunk() {
-    const std::size_t pages =
+    const std::size_t wanted =
         count_ >= most_pages ? most_pages : std::clamp<std::size_t>(count_ / 4, 1, most_pages - 1);
     auto* record = static_cast<chunk*>(upstream_->allocate(sizeof(chunk), alignof(chunk)));
     try {
-      *record = {chunk_, pages, 0,
-                 static_cast<std::byte*>(upstream_->allocate(pages * page_bytes, alignment_of(pages)))};
+      try {
+        *record = take_chunk(wanted);
+      } catch (const std::bad_alloc&) {
+        if (wanted == 1) throw;
+        *record = take_chunk(1);
+      }
     } catch (...) {
       upstream_->deallocate(record, sizeof(chunk), alignof(chunk));
       throw;
     }
-    if (pages == most_pages) ask_for_a_huge_page(record->start);
+    if (record->count == most_pages) ask_for_a_huge_page(record->start);
     chunk_ = record;
-    count_ += pages;
+    count_ += record->count;
+  }
+  chunk take_chunk(std::size_t pages) {
+    void* start = upstream_->allocate(pages * page_bytes, alignment_of(pages));
+    return {chunk_, pages, 0, static_cast<std::byte*>(start)};
   }
 
   // At once and without a mark that stays with the memory when it has gone back upstream (MADV_COLLAPSE of Linux 6.1). If there is

@@ -174,6 +174,28 @@ TEST(Pool, SmallObjectsKeepTheirBytes) {
   for (int i = 0; i < 10'000; ++i) ASSERT_EQ(*some[static_cast<std::size_t>(i)], static_cast<char>(i));
 }
 
+// Pages are asked for in ever larger pieces, which such an upstream does not have.
+TEST(Pool, TakesWhatASmallUpstreamHas) {
+  constexpr std::size_t kBytes = std::size_t{4} << 20;
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBytes);
+  std::pmr::monotonic_buffer_resource small(buffer.get(), kBytes, std::pmr::null_memory_resource());
+  pool<node> nodes(&small);
+  std::size_t count = 0;
+  EXPECT_THROW(for (;; ++count) static_cast<void>(nodes.allocate()), std::bad_alloc);
+  EXPECT_GT(nodes.reserved(), kBytes / 8 * 7);
+  EXPECT_EQ(nodes.live(), count);
+}
+
+TEST(Pool, GrowsBeyondWhatAHugePageHolds) {
+  constexpr std::size_t kNodes = 300'000;
+  pool<node> nodes;
+  std::vector<node*> some(kNodes);
+  for (std::size_t i = 0; i < kNodes; ++i) some[i] = nodes.make(node{{i, i, i}});
+  EXPECT_GT(nodes.reserved(), std::size_t{6} << 20);
+  for (std::size_t i = 0; i < kNodes; ++i) ASSERT_EQ(some[i]->words[1], i);
+  EXPECT_EQ(nodes.live(), kNodes);
+}
+
 TEST(FencedPool, SeesWritesOutside) {
   collected_faults faults;
   pool<node, fence_checks> nodes;
