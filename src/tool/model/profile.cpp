@@ -1,6 +1,7 @@
 #include "tool/model/profile.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace loam::tool {
 namespace {
@@ -54,8 +55,9 @@ Profile make_profile(HeapEvents& events) {
     profile.sites.push_back(sum_of(site));
     add(profile.whole, profile.sites.back());
   }
-  std::stable_sort(profile.sites.begin(), profile.sites.end(),
-                   [](const ProfileSite& a, const ProfileSite& b) { return a.bytes > b.bytes; });
+  std::sort(profile.sites.begin(), profile.sites.end(), [](const ProfileSite& a, const ProfileSite& b) {
+    return std::tie(b.bytes, a.stack) < std::tie(a.bytes, b.stack);
+  });
   return profile;
 }
 
