@@ -25,7 +25,9 @@ const text = (page, name) => page.textContent(`[data-test=${name}]`);
 
 async function brushAndSearch(page) {
   const before = await text(page, 'figures');
-  const box = await (await page.$('#time .u-over')).boundingBox();
+  const chart = await page.$('#time .u-over');
+  await chart.scrollIntoViewIfNeeded();
+  const box = await chart.boundingBox();
   await page.mouse.move(box.x + box.width * 0.3, box.y + 60);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 5 });
