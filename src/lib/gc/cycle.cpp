@@ -30,9 +30,10 @@ constexpr uint64_t kRoundPart = 4;
 constexpr uint64_t kSlack = uint64_t{512} << 10;
 constexpr uint64_t kNapNs = 50'000;
 constexpr uint64_t kMostNapsNs = 1'000'000;
-// So long the second thread waits for the last stop before it looks again what was written meanwhile.
+// So long the second thread waits for the last stop before it looks again what was written meanwhile; twice as long each time, for a program
+// that has come to rest is to stay at rest.
 constexpr uint64_t kLeastWaitNs = 2'000'000;
-constexpr uint64_t kMostWaitNs = 256'000'000;
+constexpr uint64_t kMostWaitNs = 60'000'000'000;
 // A page of old objects takes as long to read as so many bytes' worth of objects to mark.
 constexpr uint64_t kReadPerObject = 64;
 // Before a collection of young objects has told how many survive: all, and small.
