@@ -113,9 +113,10 @@ std::string compare_runs_text(const RunsComparison& comparison, const Palette& p
   const CandidateRuns& reference = comparison.candidates.front();
   std::string out =
       palette.paint(Style::kBold, fmt::format("loam compare: {}", fmt::join(comparison.program, " "))) + "\n";
+  const std::string rounds =
+      comparison.rounds == 1 ? "one round" : fmt::format("{} rounds by turns, medians", comparison.rounds);
   out += fmt::format(
-      "  {} by turns, medians, and what they are to {}'s; it {} and writes {}\n\n",
-      counted(static_cast<std::uint64_t>(comparison.rounds), "round"), reference.candidate.name,
+      "  {}, and what the figures are to {}'s; it {} and writes {}\n\n", rounds, reference.candidate.name,
       comparison.expected_status() == 0 ? std::string("succeeds")
                                         : "ends there with " + ending_text(comparison.expected_status()),
       human_bytes(comparison.output_bytes));
