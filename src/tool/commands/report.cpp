@@ -91,6 +91,7 @@ void report(const ReportOptions& options) {
   const std::string output = options.output.empty() ? options.file + ".html" : options.output;
   write_output(output, stdout, report_page(report_data(*made, events, beside)));
   for (const std::string& remark : made->facts.remarks) fmt::print(stderr, "loam: {}\n", remark);
+  if (made->facts.is_damaged) set_exit_status(kExitFailure);
   fmt::print("{}\n", std::filesystem::absolute(output).string());
 }
 
