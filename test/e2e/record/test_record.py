@@ -164,7 +164,7 @@ class Readers(Case):
         part, errors = self.events(status=1)
         self.assertEqual(part, whole[:len(part)])
         self.assertIn("damaged", errors)
-        page = self.run_loam("report", self.file)
+        page = self.run_loam("report", self.file, status=1)
         self.assertIn("damaged", page.stderr)
 
     def test_report_and_replay(self):

@@ -93,7 +93,7 @@ export function App({ report }: { report: Report }) {
         <h1>{report.program.join(' ') || report.name}</h1>
         <Facts report={report} />
         {report.remarks.map((remark, i) => <p key={i} class="remark">{remark}</p>)}
-        {!report.hasStacks && <p class="remark">Recorded without stacks: every allocation counts for one site. `loam record --stacks` tells who allocated.</p>}
+        {!report.hasStacks && <p class="remark">Recorded without stacks: every allocation counts for one site. Without `--no-stacks` `loam record` tells who allocated.</p>}
       </header>
       <Bar report={report} range={range} onRange={onRange} search={search} onSearch={setSearch} />
       <main>
