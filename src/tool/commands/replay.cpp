@@ -91,7 +91,7 @@ ReplaySettings settings_of(const ReplayOptions& options) {
 void write_picture(const ReplayOptions& options, const Replayed& replayed) {
   PictureFrame frame;
   frame.operations = replayed.demand.operations;
-  for (const Placement& of : replayed.placements) frame.bytes = std::max(frame.bytes, of.peak_heap);
+  for (const Placement& of : replayed.placements) frame.bytes = std::max(frame.bytes, of.peak_region);
   std::vector<HeapPicture> pictures;
   for (const detail::policy_kind kind : chosen(options.policies))
     pictures.push_back(draw(*open_operations(options.file), kind, settings_of(options), frame));
