@@ -26,7 +26,8 @@ std::uint32_t BlockNumbers::add(std::uint64_t address) {
 
 namespace {
 
-constexpr std::size_t kPiece = 1U << 12;  // with all that is kept of each operation it stays in the cache
+constexpr std::size_t kPiece =
+    1U << 16;  // reading pushes the tables of a replay out of the cache: not too often
 constexpr std::size_t kLongestLine = 1U << 16;
 
 std::optional<std::uint64_t> hexadecimal(std::string_view word) {
