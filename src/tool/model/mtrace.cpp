@@ -24,7 +24,7 @@ std::uint32_t BlockNumbers::add(std::uint64_t address) {
 
 namespace {
 
-constexpr std::size_t kPiece = 1U << 12;  // with all that is kept of each operation it stays in the cache
+constexpr std::size_t kPiece =
 
 class MtraceReader : public OperationSource {
  public:

@@ -7,7 +7,8 @@
 namespace loam::tool {
 namespace {
 
-constexpr std::size_t kPiece = 1U << 12;  // with all that is kept of each operation it stays in the cache
+constexpr std::size_t kPiece =
+    1U << 16;  // reading pushes the tables of a replay out of the cache: not too often
 
 class RecordingOperations : public OperationSource {
  public:
