@@ -264,9 +264,7 @@ bool Cycle::open() {
     open_blocks(first, first + kOpenStep < blocks_ ? first + kOpenStep : blocks_, young_);
     if (!may_go_on()) return false;
   }
-  const uint64_t bytes = generations.read_written(marker, true, round_progress);
-  if (young_ && bytes != UINT64_MAX) heap.figures.young_read = bytes;
-  return bytes != UINT64_MAX;
+  return generations.read_written(marker, true, round_progress) != UINT64_MAX;
 }
 
 bool Cycle::mark() {
