@@ -96,7 +96,7 @@ bool Cycle::begin() {
   expected_objects_ = expected + expected / 4 + 1000;
   allocated_at_begin_ = heap.figures.allocated_bytes;
   allocated_before_ = allocated_since_collection();
-  budget_ = growth_to_collection() / 4;
+  budget_ = growth_to_collection() / 8;
   allowed_.store(allocated_at_begin_ + kSlack, std::memory_order_relaxed);
   began_ns_ = sys::monotonic_ns();
   set_phase(Phase::kOpening);
@@ -264,9 +264,7 @@ bool Cycle::open() {
     open_blocks(first, first + kOpenStep < blocks_ ? first + kOpenStep : blocks_, young_);
     if (!may_go_on()) return false;
   }
-  const uint64_t bytes = generations.read_written(marker, true, round_progress);
-  if (young_ && bytes != UINT64_MAX) heap.figures.young_read = bytes;
-  return bytes != UINT64_MAX;
+  return generations.read_written(marker, true, round_progress) != UINT64_MAX;
 }
 
 bool Cycle::mark() {

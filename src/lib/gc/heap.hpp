@@ -27,7 +27,8 @@ struct Figures {
   uint64_t most_live_bytes;
   uint64_t marked_objects;  // by the last collection
   uint64_t mark_ns;         // of the last collection
-  // By the last one of young objects: how many were marked, of how many bytes allocated, and how many bytes of old pages were read.
+  // By the last one of young objects: how many were marked, of how many bytes allocated; and how many bytes of old pages were read
+  // by the last one that stopped the world (beside the program those of new objects are read as well).
   uint64_t young_marked;
   uint64_t young_allocated;
   uint64_t young_read;
