@@ -8,7 +8,7 @@
 //   loam/rc_cycles.hpp collecting cycles
 //
 // The thread that makes an object is its owner: it copies and drops references by an addition to memory, about 1.5 ns the pair. Others
-// count atomically, about 5 ns. A reference that was made by the owner and is dropped by another thread may have to wait
+// count atomically, about 6 ns. A reference that was made by the owner and is dropped by another thread may have to wait
 // for the owner: he looks for such whenever he makes an object, in rc_settle(), and when he ends. If objects go to another thread for
 // good, call unbias() before, and all is done at once, or rebias() there, to make that thread the owner.
 //
