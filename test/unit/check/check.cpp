@@ -8,6 +8,7 @@
 
 #include "check/layout.hpp"
 #include "meta/arena.hpp"
+#include "support/damage.hpp"
 #include "support/heap.hpp"
 #include "sys/kernel.hpp"
 
@@ -184,7 +185,7 @@ TEST_F(Check, WriteAfterFreeIsSeenWhenTheBlockLeaves) {
     found.clear();
     char* block = take(40);
     give(block);
-    block[at] = 'x';
+    test::damage(block[at]);
     EXPECT_TRUE(found.empty());
     flush();
     ASSERT_EQ(found.size(), 1u) << at;
@@ -198,8 +199,8 @@ TEST_F(Check, SweepSeesWhatIsDamagedNow) {
   char* live = take(50);
   char* freed = take(50);
   give(freed);
-  live[50] = 'x';
-  freed[4] = 'x';
+  test::damage(live[50]);
+  test::damage(freed[4]);
   sweep();
   ASSERT_EQ(found.size(), 2u);
   sweep();

@@ -7,6 +7,8 @@
 
 #include "sys/kernel.hpp"
 
+#include "support/damage.hpp"
+
 namespace loam::check {
 namespace {
 
@@ -122,12 +124,12 @@ TEST(Guarded, DamageOnEitherSide) {
   GuardedRecord* record = guarded.take(100, 4);
   Finding finding{};
   EXPECT_FALSE(guarded.check_canaries(*record, &finding));
-  record->user[101] = 1;
+  test::damage(record->user[101]);
   ASSERT_TRUE(guarded.check_canaries(*record, &finding));
   EXPECT_EQ(finding.kind, Kind::kOverflow);
   EXPECT_EQ(finding.offset, 101);
   EXPECT_FALSE(guarded.check_canaries(*record, &finding));
-  record->user[-1] = 1;
+  test::damage(record->user[-1]);
   ASSERT_TRUE(guarded.check_canaries(*record, &finding));
   EXPECT_EQ(finding.kind, Kind::kUnderflow);
   EXPECT_EQ(finding.offset, -1);

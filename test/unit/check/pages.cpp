@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/damage.hpp"
+
 namespace loam::check {
 namespace {
 
@@ -139,11 +141,11 @@ TEST(Pages, ByteBehindAndByteInFront) {
   const Block left = take(pages, part, 20);
   const Block right = take(pages, part, 20);
   Finding finding{};
-  left.user[20] = 1;
+  test::damage(left.user[20]);
   ASSERT_TRUE(pages.check_canaries(pages.find(left.user), &finding));
   EXPECT_EQ(finding.kind, Kind::kOverflow);
   EXPECT_EQ(finding.block, reinterpret_cast<uint64_t>(left.user));
-  right.user[-1] = 1;
+  test::damage(right.user[-1]);
   ASSERT_TRUE(pages.check_canaries(pages.find(left.user), &finding));
   EXPECT_EQ(finding.kind, Kind::kUnderflow);
   EXPECT_EQ(finding.block, reinterpret_cast<uint64_t>(right.user));
