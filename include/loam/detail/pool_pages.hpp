@@ -64,8 +64,9 @@ class pool_pages {
  public:
   static constexpr std::size_t page_bytes = page_table::page_bytes;
 
-  // What is known of a page; lies elsewhere.
-  struct page {
+  // What is known of a page; lies elsewhere. States begin with a line of the cache, so that batches of 64 blocks share none: two threads
+  // that take and give blocks of neighbouring batches would wait for each other at every one.
+  struct alignas(64) page {
     page* previous;
     std::byte* blocks;  // the page itself
     std::size_t count;  // of blocks
