@@ -77,6 +77,9 @@ class HeapEvents {
   virtual void look_in_all(const std::string& paths) { (void)paths; }
 };
 
+// Of another tool's file: adds the remarks on where its reading ended (`damage`, empty if at its end) and on lines that were left out.
+void tell_what_is_missing(RecordingFacts& facts, const std::string& damage, std::uint64_t skipped_lines);
+
 // What loam record, heaptrack or mtrace() wrote. Throws Failure if the file is none of these, or cannot be read.
 std::unique_ptr<HeapEvents> open_events(const std::string& path);
 

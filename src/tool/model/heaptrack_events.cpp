@@ -258,11 +258,7 @@ RecordingFacts HeaptrackEvents::facts() const {
   facts.remarks.push_back(
       "from heaptrack, whose files have neither addresses nor threads: where blocks lie is made up");
   if (attached_) facts.remarks.push_back("heaptrack was attached: blocks from before are not known");
-  facts.is_damaged = !lines_.damage().empty();
-  if (facts.is_damaged)
-    facts.remarks.push_back(fmt::format("{}: the file is read up to there", lines_.damage()));
-  if (skipped_ > 0)
-    facts.remarks.push_back(fmt::format("{} lines of the file make no sense and were left out", skipped_));
+  tell_what_is_missing(facts, lines_.damage(), skipped_);
   return facts;
 }
 

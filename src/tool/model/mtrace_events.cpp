@@ -126,11 +126,7 @@ RecordingFacts MtraceEvents::facts() const {
   facts.has_stacks = true;
   facts.remarks.emplace_back(
       "from mtrace, which tells neither time nor threads: each event takes a microsecond here");
-  facts.is_damaged = !lines_.damage().empty();
-  if (facts.is_damaged)
-    facts.remarks.push_back(fmt::format("{}: the file is read up to there", lines_.damage()));
-  if (skipped_ > 0)
-    facts.remarks.push_back(fmt::format("{} lines of the file make no sense and were left out", skipped_));
+  tell_what_is_missing(facts, lines_.damage(), skipped_);
   return facts;
 }
 
