@@ -64,13 +64,28 @@ void let_signals_go(uint64_t before) {
   sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
 }
 
+// A handler that interrupted a holder of the policy's lock wants memory from beside it, and with it locks of the heap: nobody may wait
+// for that lock, the last one, while holding those.
+void take_all() {
+  for (;;) {
+    for (unsigned i = 0; i + 1 < kLocks; ++i) {
+      held_before[i] = lock_at(i)->held_by_me();
+      if (!held_before[i]) lock_at(i)->lock();
+    }
+    sys::Lock& last = *lock_at(kLocks - 1);
+    held_before[kLocks - 1] = last.held_by_me();
+    if (held_before[kLocks - 1] || last.try_lock()) return;
+    for (unsigned i = kLocks - 1; i-- > 0;) {
+      if (!held_before[i]) lock_at(i)->unlock();
+    }
+    sys::yield();
+  }
+}
+
 void before_fork() {
   forking = sys::process_id();
   const uint64_t before = hold_signals();
-  for (unsigned i = 0; i < kLocks; ++i) {
-    held_before[i] = lock_at(i)->held_by_me();
-    if (!held_before[i]) lock_at(i)->lock();
-  }
+  take_all();
   signals_before = before;
 }
 
