@@ -113,22 +113,33 @@ std::vector<Allocator> installed_peers() {
   return allocators;
 }
 
+namespace {
+
+std::string name_of(const std::string& library) {
+  std::string name = fs::path(library).filename().string();
+  if (name.starts_with("lib")) name.erase(0, 3);
+  return name.substr(0, name.find(".so"));
+}
+
+}  // namespace
+
 std::vector<Allocator> parse_allocators(const std::string& list) {
   std::vector<Allocator> allocators;
   std::stringstream stream(list);
   std::string item;
   while (std::getline(stream, item, ',')) {
     const std::size_t equals = item.find('=');
-    const std::string name = item.substr(0, equals);
+    const bool is_path = equals == std::string::npos && item.find('/') != std::string::npos;
+    const std::string name = is_path ? name_of(item) : item.substr(0, equals);
     if (name.empty()) throw missing("empty name in the list of allocators \"" + list + "\"");
     for (const Allocator& other : allocators) {
       if (other.name == name) throw missing("allocator \"" + name + "\" is named twice");
     }
-    if (equals == std::string::npos) {
+    if (equals == std::string::npos && !is_path) {
       allocators.push_back(known(name));
       continue;
     }
-    const std::string path = item.substr(equals + 1);
+    const std::string path = is_path ? item : item.substr(equals + 1);
     if (!fs::is_regular_file(path)) throw missing(no_file(name, path));
     allocators.push_back({name, fs::canonical(path).string(), name.starts_with("loam")});
   }

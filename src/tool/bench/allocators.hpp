@@ -27,7 +27,8 @@ std::vector<Allocator> default_allocators();
 // Those of others that are installed: jemalloc, mimalloc, tcmalloc, or fewer.
 std::vector<Allocator> installed_peers();
 
-// From a list such as "glibc,loam,mine=/path/lib.so": names without a path come from the usual places.
+// From a list such as "glibc,loam,mine=/path/lib.so,/path/libother.so": names without a path come from the usual places, and a path
+// without a name is named after its file, "other".
 std::vector<Allocator> parse_allocators(const std::string& list);
 
 // Sets LD_PRELOAD in this process for a later exec: the library alone, so that nothing else can serve malloc.

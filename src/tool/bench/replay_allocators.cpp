@@ -142,20 +142,6 @@ class Executor {
 
 }  // namespace
 
-std::vector<Allocator> parse_replay_allocators(const std::string& list) {
-  std::string named;
-  for (const std::string& item : split(list, ',')) {
-    std::string name = item;
-    if (item.find('=') == std::string::npos && item.find('/') != std::string::npos) {
-      name = fs::path(item).filename().string();
-      name = name.substr(name.starts_with("lib") ? 3 : 0);
-      name = name.substr(0, name.find(".so")) + "=" + item;
-    }
-    named += (named.empty() ? "" : ",") + name;
-  }
-  return parse_allocators(named);
-}
-
 std::vector<AllocatorReplay> replay_allocators(const OperationFile& file,
                                                const std::vector<Allocator>& allocators,
                                                const ReplayRun& run) {

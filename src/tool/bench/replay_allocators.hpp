@@ -10,9 +10,6 @@
 
 namespace loam::tool::bench {
 
-// From "glibc,loam,/path/libmine.so,name=/path/lib.so": a path alone is named by its file.
-std::vector<Allocator> parse_replay_allocators(const std::string& list);
-
 struct ReplayRun {
   int rounds = 3;
   double speed = 0;  // 0: as fast as possible; 1: at the recorded times

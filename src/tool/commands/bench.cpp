@@ -53,7 +53,7 @@ void run_stack_heap(const BenchOptions& options) {
 
 void add_common(CLI::App& command, BenchOptions& options) {
   add_text(command, "--allocators", options.allocators, "LIST",
-           "Contestants, by commas: loam, glibc, jemalloc, mimalloc, tcmalloc, or NAME=LIBRARY");
+           "Contestants, by commas: loam, glibc, jemalloc, mimalloc, tcmalloc, LIBRARY or NAME=LIBRARY");
   options.output.add_to(command, "standard output");
 }
 

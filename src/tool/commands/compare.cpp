@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include "tool/bench/allocators.hpp"
@@ -92,14 +91,7 @@ std::vector<std::string> chosen(const std::string& list, const std::vector<std::
 
 std::vector<bench::Allocator> chosen_allocators(const std::string& list) {
   if (list.empty()) return bench::installed_peers();
-  std::vector<bench::Allocator> out;
-  for (const std::string& word : split(list, ',')) {
-    if (word == "none") continue;
-    const bool is_path = word.find('/') != std::string::npos && word.find('=') == std::string::npos;
-    const std::string name = is_path ? std::filesystem::path(word).filename().string() + "=" + word : word;
-    for (bench::Allocator& allocator : bench::parse_allocators(name)) out.push_back(std::move(allocator));
-  }
-  return out;
+  return list == "none" ? std::vector<bench::Allocator>{} : bench::parse_allocators(list);
 }
 
 // One of loam's own: by policy (empty: none) and source.

@@ -132,7 +132,7 @@ MeasuredRun carry_out(const ReplayOptions& options, detail::policy_kind kind, co
 Replayed replay_file(const ReplayOptions& options, std::string& remark) {
   const std::vector<detail::policy_kind> kinds = chosen(options.policies);
   std::vector<bench::Allocator> allocators;
-  if (!options.allocators.empty()) allocators = bench::parse_replay_allocators(options.allocators);
+  if (!options.allocators.empty()) allocators = bench::parse_allocators(options.allocators);
   const std::unique_ptr<OperationSource> source = open_operations(options.file);
   std::unique_ptr<OperationFile> file;
   if (!allocators.empty())

@@ -48,7 +48,7 @@ class Runs(unittest.TestCase):
                         "--allocator", f"mine={library},{library}", "--", "echo", "hello")
         report = json.loads(done.stdout)
         self.assertEqual([of["name"] for of in report["candidates"]],
-                         ["glibc", "glibc again", "mine", library.name, "loam sbrk", "tlsf sbrk", "buddy sbrk"])
+                         ["glibc", "glibc again", "mine", library.name.removeprefix("lib").split(".so")[0], "loam sbrk", "tlsf sbrk", "buddy sbrk"])
         self.assertEqual({len(of["runs"]) for of in report["candidates"]}, {2})
         self.assertEqual(report["output_bytes"], 6)
 
