@@ -11,7 +11,7 @@ set(LOAM_PRELOAD ON)
 # kernel makes 64 KiB around each page that is touched resident, in every process. Then what start and exit look into. The rest
 # waits for a question or a mode.
 set(always_used
-  "/preload/(malloc|new)\\.cpp|/meta/|/heap/(huge_pages|refill|stack|remote|small_span|span|span_table|regions|registry|large|growth|purge)\\.cpp"
+  "/preload/(malloc|new)\\.cpp|/meta/|/sys/huge_pages\\.cpp|/heap/(refill|stack|remote|small_span|span|span_table|regions|registry|large|growth|purge)\\.cpp"
   "/runtime/(start|thread|allocate|release|resize|fork)\\.cpp|/sys/(kernel|source|lock)\\.cpp")
 list(JOIN always_used "|" always_used)
 set(looked_into "/runtime/(control|sites|statistics|checking|leaks)\\.cpp")

@@ -4,6 +4,7 @@
 #include "heap/registry.hpp"
 #include "heap/walk.hpp"
 #include "meta/arena.hpp"
+#include "sys/filter.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::check {
@@ -157,6 +158,8 @@ void change_thread(heap::ThreadHeap* heap) {
 void forget_threads(const heap::ThreadHeap* mine) {
   state.is_child = true;
   state.forked_at = state.sequence.load(std::memory_order_relaxed);
+  state.guarded.renew();
+  state.pages.renew();
   for (heap::ThreadHeap* heap = heap::first_heap(); heap != nullptr; heap = heap->next_heap) {
     auto* part = static_cast<ThreadPart*>(heap->mode_state);
     if (part == nullptr) continue;
@@ -167,6 +170,12 @@ void forget_threads(const heap::ThreadHeap* mine) {
     part->quarantine = {};
     part->pages = {};
   }
+}
+
+void before_filter() {
+  sys::filters_itself.store(true, std::memory_order_relaxed);
+  state.guarded.use_guards();
+  state.pages.use_guards();
 }
 
 sys::Lock& lock_at(unsigned index) {

@@ -77,6 +77,11 @@ bool faults(uint64_t address);
 // Makes the page of a guarded address accessible, so that the access goes through. Returns whether it could.
 bool let_pass(uint64_t address);
 
+// Whether the address belongs to this mode: nothing of the program's lies there but its blocks.
+bool covers(uint64_t address);
+// Any further access there is SIGSEGV, as at any address that nothing is mapped at; there is no way back. For a process that ends.
+void fault_plainly(uint64_t address);
+
 // Looks at every canary and all poison once more: for the end of the process. The program's threads may still run.
 void sweep();
 
@@ -99,6 +104,9 @@ void touch(const void* block);
 stack::Memo** memo_of(heap::ThreadHeap* heap);
 // Another thread has the heap now, with a stack of its own.
 void change_thread(heap::ThreadHeap* heap);
+
+// The process is about to have its system calls filtered: from now on none is made but those of any malloc.
+void before_filter();
 
 // In the child of a fork: the other threads' parts are nobody's now, and may have been in the middle of a change.
 void forget_threads(const heap::ThreadHeap* mine);

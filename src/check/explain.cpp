@@ -67,6 +67,16 @@ bool explain_retired(const void* address, Finding* finding) {
   return true;
 }
 
+// Onto a page that no block lies on yet: what went past the end of the last one on the page before.
+bool explain_unfilled(const void* address, Finding* finding) {
+  const BlockInfo block = state.pages.find_before(address);
+  if (block.record == nullptr) return false;
+  finding->evidence = Evidence::kFault;
+  finding->kind = is_freed(block) ? Kind::kUseAfterFree : Kind::kOverflow;
+  describe(block, finding);
+  return true;
+}
+
 void describe_poison(const BlockInfo& block, int64_t displacement, Finding* finding) {
   finding->kind = Kind::kUseAfterFree;
   finding->evidence = Evidence::kPoisonRead;
@@ -101,6 +111,8 @@ bool explain_fault(uint64_t address, Access access, Finding* finding) {
     return explain_guarded(reinterpret_cast<const char*>(address), finding);
   if (state.pages.is_retired(reinterpret_cast<const void*>(address)))
     return explain_retired(reinterpret_cast<const void*>(address), finding);
+  if (state.pages.covers(reinterpret_cast<const void*>(address)))
+    return explain_unfilled(reinterpret_cast<const void*>(address), finding);
   return explain_poison(address, finding);
 }
 
@@ -108,9 +120,19 @@ bool faults(uint64_t address) {
   const auto* at = reinterpret_cast<const char*>(address);
   int64_t displacement = 0;
   if (state.guarded.covers(at)) return state.guarded.faults(at);
-  if (state.pages.covers(at)) return state.pages.is_retired(at);
+  if (state.pages.covers(at)) return state.pages.is_retired(at) || state.pages.is_unfilled(at);
   return state.pages.find_poisoned(address, &displacement).record != nullptr ||
          state.poison.find(address).inside;
+}
+
+bool covers(uint64_t address) {
+  const auto* at = reinterpret_cast<const void*>(address);
+  return state.guarded.covers(at) || state.pages.covers(at);
+}
+
+void fault_plainly(uint64_t address) {
+  if (!covers(address)) return;
+  sys::guard(reinterpret_cast<void*>(base::align_down(address, Guarded::kPage)), Guarded::kPage);
 }
 
 bool let_pass(uint64_t address) {

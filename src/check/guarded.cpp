@@ -1,5 +1,7 @@
 #include "check/guarded.hpp"
 
+#include <cstring>
+
 #include "sys/kernel.hpp"
 
 namespace loam::check {
@@ -12,6 +14,7 @@ constexpr uint64_t kLeastWindow = uint64_t{64} << 20;
 constexpr uint64_t kChunk = 512;
 // Of the kernel's smallest granule below which alignment follows the size.
 constexpr size_t kGranule = 16;
+constexpr uint64_t kOnePageRun = 2;  // with the page behind
 
 size_t alignment_for(size_t size, unsigned alignment_log) {
   const size_t asked = size_t{1} << alignment_log;
@@ -35,7 +38,7 @@ bool Guarded::open(uint64_t most_bytes, bool flip, uint64_t secret) {
       flip_ = flip;
       secret_ = secret;
       // A page in front of the first run, as each other run has one: it belongs to nobody.
-      sys::guard(start_, kPage);
+      if (!absent_.open(start_, bytes)) sys::guard(start_, kPage);
       records_[0].pages = 1;
       next_ = high_ = guarded_to_ = 1;
       return true;
@@ -99,8 +102,16 @@ uint64_t Guarded::claim(uint64_t pages) {
   return found;
 }
 
-// All pages of the run but the last become accessible, all else stays guarded.
+// All pages of the run but the last become accessible, all else still faults.
 bool Guarded::prepare(uint64_t first, uint64_t pages) {
+  if (!absent_.works()) return prepare_guarded(first, pages);
+  if (absent_.place(address_of(first), (pages - 1) * kPage)) return true;
+  if (absent_.works()) return false;
+  guard_what_faults();
+  return prepare_guarded(first, pages);
+}
+
+bool Guarded::prepare_guarded(uint64_t first, uint64_t pages) {
   const uint64_t last = first + pages - 1;
   if (last < guarded_to_) return sys::unguard(address_of(first), (pages - 1) * kPage);
   if (first < guarded_to_ && !sys::unguard(address_of(first), (guarded_to_ - first) * kPage)) return false;
@@ -116,33 +127,76 @@ bool Guarded::prepare(uint64_t first, uint64_t pages) {
   return sys::unguard(address_of(from), (last - from) * kPage);
 }
 
+GuardedRecord& Guarded::next_waiting() {
+  GuardedRecord& run = records_[waiting_];
+  waiting_ = run.size;
+  --waiting_count_;
+  return run;
+}
+
+// A run of so many pages, all but its last accessible; null if there is none.
+GuardedRecord* Guarded::accessible_run(uint64_t pages) {
+  if (pages == kOnePageRun && waiting_ != 0) return &next_waiting();
+  const uint64_t first = claim(pages);
+  if (first == kNoPage) return nullptr;
+  GuardedRecord& run = records_[first];
+  run.retired.store(false, std::memory_order_relaxed);
+  set_run(first, pages);
+  if (prepare(first, pages)) return &run;
+  retire_unused(run);
+  return nullptr;
+}
+
 GuardedRecord* Guarded::take(size_t size, unsigned alignment_log) {
   if (pages_ == 0 || size > window_bytes() / 2 || lock_.held_by_me()) return nullptr;
   const size_t alignment = alignment_for(size, alignment_log);
   const uint64_t more = alignment > kPage ? alignment / kPage : 0;
   const uint64_t pages = base::divide_up(size == 0 ? 1 : size, kPage) + more + 1;
   sys::LockGuard guard(lock_);
-  const uint64_t first = claim(pages);
-  if (first == kNoPage) return nullptr;
-  GuardedRecord& run = records_[first];
-  char* const start = address_of(first);
-  char* const end = address_of(first + pages - 1);
-  run.retired.store(false, std::memory_order_relaxed);
-  set_run(first, pages);
-  if (!prepare(first, pages)) {
-    retire_unused(run);
-    return nullptr;
-  }
+  const bool is_used = pages == kOnePageRun && waiting_ != 0;
+  GuardedRecord* run = accessible_run(pages);
+  if (run == nullptr) return nullptr;
+  char* const start = address_of(static_cast<uint64_t>(run - records_));
+  char* const end = start + (pages - 1) * kPage;
   const auto at_end = reinterpret_cast<uint64_t>(end) - (size == 0 ? kGranule : size);
   const auto at_start = base::align_up(reinterpret_cast<uint64_t>(start), alignment);
-  run.user = reinterpret_cast<char*>(flip_ ? at_start : base::align_down(at_end, alignment));
-  run.size = size;
+  run->user = reinterpret_cast<char*>(flip_ ? at_start : base::align_down(at_end, alignment));
+  run->size = size;
+  if (is_used) memset(run->user, 0, size);
   const uint64_t word = canary_word(secret_, start);
-  write_canary(front(run), word);
-  write_canary(tail(run), word);
-  run.record.state.store(BlockState::kLive, std::memory_order_release);
+  write_canary(front(*run), word);
+  write_canary(tail(*run), word);
+  run->record.state.store(BlockState::kLive, std::memory_order_release);
   live_pages_.fetch_add(pages - 1, std::memory_order_relaxed);
-  return &run;
+  return run;
+}
+
+// The run's page goes to the next run of its kind, which waits for its block. On false nothing has changed.
+bool Guarded::keep_for_next(uint64_t first) {
+  if (!absent_.works() ||
+      waiting_count_ > kLeastWaiting + live_pages_.load(std::memory_order_relaxed) / kWaitingPart)
+    return false;
+  const uint64_t next = claim(kOnePageRun);
+  if (next == kNoPage) return false;
+  set_run(next, kOnePageRun);
+  GuardedRecord& run = records_[next];
+  retire_unused(run);
+  if (!absent_.move(address_of(first), address_of(next))) return false;
+  run.retired.store(false, std::memory_order_relaxed);
+  run.size = waiting_;
+  waiting_ = next;
+  ++waiting_count_;
+  return true;
+}
+
+// The run's pages fault from now on.
+void Guarded::take_away(uint64_t first, uint64_t pages) {
+  if (pages == kOnePageRun && keep_for_next(first)) return;
+  if (absent_.works()) {
+    absent_.remove(address_of(first), (pages - 1) * kPage);
+    return;
+  }
+  sys::guard(address_of(first), (pages - 1) * kPage);
 }
 
 void Guarded::give(GuardedRecord& record) {
@@ -151,8 +205,40 @@ void Guarded::give(GuardedRecord& record) {
   if (lock_.held_by_me())
     return;  // in a signal handler that interrupted take(): the pages stay as they are, for good
   sys::LockGuard guard(lock_);
-  sys::guard(address_of(first), (record.pages - 1) * kPage);
+  take_away(first, record.pages);
   record.retired.store(true, std::memory_order_release);
+}
+
+void Guarded::guard_pages(uint64_t from, uint64_t to) {
+  if (from < to) sys::guard(address_of(from), (to - from) * kPage);
+}
+
+// Absent pages do not fault any longer. Requires: the lock.
+void Guarded::guard_what_faults() {
+  uint64_t from = 0;
+  for (uint64_t page = 0; page < high_ && records_[page].pages != 0; page += records_[page].pages) {
+    GuardedRecord& run = records_[page];
+    const BlockState state = run.record.state.load(std::memory_order_acquire);
+    if (state != BlockState::kLive && state != BlockState::kLeaving) continue;
+    guard_pages(from, page);
+    from = page + run.pages - 1;
+  }
+  guard_pages(from, high_);
+  guarded_to_ = high_;
+  while (waiting_ != 0) retire_unused(next_waiting());
+}
+
+void Guarded::renew() {
+  if (pages_ == 0 || !absent_.works()) return;
+  absent_.renew();
+  if (!absent_.works()) guard_what_faults();
+}
+
+void Guarded::use_guards() {
+  if (pages_ == 0 || !absent_.works() || lock_.held_by_me()) return;
+  sys::LockGuard guard(lock_);
+  absent_.end();
+  guard_what_faults();
 }
 
 GuardedRecord* Guarded::find(const void* address) const {
@@ -211,7 +297,8 @@ bool Guarded::check_canaries(GuardedRecord& record, Finding* finding) const {
 
 bool Guarded::open_page(const void* address) {
   const uint64_t page = page_of(address);
-  return page < pages_ && sys::unguard(address_of(page), kPage);
+  if (page >= pages_) return false;
+  return absent_.works() ? absent_.place(address_of(page), kPage) : sys::unguard(address_of(page), kPage);
 }
 
 void Guarded::for_each_live(void (*visit)(GuardedRecord& record, void* argument), void* argument) {

@@ -2,14 +2,20 @@
 // pages fault: a later access is a use after free with an exact owner. Addresses are used again only when the whole
 // window has been gone through.
 //
-// Invariants: a run is the block's pages and one guarded page behind them; pages that belong to no live block fault. The
-// record of a run lies in a table beside the window, under the run's first page, and lasts until the run is used again.
+// Where the kernel has it (sys/absent_pages.hpp), pages fault because they are not there, and the page of a freed block goes at once to
+// a run that waits for the next block: a pair of malloc and free costs one call of the kernel. Elsewhere pages are guarded: three
+// calls and a fault.
+//
+// Invariants: a run is the block's pages and one page behind them that faults; pages that belong to no live block, and to no run that
+// waits for one, fault. The record of a run lies in a table beside the window, under the run's first page, and lasts until the run
+// is used again.
 // Locking: one lock for taking and giving back; find() takes none.
 #pragma once
 
 #include <atomic>
 
 #include "check/blocks.hpp"
+#include "sys/absent_pages.hpp"
 #include "sys/lock.hpp"
 
 namespace loam::check {
@@ -26,7 +32,7 @@ class Guarded {
   // Reserves a window of at most `most_bytes`. Returns whether there is one.
   bool open(uint64_t most_bytes, bool flip, uint64_t secret);
 
-  // Null if there is no room. The bytes are zero; the record's state, family, thread and stacks are the caller's to write.
+  // Null if there is no room. The block's bytes are zero; the record's state, family, thread and stacks are the caller's to write.
   GuardedRecord* take(size_t size, unsigned alignment_log);
   // Requires: the caller has taken the record's state from kLive.
   void give(GuardedRecord& record);
@@ -45,6 +51,11 @@ class Guarded {
   bool check_canaries(GuardedRecord& record, Finding* finding) const;
   // Makes the page of a guarded address accessible, for a program that is to go on after a bad access.
   bool open_page(const void* address);
+
+  // In a forked child, before anything else runs.
+  void renew();
+  // From now on pages are guarded: the process is about to have its system calls filtered.
+  void use_guards();
 
   // Under the lock: none of them is given back meanwhile.
   void for_each_live(void (*visit)(GuardedRecord& record, void* argument), void* argument);
@@ -72,6 +83,13 @@ class Guarded {
   void retire_unused(GuardedRecord& run);
   void set_run(uint64_t first, uint64_t pages);
   bool prepare(uint64_t first, uint64_t pages);
+  bool prepare_guarded(uint64_t first, uint64_t pages);
+  void take_away(uint64_t first, uint64_t pages);
+  bool keep_for_next(uint64_t first);
+  GuardedRecord* accessible_run(uint64_t pages);
+  GuardedRecord& next_waiting();
+  void guard_what_faults();
+  void guard_pages(uint64_t from, uint64_t to);
   Extent front(const GuardedRecord& record) const;
   Extent tail(const GuardedRecord& record) const;
 
@@ -84,6 +102,13 @@ class Guarded {
   uint64_t next_ = 0;        // page where the next run is looked for
   uint64_t high_ = 0;        // pages from here on were never in a run
   uint64_t guarded_to_ = 0;  // pages from here on were never guarded
+  sys::AbsentPages absent_;
+  // Runs of one page that have it already, the newest first: a waiting run's size is the number of the next. Whoever frees most of
+  // what it has gives the memory back.
+  static constexpr uint64_t kLeastWaiting = 256;
+  static constexpr uint64_t kWaitingPart = 4;  // of what lives
+  uint64_t waiting_ = 0;                       // 0: none
+  uint64_t waiting_count_ = 0;
   std::atomic<uint64_t> live_pages_{0};
   sys::RankedLock<sys::LockRank::kWindow> lock_;
 };

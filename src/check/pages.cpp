@@ -12,6 +12,8 @@ namespace {
 constexpr uint64_t kLeastWindow = uint64_t{16} << 20;
 // When all chunks hold live blocks: looking for one at each allocation would cost more than the tier.
 constexpr uint32_t kWaits = 4096;
+// Made accessible by one call, where no retired page is at hand.
+constexpr size_t kPagesAtOnce = 8;
 // Of 128 TiB of addresses.
 constexpr uint64_t kMostPoison = uint64_t{4} << 40;
 constexpr uint64_t kPlainPoison = 0xf5a5'a5a5'a5a5'a5a5u;
@@ -35,6 +37,7 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring, Reporte
       sys::advise_huge(histories_, histories, true);
       bytes_ = bytes;
       secret_ = secret;
+      absent_.open(start_, bytes);
       reserve_poison();
       return true;
     }
@@ -69,7 +72,8 @@ bool Pages::next_chunk(PagePart& part) {
   sys::LockGuard guard(lock_);
   const uint64_t chunks = bytes_ / kChunk;
   uint64_t chunk = next_chunk_;
-  if (used_chunks_ < chunks) {
+  const bool used = used_chunks_ == chunks;
+  if (!used) {
     chunk = used_chunks_++;
   } else {
     // So many are looked at before the tier gives up for now.
@@ -83,15 +87,17 @@ bool Pages::next_chunk(PagePart& part) {
     if (looks == kLooks) return false;
     const uint64_t units = kChunk / kUnit;
     memset(static_cast<void*>(&records_[chunk * units]), 0, units * sizeof(Record));
-    if (!sys::unguard(start_ + chunk * kChunk, kChunk)) return false;
   }
+  // Pages that are absent become accessible one after the other, as they are filled.
+  const bool by_page = absent_.works();
+  if (!by_page && used && !sys::unguard(start_ + chunk * kChunk, kChunk)) return false;
   char* first = start_ + chunk * kChunk;
   for (uint64_t i = 0; i < kChunk / kPage; ++i) {
     page_of(first + i * kPage).live.store(1, std::memory_order_relaxed);
     page_of(first + i * kPage).retired.store(false, std::memory_order_relaxed);
   }
   // The first block of all has room for a front of its own.
-  part = {first + kUnit, first + kPage, first + kChunk, 0};
+  part = {first + kUnit, first + kPage, by_page ? first : first + kChunk, first + kChunk, 0};
   return true;
 }
 
@@ -103,24 +109,40 @@ void Pages::write_front(Record& record, char* user, const char* free_from) {
   if (record.own_front && !is_page_start(user)) write_canary(end_extent(user), canary_word(secret_, user));
 }
 
+// Has the page that the thread begins to fill made accessible.
+bool Pages::make_ready(PagePart& part) {
+  const auto left = static_cast<size_t>(part.chunk_end - part.ready_end);
+  const size_t bytes = left < kPagesAtOnce * kPage ? left : kPagesAtOnce * kPage;
+  if (absent_.place(part.ready_end, bytes)) {
+    part.ready_end += bytes;
+    return true;
+  }
+  if (absent_.works()) {
+    part.waits = kWaits;
+    return false;
+  }
+  use_guards();
+  part.ready_end = part.chunk_end;
+  return true;
+}
+
 Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** user) {
   const size_t alignment = size_t{1} << alignment_log;
   const size_t bytes = memory_for(size);
   if (bytes_ == 0 || bytes == 0 || bytes > kMostBytes || alignment > kMostBytes) return nullptr;
   const uint64_t step = alignment < kUnit ? kUnit : alignment;
+  if (part.waits > 0) {
+    --part.waits;
+    return nullptr;
+  }
   for (;;) {
-    if (part.next == nullptr) {
-      if (part.waits > 0) {
-        --part.waits;
-        return nullptr;
-      }
-      if (!next_chunk(part)) {
-        part.waits = kWaits;
-        return nullptr;
-      }
+    if (part.next == nullptr && !next_chunk(part)) {
+      part.waits = kWaits;
+      return nullptr;
     }
     auto* at = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(part.next), step));
     if (at + bytes <= part.page_end) {
+      if (part.page_end > part.ready_end && !make_ready(part)) return nullptr;
       Record& record = records_[offset_of(at) / kUnit];
       write_front(record, at, part.next);
       part.next = reinterpret_cast<char*>(base::align_up(reinterpret_cast<uint64_t>(at + bytes), kUnit));
@@ -138,7 +160,7 @@ Record* Pages::take(PagePart& part, size_t size, unsigned alignment_log, char** 
     char* done = part.page_end - kPage;
     part.next = part.page_end < part.chunk_end ? part.page_end : nullptr;
     part.page_end += kPage;
-    release_page(done);
+    release_page(&part, done);
   }
 }
 
@@ -170,7 +192,21 @@ void Pages::describe_damage(const BlockInfo& block, const char* first, const cha
   describe(block, finding);
 }
 
-void Pages::release_page(char* page) {
+// The page faults from now on.
+void Pages::retire(PagePart* part, char* page) {
+  if (!absent_.works()) {
+    sys::guard(page, kPage);
+    return;
+  }
+  if (part != nullptr && part->ready_end < part->chunk_end && absent_.move(page, part->ready_end)) {
+    memset(part->ready_end, 0, kPage);
+    part->ready_end += kPage;
+    return;
+  }
+  absent_.remove(page, kPage);
+}
+
+void Pages::release_page(PagePart* part, char* page) {
   Page& record = page_of(page);
   if (record.live.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   const uint64_t first = offset_of(page) / kUnit;
@@ -180,13 +216,13 @@ void Pages::release_page(char* page) {
     retiring_(block, poison_word(block));
   }
   look_at_front_behind(page + kPage);
-  sys::guard(page, kPage);
+  retire(part, page);
   retired_.fetch_add(1, std::memory_order_relaxed);
   record.retired.store(true, std::memory_order_release);
 }
 
-void Pages::give(const BlockInfo& block) {
-  release_page(start_ + base::align_down(offset_of(block.user), kPage));
+void Pages::give(PagePart* part, const BlockInfo& block) {
+  release_page(part, start_ + base::align_down(offset_of(block.user), kPage));
 }
 
 bool Pages::read_front(const BlockInfo& block, Finding* finding) const {
@@ -207,7 +243,7 @@ bool Pages::check_front(const BlockInfo& block, Finding* finding) {
   char* before = block.user - kPage;
   if (!hold(page_of(before))) return false;
   const bool damaged = read_front(block, finding);
-  release_page(before);
+  release_page(nullptr, before);
   return damaged;
 }
 
@@ -253,8 +289,48 @@ bool Pages::is_retired(const void* address) const {
   return covers(address) && page_of(address).retired.load(std::memory_order_acquire);
 }
 
+bool Pages::is_unfilled(const void* address) const {
+  if (!covers(address) || !absent_.works() || is_retired(address)) return false;
+  const uint64_t unit = offset_of(address) / kPage * (kPage / kUnit);
+  for (uint64_t i = 0; i < kPage / kUnit; ++i) {
+    if (records_[unit + i].state.load(std::memory_order_acquire) != BlockState::kNone) return false;
+  }
+  return true;
+}
+
 bool Pages::open_page(const void* address) {
-  return covers(address) && sys::unguard(start_ + base::align_down(offset_of(address), kPage), kPage);
+  if (!covers(address)) return false;
+  char* page = start_ + base::align_down(offset_of(address), kPage);
+  return absent_.works() ? absent_.place(page, kPage) : sys::unguard(page, kPage);
+}
+
+BlockInfo Pages::find_before(const void* address) const {
+  const uint64_t page = base::align_down(offset_of(address), kPage);
+  if (!covers(address) || page % kChunk == 0 || page_of(address).live.load(std::memory_order_acquire) == 0)
+    return {};
+  const uint64_t units = page / kUnit;
+  for (uint64_t unit = units; unit-- > units - kPage / kUnit;) {
+    if (records_[unit].state.load(std::memory_order_acquire) != BlockState::kNone) return info_of(unit);
+  }
+  return {};
+}
+
+void Pages::renew() {
+  if (bytes_ == 0 || !absent_.works()) return;
+  absent_.renew();
+  if (!absent_.works()) guard_what_faults();
+}
+
+void Pages::use_guards() {
+  absent_.end();
+  guard_what_faults();
+}
+
+// Absent pages do not fault any longer; those of chunks that are being filled are left to them.
+void Pages::guard_what_faults() {
+  for (uint64_t at = 0; at < used_chunks_ * kChunk; at += kPage) {
+    if (pages_[at / kPage].retired.load(std::memory_order_acquire)) sys::guard(start_ + at, kPage);
+  }
 }
 
 uint64_t Pages::poison_word(const BlockInfo& block) const {
@@ -287,7 +363,7 @@ void Pages::for_each(void (*visit)(const BlockInfo& block, void* argument), void
       if (records_[unit].state.load(std::memory_order_acquire) != BlockState::kNone)
         visit(info_of(unit), argument);
     }
-    release_page(start_ + at);
+    release_page(nullptr, start_ + at);
   }
 }
 

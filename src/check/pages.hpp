@@ -2,6 +2,9 @@
 // have been freed the page is retired: it faults from then on, so that any later access is a use after free with an exact owner.
 // Addresses are not used again until the whole window has been gone through, a chunk at a time.
 //
+// Where the kernel has it (sys/absent_pages.hpp), a retired page's memory goes at once to the next page of the chunk that its thread
+// fills; elsewhere the page is guarded, which gives the memory back.
+//
 // Invariants: a block lies within one page and starts on a unit; its record has the unit's number. `live` of a page counts
 // its live blocks, and one more while a thread still fills it; who takes it to zero retires the page. A chunk whose pages
 // are all retired may be filled again.
@@ -11,6 +14,7 @@
 #include <atomic>
 
 #include "check/blocks.hpp"
+#include "sys/absent_pages.hpp"
 #include "sys/lock.hpp"
 #include "sys/prefetch.hpp"
 
@@ -20,6 +24,7 @@ namespace loam::check {
 struct PagePart {
   char* next;  // null: none
   char* page_end;
+  char* ready_end;  // pages of the chunk before it are accessible
   char* chunk_end;
   uint32_t waits;  // blocks that are served elsewhere before a chunk is looked for again
 };
@@ -41,8 +46,8 @@ class Pages {
   // Null if there is no room, or the block is too large for it. The bytes are zero.
   Record* take(PagePart& part, size_t size, unsigned alignment_log, char** user);
   History& history_of(const Record& record) const { return histories_[&record - records_]; }
-  // Requires: the caller has taken the block from its user, and poisoned it.
-  void give(const BlockInfo& block);
+  // Requires: the caller has taken the block from its user, and poisoned it. `part` is the thread's own, or null.
+  void give(PagePart* part, const BlockInfo& block);
 
   bool covers(const void* address) const { return offset_of(address) < bytes_; }
   // Asks for the lines that freeing a block will need.
@@ -62,9 +67,18 @@ class Pages {
     return is_page_start(block.user) || !is_intact(end_extent(block.user), canary_word(secret_, block.user));
   }
   bool is_retired(const void* address) const;
+  // On a page of a chunk in use that no block lies on yet, and that is not there.
+  bool is_unfilled(const void* address) const;
   // The live block that a bad access to a retired page may have missed by a few bytes; none if it did not.
   BlockInfo find_behind(const void* address) const;
   bool open_page(const void* address);
+  // The block whose end a bad access went past, onto a page of the same chunk that nobody has filled yet; none if it did not.
+  BlockInfo find_before(const void* address) const;
+
+  // In a forked child, before anything else runs.
+  void renew();
+  // From now on pages are guarded: the process is about to have its system calls filtered.
+  void use_guards();
 
   // What a freed block is filled with: an address in a reserved region, a stretch for each unit.
   uint64_t poison_word(const BlockInfo& block) const;
@@ -101,7 +115,10 @@ class Pages {
   bool next_chunk(PagePart& part);
   bool is_spent(uint64_t chunk) const;
   static bool hold(Page& page);
-  void release_page(char* page);
+  void release_page(PagePart* part, char* page);
+  void retire(PagePart* part, char* page);
+  bool make_ready(PagePart& part);
+  void guard_what_faults();
   static Extent tail(const BlockInfo& block) {
     return {block.user + block.size, block.capacity - block.size};
   }
@@ -126,6 +143,7 @@ class Pages {
   uint64_t next_chunk_ = 0;
   uint64_t used_chunks_ = 0;
   std::atomic<uint64_t> retired_{0};
+  sys::AbsentPages absent_;
   sys::RankedLock<sys::LockRank::kWindow> lock_;
 };
 

@@ -210,12 +210,12 @@ namespace {
   }
 }
 
-void release_in_page(const BlockInfo& block, StackId here) {
+void release_in_page(ThreadPart* part, const BlockInfo& block, StackId here) {
   if (state.pages.is_damaged(block)) [[unlikely]]
     report_damage_in_page(block, here);
   fill_poison(block.user, block.size, state.pages.poison_word(block));
   block.record->state.store(BlockState::kFreed, std::memory_order_release);
-  state.pages.give(block);
+  state.pages.give(part == nullptr ? nullptr : &part->pages, block);
 }
 
 // Where the block is, by tier; at most one is set.
@@ -284,7 +284,7 @@ Outcome release_any(heap::ThreadHeap* heap, const Returned& returned) {
   else if (place.home.record != nullptr)
     release_cheap(heap, part, place.home, here);
   else
-    release_in_page(info, here);
+    release_in_page(part, info, here);
   leave(part);
   return Outcome::kDone;
 }

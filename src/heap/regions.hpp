@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "heap/huge_pages.hpp"
+#include "sys/huge_pages.hpp"
 #include "heap/slice_words.hpp"
 #include "meta/page_map.hpp"
 #include "sys/lock.hpp"
@@ -125,7 +125,7 @@ class Regions {
   uint64_t decay_ns_ = 500'000'000;
   bool advise_ = true;  // huge pages
   bool purge_ = true;   // else free pages go back by lowering the break only
-  HugePages huge_pages_;
+  sys::HugePages huge_pages_;
   sys::Source source_;
   sys::RankedLock<sys::LockRank::kGrowth> growth_;
 };

@@ -33,7 +33,6 @@ bool Arena::open_area() {
   if (start != mapped) sys::unmap(mapped, static_cast<size_t>(start - mapped));
   if (end != mapped + kArea + kHugePage)
     sys::unmap(end, static_cast<size_t>(mapped + kArea + kHugePage - end));
-  sys::advise_huge(start, kArea, true);
   area_ = start;
   area_end_ = end;
   return true;
@@ -61,6 +60,9 @@ bool Arena::add_chunk(uint64_t seen_end) {
     spare_ = map_chunk();
   }
   if (chunk == nullptr) return false;
+  // Both chunks of the huge page are the arena's: a chunk by itself may be aligned as well.
+  if (chunk + kChunk == area_ && reinterpret_cast<uint64_t>(chunk) % kHugePage == 0)
+    huge_pages_.advise(chunk, mapped());
   mapped_.fetch_add(kChunk, std::memory_order_relaxed);
   *reinterpret_cast<char**>(chunk) = newest_.load(std::memory_order_relaxed);
   newest_.store(chunk, std::memory_order_release);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sys/huge_pages.hpp"
 #include "sys/lock.hpp"
 
 namespace loam::meta {
@@ -17,8 +18,11 @@ class Arena {
   // Returns `bytes` zeroed bytes (at most 64 KiB) aligned to a cache line, or null when the kernel gives no more.
   void* allocate(size_t bytes);
 
-  // From now on chunks lie side by side on huge pages: for who reads records in no order, many of them.
-  void prefer_huge_pages() { huge_ = true; }
+  // From now on chunks lie side by side, on huge pages where these pay: for who reads records in no order, many of them.
+  void prefer_huge_pages() {
+    huge_ = true;
+    huge_pages_.begin_early();
+  }
 
   // Bytes given out, and bytes mapped for it.
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
@@ -38,7 +42,7 @@ class Arena {
  private:
   static constexpr size_t kLine = 64;
 
-  // Of the memory side by side: four huge pages at a time.
+  // Of the memory side by side: room for four huge pages at a time.
   static constexpr size_t kHugePage = size_t{2} << 20;
   static constexpr size_t kArea = 4 * kHugePage;
 
@@ -55,6 +59,7 @@ class Arena {
   char* area_ = nullptr;   // what is left of the memory side by side; under the lock
   char* area_end_ = nullptr;
   bool huge_ = false;
+  sys::HugePages huge_pages_;  // under the lock
   sys::RankedLock<sys::LockRank::kMetadata> lock_;
 };
 

@@ -53,6 +53,7 @@ void die_of(int signal, const siginfo_t& info) {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   set_action(signal, &standard, nullptr);
+  check::fault_plainly(reinterpret_cast<uint64_t>(info.si_addr));
   if (info.si_code <= 0) sys::raw_call(SYS_tgkill, sys::process_id(), sys::thread_id(), signal);
 }
 
@@ -95,7 +96,15 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     write_finding(finding);
     if (goes_on && check::let_pass(address)) return;
   }
-  pass_on(signal, info, context);
+  if (signal == SIGBUS && check::covers(address)) {
+    // How the pages are kept away is nothing that a program's handler, or whoever started it, should have to know.
+    siginfo_t plain = *info;
+    plain.si_signo = SIGSEGV;
+    plain.si_code = SEGV_ACCERR;
+    pass_on(SIGSEGV, &plain, context);
+  } else {
+    pass_on(signal, info, context);
+  }
 }
 
 }  // namespace
@@ -128,6 +137,10 @@ extern "C" __attribute__((visibility("default"))) int loam_check_handler(int sig
 
 extern "C" __attribute__((visibility("default"))) void loam_check_unloading() {
   if (loam::runtime::mode() == loam::runtime::Mode::kCheck) loam::stack::modules_changed();
+}
+
+extern "C" __attribute__((visibility("default"))) void loam_check_filters() {
+  if (loam::runtime::mode() == loam::runtime::Mode::kCheck) loam::check::before_filter();
 }
 
 extern "C" __attribute__((visibility("default"))) void loam_check_executes(const char* path) {

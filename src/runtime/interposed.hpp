@@ -16,6 +16,9 @@ extern "C" int loam_check_handler(int signal, const struct sigaction* wanted, st
 // A library is about to be unloaded, or has been.
 extern "C" void loam_check_unloading() __attribute__((weak));
 
+// The process is about to have its system calls filtered.
+extern "C" void loam_check_filters() __attribute__((weak));
+
 // A call of the C library has answered EFAULT, or has written less than it was to write. If of what the kernel was given there is
 // memory that check mode has taken away, that is reported and goes on as if the program itself had accessed it.
 // `writes`: the kernel was to write there. Keep errno.

@@ -194,6 +194,14 @@ bool unguard(void* address, size_t bytes) {
       counted(Call::kGuard, bytes, SYS_mprotect, word(address), word(bytes), PROT_READ | PROT_WRITE));
 }
 
+long page_call(long descriptor, uint64_t request, void* argument, uint64_t bytes) {
+  return counted(Call::kGuard, bytes, SYS_ioctl, descriptor, word(request), word(argument));
+}
+
+bool empty_on_fork(void* address, size_t bytes) {
+  return !failed(raw_call(SYS_madvise, word(address), word(bytes), MADV_WIPEONFORK));
+}
+
 char* current_break() { return static_cast<char*>(sbrk(0)); }
 
 bool move_break(char* from, char* to) {

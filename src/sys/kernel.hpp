@@ -67,6 +67,10 @@ bool guard(void* address, size_t bytes);
 // The pages read as zero afterwards.
 bool unguard(void* address, size_t bytes);
 bool has_light_guards();
+// A call about pages of a watched range (userfault.hpp), counted among those that make pages accessible. Returns 0 or a negative errno.
+long page_call(long descriptor, uint64_t request, void* argument, uint64_t bytes);
+// A forked child finds zeros there.
+bool empty_on_fork(void* address, size_t bytes);
 
 // The program break, shared with whoever else calls sbrk(). move_break succeeds only if the break was at `from`.
 char* current_break();

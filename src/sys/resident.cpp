@@ -1,5 +1,6 @@
 #include "sys/resident.hpp"
 
+#include "sys/filter.hpp"
 #include "sys/pagemap_scan.hpp"
 #include "sys/proc.hpp"
 #include "sys/syscall.hpp"
@@ -48,7 +49,9 @@ uint64_t resident_bytes() {
 }
 
 PageScan::PageScan()
-    : descriptor_(raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(kPagemap), O_RDONLY | O_CLOEXEC)) {}
+    : descriptor_(raw_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(kPagemap), O_RDONLY | O_CLOEXEC)),
+      // Reading is among the calls that any filter lets pass.
+      by_call_(!filters_itself.load(std::memory_order_relaxed)) {}
 
 PageScan::~PageScan() {
   if (descriptor_ >= 0) raw_call(SYS_close, descriptor_);

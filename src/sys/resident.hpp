@@ -50,7 +50,7 @@ class PageScan {
   bool scan_by_entries(Pages pages, uint64_t start, uint64_t end, RunVisitor visit, void* argument);
 
   long descriptor_;
-  bool by_call_ = true;
+  bool by_call_;
 };
 
 struct MappingSize {

@@ -5,36 +5,16 @@
 
 #include "sys/pagemap_scan.hpp"
 #include "sys/syscall.hpp"
+#include "sys/userfault.hpp"
 
 namespace loam::sys {
 
 namespace {
 
-// From linux/userfaultfd.h; the headers of an older distribution lack them.
-struct Api {
-  uint64_t api;
-  uint64_t features;
-  uint64_t calls;
-};
-struct Register {
-  uint64_t start;
-  uint64_t bytes;
-  uint64_t mode;
-  uint64_t calls;
-};
-static_assert(sizeof(Api) == 24 && sizeof(Register) == 32);
-constexpr long kApiCall = 0xc018aa3f;       // _IOWR(0xaa, 0x3f, Api)
-constexpr long kRegisterCall = 0xc020aa00;  // _IOWR(0xaa, 0x00, Register)
-constexpr uint64_t kApi = 0xaa;
-constexpr uint64_t kAsynchronous = uint64_t{1} << 15;
-constexpr uint64_t kWriteProtect = uint64_t{1} << 1;
-constexpr long kUserModeOnly = 1;
 constexpr uint64_t kScanProtects = 1u << 0;
 constexpr uint64_t kScanOnlyWatched = 1u << 1;  // fails where pages are not watched
 
 constexpr uint64_t kRegionsAtOnce = 64;
-// Where descriptors of programs seldom are.
-constexpr long kLeastDescriptor = 700;
 
 void close_descriptor(long descriptor) { raw_call(SYS_close, descriptor); }
 
@@ -42,17 +22,9 @@ void close_descriptor(long descriptor) { raw_call(SYS_close, descriptor); }
 
 bool WrittenPages::open(uint64_t start, uint64_t end) {
   if (is_open()) return true;
-  long descriptor = raw_call(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | kUserModeOnly);
+  const long descriptor = userfault::open(userfault::kAsynchronousWrites);
   if (failed(descriptor)) return false;
-  const long higher = raw_call(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, kLeastDescriptor);
-  if (!failed(higher)) {
-    close_descriptor(descriptor);
-    descriptor = higher;
-  }
-  Api api{kApi, kAsynchronous, 0};
-  Register range{start, end - start, kWriteProtect, 0};
-  if (failed(raw_call(SYS_ioctl, descriptor, kApiCall, reinterpret_cast<long>(&api))) ||
-      failed(raw_call(SYS_ioctl, descriptor, kRegisterCall, reinterpret_cast<long>(&range)))) {
+  if (!userfault::watch(descriptor, start, end - start, userfault::kWriteProtect)) {
     close_descriptor(descriptor);
     return false;
   }

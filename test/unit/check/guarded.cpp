@@ -19,6 +19,12 @@ void free_block(Guarded& guarded, GuardedRecord& record) {
   guarded.give(record);
 }
 
+// In the child that a death test forks.
+void write_to(Guarded& guarded, char* address) {
+  guarded.renew();
+  *static_cast<volatile char*>(address) = 1;
+}
+
 TEST(Guarded, EndIsAgainstTheGuard) {
   Guarded guarded;
   ASSERT_TRUE(guarded.open(kWindow, false, 1));
@@ -33,7 +39,7 @@ TEST(Guarded, EndIsAgainstTheGuard) {
       EXPECT_EQ(reinterpret_cast<uint64_t>(record->user) % 16, 0u);
     }
     const uint64_t guard = base::align_up(end, Guarded::kPage);
-    EXPECT_DEATH(*reinterpret_cast<volatile char*>(guard) = 1, "") << size;
+    EXPECT_DEATH(write_to(guarded, reinterpret_cast<char*>(guard)), "") << size;
     EXPECT_EQ(guarded.find(reinterpret_cast<const void*>(guard)), record);
     EXPECT_EQ(guarded.find(record->user), record);
   }
@@ -47,7 +53,7 @@ TEST(Guarded, FlipStandsBehindTheGuard) {
     GuardedRecord* record = guarded.take(100, 4);
     ASSERT_NE(record, nullptr);
     EXPECT_EQ(reinterpret_cast<uint64_t>(record->user) % Guarded::kPage, 0u);
-    EXPECT_DEATH(*static_cast<volatile char*>(record->user - 1) = 1, "");
+    EXPECT_DEATH(write_to(guarded, record->user - 1), "");
     EXPECT_TRUE(guarded.covers(record->user - Guarded::kPage));
   }
 }
@@ -59,8 +65,8 @@ TEST(Guarded, FreedPagesFaultAndKeepTheirRecord) {
   char* user = record->user;
   record->history.allocated_at = 77;
   free_block(guarded, *record);
-  EXPECT_DEATH(*static_cast<volatile char*>(user) = 1, "");
-  EXPECT_DEATH(*static_cast<volatile char*>(user + 4999) = 1, "");
+  EXPECT_DEATH(write_to(guarded, user), "");
+  EXPECT_DEATH(write_to(guarded, user + 4999), "");
   ASSERT_EQ(guarded.find(user), record);
   EXPECT_EQ(guarded.find(user)->history.allocated_at, 77u);
   EXPECT_EQ(guarded.live_bytes(), 0u);

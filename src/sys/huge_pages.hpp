@@ -1,13 +1,15 @@
 // Whether a new region is worth a huge page on this machine, now. A huge-page fault clears 2 MiB at once: where the
 // kernel has them at hand it is three to seven times cheaper a byte than small faults, in a virtual machine whose host
-// backs memory lazily it can be several times dearer. So the heap measures both, on its own new regions.
-// Locking: the caller holds the growth lock of the regions.
+// backs memory lazily it can be several times dearer. So who grows measures both, on its own new regions; what the faults of all
+// cost is added up in one credit.
+// Locking: the caller of HugePages holds the lock of what grows; the credit is shared by relaxed atomics.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
-namespace loam::heap {
+namespace loam::sys {
 
 // What huge pages have saved so far, in nanoseconds of faults: one dear fault among cheap ones (the host had to find
 // memory, somebody else held the processor) is forgiven, a run of dear ones is not.
@@ -15,16 +17,18 @@ class HugeCredit {
  public:
   // A huge page cost `huge_ns` and stands for small ones of `small_ns` each. Returns whether the next is worth trying.
   bool account(uint64_t small_ns, uint64_t huge_ns);
+  bool is_spent() const { return credit_ns_.load(std::memory_order_relaxed) < 0; }
   // For the next attempt after a run of dear ones.
-  void begin_again() { credit_ns_ = kAgain; }
+  void begin_again() { credit_ns_.store(kAgain, std::memory_order_relaxed); }
 
  private:
   static constexpr int64_t kFirst = 6'000'000;
   static constexpr int64_t kAgain = 1'000'000;
   static constexpr int64_t kMost = 12'000'000;
 
-  int64_t credit_ns_ = kFirst;
+  std::atomic<int64_t> credit_ns_{kFirst};
 };
+extern constinit HugeCredit huge_credit;
 
 class HugePages {
  public:
@@ -37,14 +41,14 @@ class HugePages {
  private:
   enum class Verdict : uint8_t { kUntried, kMayPay, kDoesNot };
 
+  void give_up(uint64_t until);
   bool try_huge(char* region, uint64_t mapped);
 
   // Below this much, regions stay on small pages: the last region of a small heap would add up to 2 MiB to it.
   uint64_t from_ = uint64_t{32} << 20;
   Verdict verdict_ = Verdict::kUntried;
-  HugeCredit credit_;
   uint64_t small_ns_ = 0;      // a small fault, measured
   uint64_t try_again_at_ = 0;  // bytes mapped
 };
 
-}  // namespace loam::heap
+}  // namespace loam::sys

@@ -1,10 +1,10 @@
-#include "heap/huge_pages.hpp"
+#include "sys/huge_pages.hpp"
 
 #include <gtest/gtest.h>
 
 namespace {
 
-using loam::heap::HugeCredit;
+using loam::sys::HugeCredit;
 
 constexpr uint64_t kSmall = 3'000;  // ns; a huge page is worth half of 512 of them
 constexpr uint64_t kCheap = 290'000;

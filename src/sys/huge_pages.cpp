@@ -1,8 +1,8 @@
-#include "heap/huge_pages.hpp"
+#include "sys/huge_pages.hpp"
 
 #include "sys/kernel.hpp"
 
-namespace loam::heap {
+namespace loam::sys {
 
 namespace {
 
@@ -19,41 +19,57 @@ uint64_t touch_ns(char* start, unsigned pages) {
   return sys::thread_cpu_ns() - begin;
 }
 
-// How much the heap grows before a kernel whose huge pages were dear is asked again.
-constexpr uint64_t kAgainAt = 2;
+// By how much what grows has to grow before a kernel whose huge pages were dear is asked again: twofold, but not by less.
+constexpr uint64_t kLeastGrowth = uint64_t{64} << 20;
+
+uint64_t next_attempt(uint64_t mapped) { return mapped + (mapped > kLeastGrowth ? mapped : kLeastGrowth); }
 
 }  // namespace
 
+constinit HugeCredit huge_credit;
+
 bool HugeCredit::account(uint64_t small_ns, uint64_t huge_ns) {
   const auto worth = static_cast<int64_t>(small_ns * (kHugePage / kPage) / kWorthPart);
-  credit_ns_ += worth - static_cast<int64_t>(huge_ns);
-  if (credit_ns_ > kMost) credit_ns_ = kMost;
-  return credit_ns_ >= 0;
+  // Two that account at once may lose one of the two: the next fault tells again.
+  int64_t credit = credit_ns_.load(std::memory_order_relaxed) + worth - static_cast<int64_t>(huge_ns);
+  if (credit > kMost) credit = kMost;
+  credit_ns_.store(credit, std::memory_order_relaxed);
+  return credit >= 0;
+}
+
+void HugePages::give_up(uint64_t until) {
+  verdict_ = Verdict::kDoesNot;
+  try_again_at_ = until;
 }
 
 bool HugePages::try_huge(char* region, uint64_t mapped) {
   if (!sys::advise_huge(region, kHugePage, true)) {
-    verdict_ = Verdict::kDoesNot;
-    try_again_at_ = ~uint64_t{0};  // a kernel without them will not get any
+    give_up(~uint64_t{0});  // a kernel without them will not get any
     return false;
   }
-  if (credit_.account(small_ns_, touch_ns(region, 1))) return true;
-  verdict_ = Verdict::kDoesNot;
-  try_again_at_ = mapped * kAgainAt;
-  credit_.begin_again();
+  if (huge_credit.account(small_ns_, touch_ns(region, 1))) return true;
+  give_up(next_attempt(mapped));
   sys::advise_huge(region, kHugePage, false);  // so that its mapping stays one with its neighbours'
   return false;
 }
 
 bool HugePages::advise(char* region, uint64_t mapped) {
   if (mapped < from_) return false;
-  if (verdict_ == Verdict::kDoesNot && mapped >= try_again_at_) verdict_ = Verdict::kUntried;
+  if (verdict_ == Verdict::kDoesNot && mapped >= try_again_at_) {
+    verdict_ = Verdict::kUntried;
+    huge_credit.begin_again();
+  }
   switch (verdict_) {
     case Verdict::kUntried:
       small_ns_ = touch_ns(region, kSmallFaults) / kSmallFaults;
       verdict_ = Verdict::kMayPay;
       return false;
     case Verdict::kMayPay:
+      // Others have found them dear.
+      if (huge_credit.is_spent()) {
+        give_up(next_attempt(mapped));
+        return false;
+      }
       // Each one is measured: the first huge pages that a kernel hands out may be warm, and the next cost ten times that.
       return try_huge(region, mapped);
     case Verdict::kDoesNot:
@@ -62,4 +78,4 @@ bool HugePages::advise(char* region, uint64_t mapped) {
   return false;
 }
 
-}  // namespace loam::heap
+}  // namespace loam::sys
