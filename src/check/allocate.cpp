@@ -15,16 +15,19 @@ constexpr uint64_t kRearmNs = 30'000'000'000;
 constexpr uint64_t kGuardsAtStart = 2048;
 constexpr uint64_t kGuardsPart = 512;
 
+[[gnu::noinline]] void draw_sequence(ThreadPart& part) {
+  part.next_sequence = state.sequence.fetch_add(kSequenceStep, std::memory_order_relaxed);
+  part.end_sequence = part.next_sequence + kSequenceStep;
+  const uint64_t now = sys::coarse_ns();
+  uint64_t due = state.next_rearm_ns.load(std::memory_order_relaxed);
+  if (now > due && state.next_rearm_ns.compare_exchange_strong(due, now + kRearmNs) && due != 0)
+    state.sites.rearm();
+}
+
 uint32_t next_sequence(ThreadPart* part) {
   if (part == nullptr) return 0;
-  if (part->next_sequence == part->end_sequence) {
-    part->next_sequence = state.sequence.fetch_add(kSequenceStep, std::memory_order_relaxed);
-    part->end_sequence = part->next_sequence + kSequenceStep;
-    const uint64_t now = sys::coarse_ns();
-    uint64_t due = state.next_rearm_ns.load(std::memory_order_relaxed);
-    if (now > due && state.next_rearm_ns.compare_exchange_strong(due, now + kRearmNs) && due != 0)
-      state.sites.rearm();
-  }
+  if (part->next_sequence == part->end_sequence) [[unlikely]]
+    draw_sequence(*part);
   return part->next_sequence++;
 }
 

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/bits.hpp"
+#include "base/pair.hpp"
 #include "check/record.hpp"
 
 namespace loam::check {
@@ -68,7 +69,10 @@ inline void write_canary(Extent extent, uint64_t word) {
   }
   // The last step overlaps the one before, instead of a loop over single bytes.
   char* const last = extent.start + extent.bytes - kWord;
-  for (char* at = extent.start; at < last; at += kWord) memcpy(at, &shown, kWord);
+  const base::Pair pair = base::pair_of(shown);
+  char* at = extent.start;
+  for (; at + kWord < last; at += sizeof pair) base::store(at, pair);
+  if (at < last) memcpy(at, &shown, kWord);
   const uint64_t end = canary_at(word, last);
   memcpy(last, &end, kWord);
 }
@@ -80,8 +84,14 @@ inline bool is_intact(Extent extent, uint64_t word) {
   uint64_t seen;
   memcpy(&seen, last, kWord);
   uint64_t differs = seen ^ canary_at(word, last);
-  for (const char* at = extent.start; at < last; at += kWord) {
-    memcpy(&seen, at, kWord);
+  if (extent.bytes > sizeof(base::Pair)) {
+    const base::Pair pair = base::pair_of(shown);
+    const char* const last_pair = extent.start + extent.bytes - sizeof pair;
+    base::Pair others = base::load(last_pair) ^ base::pair_of(canary_at(word, last_pair));
+    for (const char* at = extent.start; at < last_pair; at += sizeof pair) others |= base::load(at) ^ pair;
+    differs |= others[0] | others[1];
+  } else if (extent.bytes > kWord) {
+    memcpy(&seen, extent.start, kWord);
     differs |= seen ^ shown;
   }
   return differs == 0;

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/pair.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::check {
@@ -40,36 +41,48 @@ uint64_t poison_at(uint64_t word, size_t place) { return std::rotr(word, static_
 
 }  // namespace
 
-// The last step overlaps the one before, instead of a loop over single bytes.
+// The last step of each overlaps the one before, instead of a loop over single bytes.
 void fill_poison(char* start, size_t bytes, uint64_t word) {
   if (bytes < sizeof word) {
     memcpy(start, &word, bytes);
     return;
   }
-  const size_t last = bytes - sizeof word;
-  for (size_t i = 0; i < last; i += sizeof word) {
-    memcpy(start + i, &word, sizeof word);
+  if (bytes < sizeof(base::Pair)) {
+    memcpy(start, &word, sizeof word);
+    const size_t last = bytes - sizeof word;
+    const uint64_t end = poison_at(word, last);
+    memcpy(start + last, &end, sizeof word);
+    return;
+  }
+  const base::Pair pair = base::pair_of(word);
+  const size_t last = bytes - sizeof pair;
+  for (size_t i = 0; i < last; i += sizeof pair) {
+    base::store(start + i, pair);
     // Or the compiler makes a string instruction of it, whose start costs more than most blocks.
     asm volatile("" : : : "memory");
   }
-  const uint64_t end = poison_at(word, last);
-  memcpy(start + last, &end, sizeof word);
+  base::store(start + last, base::pair_of(poison_at(word, last)));
 }
 
 bool is_poisoned(const char* start, size_t bytes, uint64_t word) {
-  uint64_t seen = 0;
   if (bytes < sizeof word) {
+    uint64_t seen = 0;
     memcpy(&seen, start, bytes);
     return bytes == 0 || (seen ^ word) << (64 - 8 * bytes) == 0;
   }
-  const size_t last = bytes - sizeof word;
-  memcpy(&seen, start + last, sizeof word);
-  uint64_t differs = seen ^ poison_at(word, last);
-  for (size_t i = 0; i < last; i += sizeof word) {
-    memcpy(&seen, start + i, sizeof word);
-    differs |= seen ^ word;
+  if (bytes < sizeof(base::Pair)) {
+    uint64_t first;
+    uint64_t end;
+    const size_t last = bytes - sizeof word;
+    memcpy(&first, start, sizeof word);
+    memcpy(&end, start + last, sizeof word);
+    return ((first ^ word) | (end ^ poison_at(word, last))) == 0;
   }
-  return differs == 0;
+  const base::Pair pair = base::pair_of(word);
+  const size_t last = bytes - sizeof pair;
+  base::Pair differs = base::load(start + last) ^ base::pair_of(poison_at(word, last));
+  for (size_t i = 0; i < last; i += sizeof pair) differs |= base::load(start + i) ^ pair;
+  return base::is_zero(differs);
 }
 
 const char* find_unpoisoned(const char* start, size_t bytes, uint64_t word, const char** last) {

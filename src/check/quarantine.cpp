@@ -24,16 +24,15 @@ bool Quarantine::open(uint64_t most_bytes) {
   return ring_ != nullptr;
 }
 
-uint64_t Quarantine::reserve(QuarantinePart& part) {
-  if (part.next == part.end) {
-    if (blocks() + 2 * kBatch > slots_) return kNoSlot;
-    const uint64_t first = head_.fetch_add(kBatch, std::memory_order_relaxed);
-    for (uint64_t i = 0; i < kBatch; ++i)
-      ring_[(first + i) & (slots_ - 1)].store(kOpen, std::memory_order_relaxed);
-    part.next = first;
-    part.end = first + kBatch;
-  }
-  return part.next++ & (slots_ - 1);
+// A batch of slots for the thread, open; false if the ring is full.
+bool Quarantine::claim(QuarantinePart& part) {
+  if (blocks() + 2 * kBatch > slots_) return false;
+  const uint64_t first = head_.fetch_add(kBatch, std::memory_order_relaxed);
+  for (uint64_t i = 0; i < kBatch; ++i)
+    ring_[(first + i) & (slots_ - 1)].store(kOpen, std::memory_order_relaxed);
+  part.next = first;
+  part.end = first + kBatch;
+  return true;
 }
 
 bool Quarantine::put(QuarantinePart& part, uint64_t slot, char* memory, size_t bytes) {

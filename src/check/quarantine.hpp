@@ -34,7 +34,11 @@ class Quarantine {
   bool open(uint64_t most_bytes);
 
   // A slot for a block that is about to be put in; kNoSlot if the ring is full.
-  uint64_t reserve(QuarantinePart& part);
+  uint64_t reserve(QuarantinePart& part) {
+    if (part.next == part.end && !claim(part)) [[unlikely]]
+      return kNoSlot;
+    return part.next++ & (slots_ - 1);
+  }
   // The block is in. Returns false if the slot has been closed meanwhile: reserve another.
   bool put(QuarantinePart& part, uint64_t slot, char* memory, size_t bytes);
 
@@ -66,6 +70,7 @@ class Quarantine {
  private:
   using Slot = std::atomic<char*>;
 
+  bool claim(QuarantinePart& part);
   uint64_t take_batch(uint64_t (&slots)[kBatch], char* (&blocks)[kBatch]);
 
   Slot* ring_ = nullptr;

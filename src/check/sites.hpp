@@ -16,8 +16,9 @@ namespace loam::check {
 class Sites {
  public:
   void set(uint64_t first, uint64_t rate) {
-    first_ = first;
-    rate_ = rate;
+    first_ = rate == 1 ? UINT64_MAX : first;
+    // Rates above 2^32 are none: no site counts as far.
+    inverse_ = rate <= 1 || rate > UINT32_MAX ? 0 : UINT64_MAX / rate + 1;
   }
 
   static constexpr uint32_t kPaged = 1024;
@@ -35,7 +36,7 @@ class Sites {
   // Whether the allocation after so many of its site is to be guarded, as far as the site goes.
   bool guards(uint32_t count) const {
     if (count < first_) return true;
-    return rate_ != 0 && ((count & (count - 1)) == 0 || count % rate_ == 0);
+    return inverse_ != 0 && ((count & (count - 1)) == 0 || is_multiple(count));
   }
 
   // Whether it is one for the page tier.
@@ -50,9 +51,12 @@ class Sites {
   }
 
  private:
+  // Of the rate; without a division (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019).
+  bool is_multiple(uint32_t count) const { return inverse_ * count < inverse_; }
+
   static constexpr unsigned kLog = 14;
   uint64_t first_ = 0;
-  uint64_t rate_ = 0;
+  uint64_t inverse_ = 0;  // of the rate, times 2^64, rounded up; 0: no rate
   std::atomic<uint32_t> counts_[1u << kLog] = {};
 };
 

@@ -64,7 +64,20 @@ bool trim();
 
 // The calling thread's heap, attached now if need be; null for threads that are ending, in early signal handlers, or
 // when out of memory: callers then do without. `brought`: a block about to be freed, for attach_heap().
-heap::ThreadHeap* thread_heap(const void* brought = nullptr);
+inline heap::ThreadHeap* thread_heap(const void* brought = nullptr);
+
+// The thread's heap, also in modes where fast_heap is the empty one. The second and last word of static TLS. Null before the first
+// call; kEndedHeap once the heap has gone, for the thread must never get another, or each late free would leave one behind.
+extern thread_local constinit heap::ThreadHeap* own_heap __attribute__((tls_model("initial-exec")));
+constexpr uintptr_t kEndedHeap = 1;
+heap::ThreadHeap* attach_thread(const void* brought);
+
+inline heap::ThreadHeap* thread_heap(const void* brought) {
+  heap::ThreadHeap* heap = own_heap;
+  if (reinterpret_cast<uintptr_t>(heap) > kEndedHeap) [[likely]]
+    return heap;
+  return heap == nullptr ? attach_thread(brought) : nullptr;
+}
 
 // --- The next definition of a symbol (foreign.cpp) ---
 

@@ -14,12 +14,6 @@ namespace {
 
 using heap::ThreadHeap;
 
-// The thread's heap, also in modes where fast_heap is the empty one. The second and last word of static TLS.
-thread_local constinit ThreadHeap* own_heap __attribute__((tls_model("initial-exec"))) = nullptr;
-
-// Marks a thread whose heap has gone: it must never get another, or each late free would leave one behind.
-ThreadHeap* const kEnded = reinterpret_cast<ThreadHeap*>(1);
-
 constinit pthread_key_t key = 0;
 constinit bool have_key = false;
 
@@ -35,11 +29,17 @@ void on_thread_end(void* round) {
   }
   ThreadHeap* heap = own_heap;
   heap::fast_heap = &heap::null_heap;
-  own_heap = kEnded;
-  if (heap != nullptr && heap != kEnded) heap::orphan_heap(*heap);
+  own_heap = reinterpret_cast<ThreadHeap*>(kEndedHeap);
+  if (reinterpret_cast<uintptr_t>(heap) > kEndedHeap) heap::orphan_heap(*heap);
 }
 
-ThreadHeap* attach(const void* brought) {
+}  // namespace
+
+thread_local constinit ThreadHeap* own_heap __attribute__((tls_model("initial-exec"))) = nullptr;
+
+void prepare_threads() { have_key = pthread_key_create(&key, on_thread_end) == 0; }
+
+ThreadHeap* attach_thread(const void* brought) {
   start();
   if (mode() == Mode::kUnstarted || mode() == Mode::kPassive) return nullptr;
   ThreadHeap* heap = heap::attach_heap(brought);
@@ -51,17 +51,6 @@ ThreadHeap* attach(const void* brought) {
   // Only now: for a high key libc allocates, and must find the heap attached.
   if (have_key) pthread_setspecific(key, reinterpret_cast<void*>(kRounds));
   return heap;
-}
-
-}  // namespace
-
-void prepare_threads() { have_key = pthread_key_create(&key, on_thread_end) == 0; }
-
-ThreadHeap* thread_heap(const void* brought) {
-  ThreadHeap* heap = own_heap;
-  if (heap == nullptr) [[unlikely]]
-    return attach(brought);
-  return heap == kEnded ? nullptr : heap;
 }
 
 }  // namespace loam::runtime

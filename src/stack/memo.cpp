@@ -136,11 +136,18 @@ void** Memo::bucket(const Table& table, uint64_t hash) {
 }
 
 // Where captures start: as many places as there are functions of the runtime that capture, times those that call them.
-Node* Memo::root(uint64_t pc, uint64_t own) {
-  const uint64_t first = spread(pc + own);
+inline Node* Memo::root(uint64_t pc, uint64_t own) {
+  const uint64_t first = (pc ^ pc >> 7) + own;
+  const Root& root = roots_[first % kRoots];
+  if (root.pc == pc && root.own == own && root.node != nullptr) [[likely]]
+    return root.node;
+  return find_root(pc, own, first);
+}
+
+[[gnu::noinline]] Node* Memo::find_root(uint64_t pc, uint64_t own, uint64_t first) {
   for (unsigned i = 0; i < kRoots; ++i) {
     Root& root = roots_[(first + i) % kRoots];
-    if (root.pc == pc && root.own == own) return root.node;
+    if (root.pc == pc && root.own == own && root.node != nullptr) return root.node;
     if (root.node != nullptr) continue;
     auto* node = static_cast<Node*>(take(sizeof(Node)));
     if (node == nullptr) break;
@@ -194,10 +201,10 @@ Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
 
 // Where the successor is kept that was taken last when the stack had the same word in the place that told successors of this
 // node apart before; null if nothing did. That the place is a part of this stack is not proved yet, so it must lie on the page
-// of the stack pointer: there the next return address is, or further out.
+// of the stack pointer, where the next return address is, or further out, or on those that earlier captures have read.
 [[gnu::no_sanitize_address]] inline Node** Memo::oracle(const Node* inner, const Spot& spot) {
   const uint64_t place = spot.sp + inner->probe;
-  if (inner->probe == 0 || ((place + 7) ^ spot.sp) >= kPage) return nullptr;
+  if (inner->probe == 0 || (((place + 7) ^ spot.sp) >= kPage && !memory_.holds(place))) return nullptr;
   const uint64_t base = spot.sp & static_cast<uint64_t>(int64_t{inner->relative});
   const uint64_t word = *reinterpret_cast<const uint64_t*>(place) - base;
   return &oracles_[spread(word ^ reinterpret_cast<uint64_t>(inner)) % kOracles];
@@ -246,7 +253,7 @@ Id Memo::enter(const Node* outermost) {
   return entering.finish();
 }
 
-Id Memo::recall(const Registers& start, const void* inside) {
+[[gnu::always_inline]] inline Id Memo::recall(const Registers& start, const void* inside) {
   if (full_ || nodes_.size == 0 || generation_ != module_generation()) forget();
   memory_.settle(start.sp());
   Spot spot{start.sp(), &start.value[kRbp], reinterpret_cast<uint64_t>(inside)};
@@ -276,13 +283,19 @@ Id Memo::recall(const Registers& start, const void* inside) {
   return kNoStack;
 }
 
+[[gnu::noinline]] Id Memo::recall_again(const Registers& start, const void* inside) {
+  const Id id = full_ ? recall(start, inside) : kNoStack;  // with all forgotten
+  if (id == kNoStack) ++counts_.refused;
+  return id;
+}
+
 Id Memo::capture(const Registers& start, const void* inside) {
   if (busy_) return kNoStack;
   set(busy_, true);
   ++counts_.captures;
   Id id = recall(start, inside);
-  if (id == kNoStack && full_) id = recall(start, inside);  // with all forgotten
-  if (id == kNoStack) ++counts_.refused;
+  if (id == kNoStack) [[unlikely]]
+    id = recall_again(start, inside);
   set(busy_, false);
   return id;
 }

@@ -56,8 +56,8 @@ class Memo {
  private:
   static constexpr size_t kPieceBytes = size_t{64} << 10;
   static constexpr unsigned kMaxPieces = 128;
-  static constexpr unsigned kRoots = 64;  // a power of two
-  static constexpr unsigned kOracles = 512;
+  static constexpr unsigned kRoots = 64;      // a power of two
+  static constexpr unsigned kOracles = 2048;  // of 8 bytes; fewer, and one says what another is asked for
   static constexpr uint32_t kFirstBuckets = 512;
   static constexpr uint32_t kBucketsPerPart = kPieceBytes / sizeof(void*);
   static constexpr uint32_t kMaxBuckets = 16 * kBucketsPerPart;
@@ -74,7 +74,9 @@ class Memo {
   };
 
   Id recall(const Registers& start, const void* inside);
+  Id recall_again(const Registers& start, const void* inside);
   Node* root(uint64_t pc, uint64_t own);
+  Node* find_root(uint64_t pc, uint64_t own, uint64_t first);
   Node** oracle(const Node* inner, const Spot& spot);
   Node* choose(Node* inner, Node* node, const Spot& place);
   Node* find_node(const Node* base, int at, uint64_t word) const;

@@ -47,6 +47,9 @@ class Memory {
     return true;
   }
 
+  // Whether the eight bytes there lie in what has been asked for in a row.
+  bool holds(uint64_t address) const { return address - low_ < size_ && address + 7 - low_ < size_; }
+
   // To be called when a memory is used again: what is known holds as long as the thread stays on the stack that it is about.
   void settle(uint64_t sp) {
     if (sp - low_ >= size_) *this = Memory();

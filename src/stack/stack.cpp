@@ -33,7 +33,9 @@ Id enter(const Frame* frames, const Captured& captured) {
   return enter(frames, captured);
 }
 
-[[gnu::noinline]] Id capture_by_walk(const Registers& start, const void* inside) {
+}  // namespace
+
+Id capture_by_walk(const Registers& start, const void* inside) {
   Scratch* scratch = scratches.pop();
   if (scratch == nullptr) scratch = static_cast<Scratch*>(meta::arena.allocate(sizeof(Scratch)));
   if (scratch == nullptr) return capture_small(start, inside);
@@ -42,8 +44,6 @@ Id enter(const Frame* frames, const Captured& captured) {
   scratches.push(scratch);
   return id;
 }
-
-}  // namespace
 
 bool prepare() { return prepare_rows(); }
 
@@ -56,14 +56,6 @@ Memo* attach_memo() {
 
 void release_memo(Memo* memo) {
   if (memo != nullptr) memos.push(memo);
-}
-
-Id capture_id(Memo* memo, const Registers& start, const void* inside) {
-  if (memo != nullptr && !start.interrupted) {
-    const Id id = memo->capture(start, inside);
-    if (id != kNoStack) return id;
-  }
-  return capture_by_walk(start, inside);
 }
 
 Resolved resolve(Id id, Frame* buffer, uint32_t capacity) { return depot.resolve(id, buffer, capacity); }

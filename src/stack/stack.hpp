@@ -31,9 +31,21 @@ void release_memo(Memo* memo);
 
 // The stack from these registers outwards, without the frames whose stack lies below `inside`: pass the CFA of the function that the
 // program called, null for all frames. `memo` may be null. Returns kNoStack only if there is no memory.
-Id capture_id(Memo* memo, const Registers& start, const void* inside);
+inline Id capture_id(Memo* memo, const Registers& start, const void* inside);
 
 // The frames of an id, innermost first, as many as fit.
 Resolved resolve(Id id, Frame* buffer, uint32_t capacity);
+
+// The same, from the rows of the modules, without a memo: what a memo does not keep.
+Id capture_by_walk(const Registers& start, const void* inside);
+
+inline Id capture_id(Memo* memo, const Registers& start, const void* inside) {
+  if (memo != nullptr && !start.interrupted) [[likely]] {
+    const Id id = memo->capture(start, inside);
+    if (id != kNoStack) [[likely]]
+      return id;
+  }
+  return capture_by_walk(start, inside);
+}
 
 }  // namespace loam::stack

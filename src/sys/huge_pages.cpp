@@ -32,8 +32,7 @@ bool HugeCredit::account(uint64_t small_ns, uint64_t huge_ns) {
   const auto worth = static_cast<int64_t>(small_ns * (kHugePage / kPage) / kWorthPart);
   // Two that account at once may lose one of the two: the next fault tells again.
   int64_t credit = credit_ns_.load(std::memory_order_relaxed) + worth - static_cast<int64_t>(huge_ns);
-  const int64_t most = most_ns_.load(std::memory_order_relaxed);
-  if (credit > most) credit = most;
+  if (credit > kMost) credit = kMost;
   credit_ns_.store(credit, std::memory_order_relaxed);
   return credit >= 0;
 }

@@ -17,12 +17,6 @@ class HugeCredit {
  public:
   // A huge page cost `huge_ns` and stands for small ones of `small_ns` each. Returns whether the next is worth trying.
   bool account(uint64_t small_ns, uint64_t huge_ns);
-  // For a mode that reads its records in no order: there a huge page saves more by its accesses than by its fault, so that much
-  // dearer ones are borne (docs/decisions/0005-check.md).
-  void be_generous() {
-    most_ns_.store(kMostGenerous, std::memory_order_relaxed);
-    credit_ns_.store(kMostGenerous, std::memory_order_relaxed);
-  }
   bool is_spent() const { return credit_ns_.load(std::memory_order_relaxed) < 0; }
   // For the next attempt after a run of dear ones.
   void begin_again() { credit_ns_.store(kAgain, std::memory_order_relaxed); }
@@ -31,10 +25,8 @@ class HugeCredit {
   static constexpr int64_t kFirst = 6'000'000;
   static constexpr int64_t kAgain = 1'000'000;
   static constexpr int64_t kMost = 12'000'000;
-  static constexpr int64_t kMostGenerous = 100'000'000;
 
   std::atomic<int64_t> credit_ns_{kFirst};
-  std::atomic<int64_t> most_ns_{kMost};
 };
 extern constinit HugeCredit huge_credit;
 
@@ -44,10 +36,7 @@ class HugePages {
   // a huge page there if that pays; touches a little of the region when it has to find out. Returns whether it asked.
   bool advise(char* region, uint64_t mapped);
   // From the first region on: for a mode that goes round through much more memory than the program would.
-  void begin_early() {
-    from_ = 0;
-    huge_credit.be_generous();
-  }
+  void begin_early() { from_ = 0; }
 
  private:
   enum class Verdict : uint8_t { kUntried, kMayPay, kDoesNot };

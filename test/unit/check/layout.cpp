@@ -22,7 +22,7 @@ TEST(Layout, CanaryIsTheSameWhereverItIsLookedAtFrom) {
 TEST(Layout, EachDamagedByteIsSeen) {
   alignas(16) char memory[64] = {};
   const uint64_t word = canary_word(kSecret, memory);
-  for (size_t size = 0; size < 24; ++size) {
+  for (size_t size = 0; size <= 56; ++size) {
     const Extent tail = tail_extent(memory, size, memory + 64);
     for (size_t at = size; at < 64; ++at) {
       write_canary(tail, word);

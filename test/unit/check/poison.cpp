@@ -56,7 +56,7 @@ TEST(Poison, WithoutRoomThereIsNoRegionAndYetAPattern) {
 
 TEST(Poison, EachChangedByteIsSeen) {
   constexpr uint64_t kWord = 0x0000'7f12'3456'789au;
-  for (size_t bytes = 0; bytes < 40; ++bytes) {
+  for (size_t bytes = 0; bytes < 100; ++bytes) {
     std::vector<char> block(bytes + 8, 'x');
     fill_poison(block.data(), bytes, kWord);
     EXPECT_EQ(block[bytes], 'x');

@@ -17,6 +17,17 @@ TEST(Sites, FirstOfEachThenFewer) {
   EXPECT_LE(more, 130);
 }
 
+TEST(Sites, OneInSoManyForAnyRate) {
+  for (const uint64_t rate : std::initializer_list<uint64_t>{1, 2, 3, 7, 512, 1000, 4099, 65535}) {
+    static Sites sites;
+    sites.set(0, rate);
+    for (uint32_t count = 0; count < 200'000; ++count) {
+      const bool power = (count & (count - 1)) == 0;
+      ASSERT_EQ(sites.guards(count), power || count % rate == 0) << rate << " " << count;
+    }
+  }
+}
+
 TEST(Sites, RearmedOnesAreGuardedOnceMore) {
   static Sites sites;
   sites.set(2, 0);

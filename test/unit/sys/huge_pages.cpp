@@ -48,14 +48,6 @@ TEST(HugeCredit, AfterARunOneDearFaultEndsTheNextAttempt) {
   EXPECT_EQ(borne(credit, kCheap), 1'000u);
 }
 
-TEST(HugeCredit, AGenerousOneBearsDozensOfDearFaultsAndEnds) {
-  HugeCredit credit;
-  credit.be_generous();
-  const unsigned dozens = borne(credit, kDear);
-  EXPECT_GT(dozens, 24u);
-  EXPECT_LT(dozens, 100u);
-}
-
 TEST(HugeCredit, FaultsThatAreALittleTooDearEndTooInTime) {
   HugeCredit credit;
   EXPECT_LT(borne(credit, kSmall * 512), 10u);
