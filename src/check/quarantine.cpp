@@ -1,6 +1,7 @@
 #include "check/quarantine.hpp"
 
 #include "sys/kernel.hpp"
+#include "sys/lone.hpp"
 
 namespace loam::check {
 
@@ -37,7 +38,7 @@ bool Quarantine::claim(QuarantinePart& part) {
 
 bool Quarantine::put(QuarantinePart& part, uint64_t slot, char* memory, size_t bytes) {
   char* nothing = kOpen;
-  if (!ring_[slot].compare_exchange_strong(nothing, memory, std::memory_order_release)) {
+  if (!sys::exchange_if(ring_[slot], nothing, memory)) {
     part.next = part.end;
     return false;
   }
@@ -53,7 +54,7 @@ uint64_t Quarantine::take_batch(uint64_t (&slots)[kBatch], char* (&blocks)[kBatc
   uint64_t tail = tail_.load(std::memory_order_relaxed);
   uint64_t count = 0;
   while (count < kBatch && tail != head_.load(std::memory_order_relaxed)) {
-    char* block = ring_[tail & (slots_ - 1)].exchange(nullptr, std::memory_order_acquire);
+    char* block = sys::exchange(ring_[tail & (slots_ - 1)], static_cast<char*>(nullptr));
     // Reserved by somebody who has yet to open it: what will stand there must not be passed over.
     if (block == nullptr) break;
     if (block != kOpen) {

@@ -3,6 +3,7 @@
 #include "check/small.hpp"
 #include "check/state.hpp"
 #include "sys/kernel.hpp"
+#include "sys/lone.hpp"
 
 namespace loam::check {
 
@@ -48,8 +49,7 @@ void check_match(const BlockInfo& info, const Returned& returned, StackId here) 
 // Takes the block from its user. Returns false if somebody else did before.
 bool take_from_user(Record& record, History& history, heap::ThreadHeap* heap, StackId here) {
   BlockState live = BlockState::kLive;
-  if (!record.state.compare_exchange_strong(live, BlockState::kLeaving, std::memory_order_acq_rel))
-    return false;
+  if (!sys::exchange_if(record.state, live, BlockState::kLeaving)) return false;
   history.freed_by = thread_of(heap);
   history.freed_at = here;
   return true;

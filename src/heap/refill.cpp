@@ -8,6 +8,7 @@
 #include "heap/small_span.hpp"
 #include "heap/stack.hpp"
 #include "sys/kernel.hpp"
+#include "sys/lone.hpp"
 
 namespace loam::heap {
 
@@ -123,7 +124,7 @@ bool take(ThreadHeap& heap, Span& span, void* block) {
   if (at.rest != 0) return false;
   BusyMark mark(heap);
   uint8_t* state = &span.states[at.index];
-  if (__atomic_exchange_n(state, kBlockFree, __ATOMIC_ACQ_REL) < kBlockWatched) return false;
+  if (sys::exchange(state, kBlockFree) < kBlockWatched) return false;
   if (shares_lines(span.block_size) && __atomic_load_n(&span.owner, __ATOMIC_ACQUIRE) != &heap) {
     send_home(heap, span, block);
   } else {

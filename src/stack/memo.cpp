@@ -199,15 +199,56 @@ Node* Memo::extend(Node* inner, const Branch& branch, const Spot& spot) {
   return inner->child = node;
 }
 
-// Where the successor is kept that was taken last when the stack had the same word in the place that told successors of this
-// node apart before; null if nothing did. That the place is a part of this stack is not proved yet, so it must lie on the page
-// of the stack pointer, where the next return address is, or further out, or on those that earlier captures have read.
-[[gnu::no_sanitize_address]] inline Node** Memo::oracle(const Node* inner, const Spot& spot) {
-  const uint64_t place = spot.sp + inner->probe;
-  if (inner->probe == 0 || (((place + 7) ^ spot.sp) >= kPage && !memory_.holds(place))) return nullptr;
-  const uint64_t base = spot.sp & static_cast<uint64_t>(int64_t{inner->relative});
-  const uint64_t word = *reinterpret_cast<const uint64_t*>(place) - base;
-  return &oracles_[spread(word ^ reinterpret_cast<uint64_t>(inner)) % kOracles];
+// The word at a place outside of the stack pointer. That the place is a part of this stack is not proved yet, so it must lie on
+// the page of the stack pointer, where the next return address is, or further out, or on those that earlier captures have read.
+[[gnu::no_sanitize_address]] inline bool Memo::probed(uint32_t place, bool relative, const Spot& spot,
+                                                      uint64_t& word) const {
+  const uint64_t address = spot.sp + place;
+  if (place == 0 || (((address + 7) ^ spot.sp) >= kPage && !memory_.holds(address))) return false;
+  word = *reinterpret_cast<const uint64_t*>(address) - (relative ? spot.sp : 0);
+  return true;
+}
+
+inline Node*& Memo::oracle(uint64_t key) const { return oracles_[spread(key) % kOracles]; }
+
+// The successor that was taken last when the stack had the same word in the place that told successors of this node apart
+// before, and, if several have that word, the same in the place that tells these apart. Null if there is none.
+inline Node* Memo::foretell(const Node* inner, const Spot& spot) const {
+  uint64_t first;
+  if (!probed(inner->probe, inner->is_relative, spot, first)) return nullptr;
+  const uint64_t key = first ^ reinterpret_cast<uint64_t>(inner);
+  Node* said = oracle(key);
+  if (said == nullptr || said->inner != inner) return nullptr;
+  uint64_t second;
+  if (!probed(said->sibling_probe, said->sibling_relative, spot, second)) return said;
+  Node* sibling = oracle(key + spread(second));
+  return sibling != nullptr && sibling->inner == inner ? sibling : said;
+}
+
+inline void Memo::learn(const Node* inner, Node* child, const Spot& spot) {
+  uint64_t word;
+  if (!probed(inner->probe, inner->is_relative, spot, word)) return;
+  const uint64_t key = word ^ reinterpret_cast<uint64_t>(inner);
+  oracle(key) = child;
+  if (probed(child->sibling_probe, child->sibling_relative, spot, word)) oracle(key + spread(word)) = child;
+}
+
+// Remembers that a word told successors of the node apart: the innermost one of all is looked at first, one further out for those
+// that do not differ there.
+static void note_difference(Node& inner, Node& tried, const Word& word) {
+  if (inner.probe == 0 || word.offset < inner.probe) {
+    inner.probe = word.offset;
+    inner.is_relative = word.relative != 0;
+  } else if (word.offset > inner.probe && (tried.sibling_probe == 0 || word.offset < tried.sibling_probe)) {
+    tried.sibling_probe = word.offset;
+    tried.sibling_relative = word.relative != 0;
+  }
+}
+
+static void take_over_probe(Node& node, const Node& sibling) {
+  if (node.sibling_probe != 0) return;
+  node.sibling_probe = sibling.sibling_probe;
+  node.sibling_relative = sibling.sibling_relative;
 }
 
 // The successor for this stack when the one foretold is not it.
@@ -220,17 +261,17 @@ Node* Memo::choose(Node* inner, Node* node, const Spot& spot) {
     if (found.at == kNowhere) return inner->child = node;
     ++counts_.lookups;
     const int at = belongs_below(node, bp) ? found.at : kAtBp;
-    if (at >= 0) {
-      const Word& word = node->segment->words[at];
-      if (inner->probe == 0 || word.offset < inner->probe) {
-        inner->probe = word.offset;
-        inner->relative = static_cast<int8_t>(word.relative);
-      }
-    }
+    Node* const tried = node;
+    if (at >= 0) note_difference(*inner, *node, node->segment->words[at]);
     Node* base = base_at(node, at);
     const uint64_t word = at == kAtBp ? bp : found.word;
     node = has_word(base, at, word) ? base : find_node(base, at, word);
-    if (node == nullptr) return extend(inner, {base, at, word}, spot);
+    if (node == nullptr) {
+      node = extend(inner, {base, at, word}, spot);
+      if (node != nullptr) take_over_probe(*node, *tried);
+      return node;
+    }
+    take_over_probe(*node, *tried);
     from = at == kAtBp ? 0 : at + 1;
   }
   return nullptr;
@@ -260,15 +301,13 @@ Id Memo::enter(const Node* outermost) {
   Node* node = full_ ? nullptr : root(start.pc(), inside == nullptr ? 0 : spot.boundary - spot.sp);
   if (node == nullptr) return kNoStack;
   for (unsigned steps = 0; steps < kMaxSteps; ++steps) {
-    Node* child = node->child;
-    Node** said = oracle(node, spot);
-    if (said != nullptr && *said != nullptr && (*said)->inner == node) child = *said;
+    Node* child = foretell(node, spot);
+    if (child == nullptr) child = node->child;
     if (child == nullptr) {
       child = extend(node, {nullptr, kNowhere, 0}, spot);
     } else if (difference(*child->segment, spot, 0).at != kNowhere) [[unlikely]] {
       child = choose(node, child, spot);
-      said = oracle(node, spot);
-      if (said != nullptr) *said = child;
+      if (child != nullptr) learn(node, child, spot);
     }
     if (child == nullptr) return kNoStack;
     const Segment& segment = *child->segment;

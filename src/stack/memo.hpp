@@ -77,7 +77,10 @@ class Memo {
   Id recall_again(const Registers& start, const void* inside);
   Node* root(uint64_t pc, uint64_t own);
   Node* find_root(uint64_t pc, uint64_t own, uint64_t first);
-  Node** oracle(const Node* inner, const Spot& spot);
+  bool probed(uint32_t place, bool relative, const Spot& spot, uint64_t& word) const;
+  Node*& oracle(uint64_t key) const;
+  Node* foretell(const Node* inner, const Spot& spot) const;
+  void learn(const Node* inner, Node* child, const Spot& spot);
   Node* choose(Node* inner, Node* node, const Spot& place);
   Node* find_node(const Node* base, int at, uint64_t word) const;
   Node* extend(Node* inner, const Branch& branch, const Spot& place);
@@ -91,7 +94,7 @@ class Memo {
   void forget();
 
   Memory memory_;
-  Node* oracles_[kOracles];
+  mutable Node* oracles_[kOracles];
   Root roots_[kRoots];
   uint32_t generation_;
   bool busy_;

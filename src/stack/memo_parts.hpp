@@ -39,12 +39,16 @@ struct Node {
   Node* base;        // the successor of the same node that it was found to differ from, or null for the first
   uint64_t word;     // the word in which it does
   Node* inner;
-  Node* next;       // in the table
-  uint32_t id;      // of the stack that ends here
-  uint32_t probe;   // place of the word by which the next successor is foretold; 0: by the last one
-  int16_t at;       // the number of `word` in the segment; kAtBp: rbp
-  int8_t relative;  // of the probed word, as in Word
-  bool own;         // of the runtime's own frames
+  Node* next;      // in the table
+  uint32_t id;     // of the stack that ends here
+  uint32_t probe;  // place of the word by which the next successor is foretold; 0: by the last one
+  // Place, from where the inner node ends, of a second word: it tells this node from others of the same inner one that have the same
+  // word at that one's probe. 0: none.
+  uint32_t sibling_probe;
+  int16_t at;                 // the number of `word` in the segment; kAtBp: rbp
+  bool is_relative : 1;       // the probed word is a distance from the stack pointer, as in Word
+  bool sibling_relative : 1;  // the second
+  bool own;                   // of the runtime's own frames
 };
 static_assert(sizeof(Node) == 64);
 
