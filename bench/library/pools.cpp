@@ -27,19 +27,22 @@ void run(benchmark::State& state, Take take, Give give) {
 
 template <loop Which, std::size_t Bytes>
 void loam_pool(benchmark::State& state) {
-  pool<object<Bytes>> objects;
+  pool<object<Bytes>> own;
+  auto& objects = known_elsewhere(own);
   run<Which>(state, [&] { return objects.allocate(); }, [&](auto* block) { objects.deallocate(block); });
 }
 template <loop Which, std::size_t Bytes>
 void boost_pool(benchmark::State& state) {
-  boost::pool<> blocks(Bytes);
+  boost::pool<> own(Bytes);
+  auto& blocks = known_elsewhere(own);
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(blocks.malloc()); },
       [&](auto* block) { blocks.free(block); });
 }
 template <loop Which, std::size_t Bytes>
 void foonathan_pool(benchmark::State& state) {
-  foonathan::memory::memory_pool<> blocks(Bytes, std::size_t{1} << 16);
+  foonathan::memory::memory_pool<> own(Bytes, std::size_t{1} << 16);
+  auto& blocks = known_elsewhere(own);
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(blocks.allocate_node()); },
       [&](auto* block) { blocks.deallocate_node(block); });
@@ -86,7 +89,8 @@ constexpr std::size_t kShared = 64;
 using small = object<64>;
 
 void shared_loam(benchmark::State& state) {
-  static shared_pool<small> objects;
+  static shared_pool<small> own;
+  auto& objects = known_elsewhere(own);
   replace_loop(
       state, kShared, [&] { return objects.allocate(); }, [&](small* block) { objects.deallocate(block); });
 }
@@ -119,11 +123,13 @@ struct counted {
   std::uint64_t words[4];
 };
 void object_of_16000_loam(benchmark::State& state) {
-  pool<counted> objects;
+  pool<counted> own;
+  auto& objects = known_elsewhere(own);
   replace_loop(state, 16'000, [&] { return objects.make(); }, [&](counted* object) { objects.free(object); });
 }
 void object_of_16000_boost(benchmark::State& state) {
-  boost::object_pool<counted> objects;
+  boost::object_pool<counted> own;
+  auto& objects = known_elsewhere(own);
   replace_loop(
       state, 16'000, [&] { return objects.construct(); }, [&](counted* object) { objects.destroy(object); });
 }
