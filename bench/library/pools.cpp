@@ -63,6 +63,14 @@ void malloc_free(benchmark::State& state) {
       [&](auto* block) { std::free(block); });
 }
 
+// What is left of a pair when a resource does nothing: two virtual calls.
+class idle_resource final : public std::pmr::memory_resource {
+  void* do_allocate(std::size_t, std::size_t) override { return &block_; }
+  void do_deallocate(void*, std::size_t, std::size_t) override {}
+  bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+  object<64> block_{};
+};
+
 using unsynchronized = std::pmr::unsynchronized_pool_resource;
 
 #define LOAM_SIZES(name)              \
@@ -82,6 +90,7 @@ LOAM_SIZES(boost_pool);
 LOAM_SIZES(foonathan_pool);
 LOAM_RESOURCE_SIZES(pool_resource);
 LOAM_RESOURCE_SIZES(unsynchronized);
+BENCHMARK(resource<idle_resource, loop::pair, 64>);
 LOAM_SIZES(malloc_free);
 
 // 64 objects of 64 bytes a thread, a random one replaced.
