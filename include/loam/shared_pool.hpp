@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <memory_resource>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace loam {
@@ -58,8 +59,12 @@ class shared_pool {
 
   // Destroys the object and frees its memory; null is allowed.
   void free(T* object) noexcept {
-    if (object == nullptr || (!blocks_.is_live(shape, object) && !may_be_freed(object))) return;
-    object->~T();
+    if (object == nullptr) return;
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+      if (!blocks_.is_live(shape, object) && !may_be_freed(object)) [[unlikely]]
+        return;
+      object->~T();
+    }
     deallocate(object);
   }
 
