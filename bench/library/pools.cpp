@@ -27,19 +27,22 @@ void run(benchmark::State& state, Take take, Give give) {
 
 template <loop Which, std::size_t Bytes>
 void loam_pool(benchmark::State& state) {
-  pool<object<Bytes>> objects;
+  pool<object<Bytes>> own;
+  auto& objects = known_elsewhere(own);
   run<Which>(state, [&] { return objects.allocate(); }, [&](auto* block) { objects.deallocate(block); });
 }
 template <loop Which, std::size_t Bytes>
 void boost_pool(benchmark::State& state) {
-  boost::pool<> blocks(Bytes);
+  boost::pool<> own(Bytes);
+  auto& blocks = known_elsewhere(own);
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(blocks.malloc()); },
       [&](auto* block) { blocks.free(block); });
 }
 template <loop Which, std::size_t Bytes>
 void foonathan_pool(benchmark::State& state) {
-  foonathan::memory::memory_pool<> blocks(Bytes, std::size_t{1} << 16);
+  foonathan::memory::memory_pool<> own(Bytes, std::size_t{1} << 16);
+  auto& blocks = known_elsewhere(own);
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(blocks.allocate_node()); },
       [&](auto* block) { blocks.deallocate_node(block); });
@@ -60,6 +63,14 @@ void malloc_free(benchmark::State& state) {
       [&](auto* block) { std::free(block); });
 }
 
+// What is left of a pair when a resource does nothing: two virtual calls.
+class idle_resource final : public std::pmr::memory_resource {
+  void* do_allocate(std::size_t, std::size_t) override { return &block_; }
+  void do_deallocate(void*, std::size_t, std::size_t) override {}
+  bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+  object<64> block_{};
+};
+
 using unsynchronized = std::pmr::unsynchronized_pool_resource;
 
 #define LOAM_SIZES(name)              \
@@ -79,6 +90,7 @@ LOAM_SIZES(boost_pool);
 LOAM_SIZES(foonathan_pool);
 LOAM_RESOURCE_SIZES(pool_resource);
 LOAM_RESOURCE_SIZES(unsynchronized);
+BENCHMARK(resource<idle_resource, loop::pair, 64>);
 LOAM_SIZES(malloc_free);
 
 // 64 objects of 64 bytes a thread, a random one replaced.
@@ -86,7 +98,8 @@ constexpr std::size_t kShared = 64;
 using small = object<64>;
 
 void shared_loam(benchmark::State& state) {
-  static shared_pool<small> objects;
+  static shared_pool<small> own;
+  auto& objects = known_elsewhere(own);
   replace_loop(
       state, kShared, [&] { return objects.allocate(); }, [&](small* block) { objects.deallocate(block); });
 }
@@ -119,11 +132,13 @@ struct counted {
   std::uint64_t words[4];
 };
 void object_of_16000_loam(benchmark::State& state) {
-  pool<counted> objects;
+  pool<counted> own;
+  auto& objects = known_elsewhere(own);
   replace_loop(state, 16'000, [&] { return objects.make(); }, [&](counted* object) { objects.free(object); });
 }
 void object_of_16000_boost(benchmark::State& state) {
-  boost::object_pool<counted> objects;
+  boost::object_pool<counted> own;
+  auto& objects = known_elsewhere(own);
   replace_loop(
       state, 16'000, [&] { return objects.construct(); }, [&](counted* object) { objects.destroy(object); });
 }

@@ -93,10 +93,16 @@ class pool_resource final : public std::pmr::memory_resource {
     detail::block_shape shape;
   };
 
+  // sizes_[(bytes - 1) / step], in one instruction less: no shift to the right that another one undoes.
+  sized& direct_class(std::size_t bytes) noexcept {
+    const std::size_t offset = ((bytes - 1) & ~(step - 1)) * (sizeof(sized) / step);
+    return *reinterpret_cast<sized*>(reinterpret_cast<std::byte*>(sizes_.data()) + offset);
+  }
+
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
     if (alignment > step || bytes - 1 >= direct) [[unlikely]]
       return allocate_other(bytes, alignment);
-    return take(sizes_[(bytes - 1) / step], bytes);
+    return take(direct_class(bytes), bytes);
   }
   void* take(sized& of, std::size_t bytes) {
     void* block;
@@ -116,7 +122,7 @@ class pool_resource final : public std::pmr::memory_resource {
   void do_deallocate(void* memory, std::size_t bytes, std::size_t alignment) override {
     if (alignment > step || bytes - 1 >= direct) [[unlikely]]
       return deallocate_other(memory, bytes, alignment);
-    sized& of = sizes_[(bytes - 1) / step];
+    sized& of = direct_class(bytes);
     if (!of.free.give(of.pages, of.shape, memory)) [[unlikely]]
       give(of, memory);
   }

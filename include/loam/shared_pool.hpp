@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <memory_resource>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace loam {
@@ -33,16 +34,16 @@ class shared_pool {
 
   // Memory for one object. O(1), about 2 ns without a lock; one in a batch (8 to 128) takes a mutex. Throws what upstream does.
   [[nodiscard]] T* allocate() {
-    if (detail::watched) [[unlikely]]
-      return static_cast<T*>(::operator new(sizeof(T), std::align_val_t{alignof(T)}));
-    return static_cast<T*>(blocks_.take());
+    void* block;
+    if (blocks_.take(block)) [[likely]]
+      return static_cast<T*>(block);
+    return allocate_slow();
   }
 
   // By any thread. Requires: allocate() returned the object; else it is refused.
   void deallocate(T* object) noexcept {
-    if (detail::watched) [[unlikely]]
-      return ::operator delete(static_cast<void*>(object), std::align_val_t{alignof(T)});
-    blocks_.give(shape, object);
+    if (!blocks_.give(shape, object)) [[unlikely]]
+      deallocate_slow(object);
   }
 
   template <class... Arguments>
@@ -58,8 +59,12 @@ class shared_pool {
 
   // Destroys the object and frees its memory; null is allowed.
   void free(T* object) noexcept {
-    if (object == nullptr || (!detail::watched && !blocks_.may_be_freed(shape, object))) return;
-    object->~T();
+    if (object == nullptr) return;
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+      if (!blocks_.is_live(shape, object) && !may_be_freed(object)) [[unlikely]]
+        return;
+      object->~T();
+    }
     deallocate(object);
   }
 
@@ -69,6 +74,20 @@ class shared_pool {
 
  private:
   static constexpr detail::block_shape shape = detail::pool_pages::shape_of(block_bytes);
+
+  // Under loam check no thread has a list and the pool no page, so that all calls come to these.
+  [[gnu::cold, gnu::noinline]] T* allocate_slow() {
+    if (detail::watched) return static_cast<T*>(::operator new(sizeof(T), std::align_val_t{alignof(T)}));
+    return static_cast<T*>(blocks_.take_slow());
+  }
+  [[gnu::cold, gnu::noinline]] void deallocate_slow(T* object) noexcept {
+    if (detail::watched) return ::operator delete(static_cast<void*>(object), std::align_val_t{alignof(T)});
+    blocks_.give_slow(object);
+  }
+  [[gnu::cold, gnu::noinline]] bool may_be_freed(const T* object) const noexcept {
+    return detail::watched || blocks_.may_be_freed(object);
+  }
+
   detail::shared_blocks blocks_;
 };
 

@@ -97,6 +97,32 @@ TEST(Pool, RefusesTheSecondFreeBeforeTheDestructor) {
   EXPECT_EQ(faults.seen().size(), 1u);
 }
 
+// Its destructor gives the object's memory back, and then free() does: whichever way the pool knows that the object is live.
+TEST(Pool, RefusesWhatTheDestructorGaveBack) {
+  struct hasty {
+    explicit hasty(pool<hasty>& its) : from(its) {}
+    ~hasty() { from.deallocate(this); }
+    pool<hasty>& from;
+    char rest[40];
+  };
+  collected_faults faults;
+  pool<hasty> objects;
+  hasty* first = objects.make(objects);
+  hasty* second = objects.make(objects);
+  hasty* third = objects.make(objects);
+  objects.free(second);
+  objects.free(second);
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>(2, pool_fault::double_free)));
+  objects.free(first);
+  objects.free(third);
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>(4, pool_fault::double_free)));
+  EXPECT_EQ(objects.live(), 0u);
+  hasty* again = objects.make(objects);
+  objects.free(again);  // the one that stood apart
+  EXPECT_EQ(faults.seen().size(), 5u);
+  EXPECT_EQ(objects.live(), 0u);
+}
+
 TEST(Pool, RefusesForeignPointers) {
   collected_faults faults;
   pool<node> nodes;

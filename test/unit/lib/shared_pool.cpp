@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 #include <loam/shared_pool.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -47,6 +49,47 @@ TEST(SharedPool, AnotherThreadsSecondFreeIsRefused) {
   EXPECT_EQ(faults.seen(), (std::vector<pool_fault>(2, pool_fault::double_free)));
   EXPECT_EQ(messages.make(), second);
   EXPECT_EQ(messages.make(), first);
+}
+
+// Wherever the free block is: the newest of a thread, in its list, in the pool's, or in what another thread took of that.
+TEST(SharedPool, RefusesEverySecondFreeAndNoFirst) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  collected_faults faults;
+  shared_pool<message> messages;
+  std::vector<message*> all(1'000);
+  for (message*& each : all) each = messages.allocate();
+  std::vector<bool> live(all.size(), true);
+  std::size_t wrong = 0;
+  const auto steps = [&] {
+    for (int step = 0; step < 4'000; ++step) {
+      const std::size_t which = random() % all.size();
+      if (!live[which]) ++wrong;
+      messages.deallocate(all[which]);
+      live[which] = false;
+      messages.deallocate(reinterpret_cast<message*>(reinterpret_cast<char*>(all[which]) + 8));
+      ++wrong;
+      if (random() % 4 != 0) {
+        const auto taken = std::find(all.begin(), all.end(), messages.allocate());
+        if (taken == all.end()) continue;  // a block that the test never had
+        ASSERT_FALSE(live[static_cast<std::size_t>(taken - all.begin())]);
+        live[static_cast<std::size_t>(taken - all.begin())] = true;
+      }
+      ASSERT_EQ(faults.seen().size(), wrong);
+    }
+  };
+  for (int turn = 0; turn < 4; ++turn) {
+    steps();
+    std::thread(steps).join();
+  }
+  // More than a thread's list holds.
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (live[i]) messages.deallocate(all[i]);
+  }
+  EXPECT_EQ(faults.seen().size(), wrong);
+  for (message* each : all) messages.deallocate(each);
+  EXPECT_EQ(faults.seen().size(), wrong + all.size());
 }
 
 // Threads swap messages through shared places: a block that is in two hands shows as a message of somebody else.
