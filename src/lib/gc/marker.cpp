@@ -31,6 +31,22 @@ LOAM_UNWATCHED inline uint64_t load(uint64_t address) {
   return *reinterpret_cast<const volatile uint64_t*>(address);
 }
 
+// Takes the object if it is open still. Whether it is, is as good as random where each is pointed to more than once: no branch.
+// Returns 1 if it was, and in `blocks` which block of its region has more to be read. Requires: the lock of its region.
+inline uint64_t settle_one(Marks* of_block, uint64_t& words, const Block& block, uint32_t number,
+                           uint64_t index, uint32_t& blocks) {
+  Marks& marks = of_block[index / 64];
+  const unsigned at = index % 64;
+  const uint64_t open = sys::peek(marks.open);
+  const uint64_t was = (open >> at) & 1;
+  const uint64_t leads = was & uint64_t{!is_atomic(block.kind)};
+  sys::poke(marks.open, open & ~(uint64_t{1} << at));
+  marks.waiting |= leads << at;
+  words |= leads << (index / 64);
+  blocks |= static_cast<uint32_t>(leads) << (number % kRegionBlocks);
+  return was;
+}
+
 }  // namespace
 
 bool Marker::prepare() {
@@ -47,31 +63,20 @@ bool Marker::prepare() {
   return taken_ != nullptr && regions.open() && buckets_.prepare();
 }
 
-// Takes the object if it is open still. Whether it is, is as good as random where each is pointed to more than once: no branch.
-// Requires: the lock of its region.
-inline void Marker::settle_one(uint32_t number, uint32_t index) {
-  const Block& block = space.block(number);
-  Marks& marks = marks_[number * kBitWords + index / 64];
-  const unsigned at = index % 64;
-  const uint64_t open = sys::peek(marks.open);
-  const uint64_t was = (open >> at) & 1;
-  const uint64_t leads = was & uint64_t{!is_atomic(block.kind)};
-  sys::poke(marks.open, open & ~(uint64_t{1} << at));
-  marks.waiting |= leads << at;
-  regions.words(number) |= leads << (index / 64);
-  regions.region(Regions::of_block(number)).blocks |= static_cast<uint32_t>(leads)
-                                                      << (number % kRegionBlocks);
-  objects_ += was;
+// The large object that starts there.
+void Marker::settle_large(uint32_t number) {
+  objects_ += settle_one(marks_ + uint64_t{number} * kBitWords, regions.words(number), space.block(number),
+                         number, 0, regions.region(Regions::of_block(number)).blocks);
 }
 
 // A pointer into a large object, whose first block may lie in a lower region.
 void Marker::settle_rest(uint32_t region, uint32_t number) {
   number -= space.block(number).bytes;
   const uint32_t lower = Regions::of_block(number);
-  if (lower == region) return settle_one(number, 0);
-  if ((sys::peek(marks_[number * kBitWords].open) & 1) == 0) return;
+  if (lower == region) return settle_large(number);
+  if ((sys::peek(marks_[uint64_t{number} * kBitWords].open) & 1) == 0) return;
   lock(lower);
-  settle_one(number, 0);
+  settle_large(number);
   unlock(lower);
   buckets_.want(lower);
 }
@@ -79,17 +84,25 @@ void Marker::settle_rest(uint32_t region, uint32_t number) {
 // Follows the pointers in the region's bucket. Requires: its lock.
 void Marker::settle(uint32_t region, bool begun) {
   const uint32_t first = region * kRegionBlocks;
+  const Block* blocks = &space.block(first);
+  Marks* marks = marks_ + uint64_t{first} * kBitWords;
+  uint64_t* words = &regions.words(first);
+  uint64_t objects = 0;
+  uint32_t found = 0;
   buckets_.empty_one(region, begun, [&](uint64_t offset) {
-    const auto number = first + static_cast<uint32_t>(offset >> kBlockShift);
-    const Block& block = space.block(number);
+    const auto at = static_cast<uint32_t>(offset >> kBlockShift);
+    const Block& block = blocks[at];
     const State state = state_of(block);
     if (state == State::kSmall) [[likely]]
-      settle_one(number, static_cast<uint32_t>((offset & (kBlockBytes - 1)) * block.inverse >> 32));
+      objects += settle_one(marks + uint64_t{at} * kBitWords, words[at], block, at,
+                            (offset & (kBlockBytes - 1)) * block.inverse >> 32, found);
     else if (state == State::kRest)
-      settle_rest(region, number);
+      settle_rest(region, first + at);
     else if (state == State::kLarge)
-      settle_one(number, 0);
+      settle_large(first + at);
   });
+  objects_ += objects;
+  regions.region(region).blocks |= found;
 }
 
 void Marker::settle_all() {

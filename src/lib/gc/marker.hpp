@@ -98,7 +98,7 @@ class Marker {
       settle(static_cast<uint32_t>(offset >> kRegionShift), true);
   }
   void settle(uint32_t region, bool begun);
-  void settle_one(uint32_t number, uint32_t index);
+  void settle_large(uint32_t number);
   void settle_rest(uint32_t region, uint32_t number);
   void take_waiting(uint32_t region);
   bool next(Entry& entry);
