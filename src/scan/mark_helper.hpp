@@ -8,7 +8,6 @@
 
 #include "scan/marker.hpp"
 #include "scan/readable.hpp"
-#include "scan/work_pool.hpp"
 
 namespace loam::scan {
 

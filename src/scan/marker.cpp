@@ -144,7 +144,7 @@ bool Marker::next(Entry& entry) {
 
 // Half of the words that wait, from the front, as they are read by pages too.
 void Marker::give() {
-  WorkPool::Work work[WorkPool::kRoom / 4];
+  Work work[WorkPool::kRoom / 4];
   const uint64_t half = (last_ - first_) / 2;
   uint32_t count = 0;
   for (; count < half && count < WorkPool::kRoom / 4; ++count) {
@@ -157,7 +157,7 @@ void Marker::give() {
   first_ += given;
 }
 
-void Marker::accept(const WorkPool::Work* work, uint32_t count) {
+void Marker::accept(const Work* work, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
     if (waiting_[work[i].word] == 0) ring_[last_++ & ring_mask_] = {work[i].word, work[i].span};
     waiting_[work[i].word] |= work[i].bits;
@@ -167,7 +167,7 @@ void Marker::accept(const WorkPool::Work* work, uint32_t count) {
 void Marker::drain() {
   run();
   if (pool_ == nullptr) return;
-  WorkPool::Work work[WorkPool::kTaken];
+  Work work[WorkPool::kTaken];
   while (const uint32_t count = pool_->take(work)) {
     accept(work, count);
     run();
@@ -175,7 +175,7 @@ void Marker::drain() {
 }
 
 void Marker::help() {
-  WorkPool::Work work[WorkPool::kTaken];
+  Work work[WorkPool::kTaken];
   while (const uint32_t count = pool_->take_until_closed(work)) {
     accept(work, count);
     run();

@@ -18,9 +18,17 @@
 #include "scan/block_map.hpp"
 #include "scan/readable.hpp"
 #include "scan/root_sink.hpp"
-#include "scan/work_pool.hpp"
+#include "sys/work_pool.hpp"
 
 namespace loam::scan {
+
+// What a marker may leave to another: neighbours of which some wait, 64 blocks of a set.
+struct Work {
+  uint32_t word;  // of the set
+  uint32_t span;
+  uint64_t bits;
+};
+using WorkPool = sys::WorkPool<Work>;
 
 class Marker final : public RootSink {
  public:
@@ -81,7 +89,7 @@ class Marker final : public RootSink {
   void take_shared(const BlockMap::Block& block);
   void run();
   void give();
-  void accept(const WorkPool::Work* work, uint32_t count);
+  void accept(const Work* work, uint32_t count);
   bool next(Entry& entry);
   void read(const Entry& entry);
   void read_words(uint64_t start, uint64_t end);

@@ -23,6 +23,7 @@ constinit std::atomic<uint32_t> helper_id{0};  // of the thread; 0 until it runs
 constinit std::atomic<uint64_t> taken{0};
 constinit std::atomic<Background> background{nullptr};
 constinit bool started = false;
+constinit bool inside = false;  // the pool: whoever collects, for good
 
 void wait_for_event(uint32_t seen) {
   sys::raw_call(SYS_futex, reinterpret_cast<long>(&event), FUTEX_WAIT_PRIVATE, static_cast<long>(seen), 0);
@@ -36,7 +37,7 @@ void help(void*) {
     const Background other = background.load(std::memory_order_acquire);
     if (other != nullptr && other()) continue;
     if (pool.enter()) {
-      second.drain_shared(pool);
+      second.help(pool);
       taken.store(second.objects(), std::memory_order_relaxed);
       pool.leave();
     }
@@ -48,6 +49,10 @@ void help(void*) {
 bool start_thread() {
   if (started) return helper_id.load(std::memory_order_relaxed) != 0;
   started = true;
+  if (!inside) {
+    inside = pool.enter();
+    pool.close();
+  }
   auto* memory = static_cast<char*>(sys::map(kStackBytes + kStorageBytes));
   if (memory == nullptr) return false;
   uint64_t all = ~uint64_t{0};
@@ -81,11 +86,10 @@ uint64_t drain_with_help(Marker& marker, bool wanted) {
     return 0;
   }
   taken.store(0, std::memory_order_relaxed);
-  pool.open();
+  pool.reopen();
   wake_helper();
   marker.drain_shared(pool);
   pool.close();
-  wake_helper();
   return taken.load(std::memory_order_relaxed);
 }
 

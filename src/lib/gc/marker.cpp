@@ -17,11 +17,8 @@ constexpr uint64_t kFetchBytes = 320;
 constexpr uint64_t kLine = 64;
 // Of a large object at a time, so that others may have the rest.
 constexpr uint64_t kPiece = uint64_t{128} << 10;
-// Less is not worth the lock.
-constexpr uint64_t kWorthSharing = 8;
 // So many objects are read between looks at whether somebody has nothing to do.
 constexpr unsigned kPatience = 64;
-constexpr unsigned kSpins = 200;
 
 // An object that is smaller than a line may lie on two.
 inline void prefetch(uint64_t start, uint64_t end) {
@@ -34,165 +31,101 @@ LOAM_UNWATCHED inline uint64_t load(uint64_t address) {
   return *reinterpret_cast<const volatile uint64_t*>(address);
 }
 
+// Takes the object if it is open still. Whether it is, is as good as random where each is pointed to more than once: no branch.
+// Returns 1 if it was, and in `blocks` which block of its region has more to be read. Requires: the lock of its region.
+inline uint64_t settle_one(Marks* of_block, uint64_t& words, const Block& block, uint32_t number,
+                           uint64_t index, uint32_t& blocks) {
+  Marks& marks = of_block[index / 64];
+  const unsigned at = index % 64;
+  const uint64_t open = sys::peek(marks.open);
+  const uint64_t was = (open >> at) & 1;
+  const uint64_t leads = was & uint64_t{!is_atomic(block.kind)};
+  sys::poke(marks.open, open & ~(uint64_t{1} << at));
+  marks.waiting |= leads << at;
+  words |= leads << (index / 64);
+  blocks |= static_cast<uint32_t>(leads) << (number % kRegionBlocks);
+  return was;
+}
+
 }  // namespace
-
-void Pool::lock() {
-  for (unsigned spin = 0; lock_.exchange(1, std::memory_order_acquire) != 0; ++spin) {
-    if (spin < kSpins)
-      sys::pause();
-    else
-      sys::yield();
-  }
-}
-
-void Pool::open() {
-  lock();
-  open_ = true;
-  count_.store(0, std::memory_order_relaxed);
-  idle_.store(0, std::memory_order_relaxed);
-  inside_.store(1, std::memory_order_relaxed);
-  unlock();
-}
-
-void Pool::close() {
-  lock();
-  open_ = false;
-  unlock();
-  leave();
-  while (inside_.load(std::memory_order_acquire) != 0) sys::yield();
-}
-
-bool Pool::enter() {
-  lock();
-  const bool was_open = open_;
-  if (was_open) inside_.fetch_add(1, std::memory_order_relaxed);
-  unlock();
-  return was_open;
-}
-
-void Pool::leave() { inside_.fetch_sub(1, std::memory_order_acq_rel); }
-
-bool Pool::give(Work work) {
-  lock();
-  const uint32_t have = count_.load(std::memory_order_relaxed);
-  const bool room = have < kRoom;
-  if (room) {
-    work_[have] = work;
-    count_.store(have + 1, std::memory_order_relaxed);
-  }
-  unlock();
-  return room;
-}
-
-// Idle is who waits here; when all who are inside wait and the pool is empty, the work is done. Who enters later finds it empty too.
-uint32_t Pool::take(Work* work) {
-  idle_.fetch_add(1, std::memory_order_acq_rel);
-  for (unsigned spin = 0;; ++spin) {
-    if (count_.load(std::memory_order_relaxed) != 0) {
-      lock();
-      const uint32_t have = count_.load(std::memory_order_relaxed);
-      const uint32_t half = (have + 1) / 2;
-      const uint32_t count = half < kTaken ? half : kTaken;
-      if (count != 0) {
-        memcpy(work, work_ + have - count, count * sizeof(Work));
-        count_.store(have - count, std::memory_order_relaxed);
-        idle_.fetch_sub(1, std::memory_order_acq_rel);
-        unlock();
-        return count;
-      }
-      unlock();
-    }
-    lock();
-    const bool done = idle_.load(std::memory_order_relaxed) >= inside_.load(std::memory_order_relaxed) &&
-                      count_.load(std::memory_order_relaxed) == 0;
-    // Stays idle for good, so that the others see it too.
-    unlock();
-    if (done) return 0;
-    if (spin < kSpins)
-      for (unsigned i = 0; i < 20; ++i) sys::pause();
-    else
-      sys::yield();
-  }
-}
 
 bool Marker::prepare() {
   base_ = space.base();
   extent_ = space.used_bytes();
+  marks_ = space.marks(0);
   objects_ = 0;
   // What is left of one that was broken off.
-  first_ = last_ = bits_ = 0;
-  start_ = rest_start_ = rest_end_ = 0;
-  for (Pointer& pointer : pointers_) pointer = {};
+  taken_count_ = taken_at_ = 0;
+  bits_ = start_ = rest_start_ = rest_end_ = 0;
   shared_ = beside_ = false;
-  const uint64_t words = space.window_bytes() / kBlockBytes * kBitWords;
-  if (ring_ == nullptr) ring_ = static_cast<uint32_t*>(sys::map_unreserved(2 * words * sizeof(uint32_t)));
-  // Its pages are touched one after the other: no longer than must be.
-  ring_mask_ = (uint64_t{2} << base::highest_bit(uint64_t{space.block_count()} * kBitWords + 1)) - 1;
-  marks_ = space.marks(0);
-  return ring_ != nullptr;
+  if (taken_ == nullptr)
+    taken_ = static_cast<Taken*>(sys::map_unreserved(uint64_t{kRegionBlocks} * kBitWords * sizeof(Taken)));
+  return taken_ != nullptr && regions.open() && buckets_.prepare();
 }
 
-// `bits` may be none.
-inline void Marker::put(uint32_t word, uint64_t bits) {
-  uint64_t& waiting = marks_[word].waiting;
-  const uint64_t before = shared_ ? __atomic_fetch_or(&waiting, bits, __ATOMIC_RELAXED) : waiting;
-  if (!shared_) waiting = before | bits;
-  ring_[last_ & ring_mask_] = word;
-  last_ += static_cast<uint64_t>(before == 0) & static_cast<uint64_t>(bits != 0);
+// The large object that starts there.
+void Marker::settle_large(uint32_t number) {
+  objects_ += settle_one(marks_ + uint64_t{number} * kBitWords, regions.words(number), space.block(number),
+                         number, 0, regions.region(Regions::of_block(number)).blocks);
 }
 
-void Marker::settle_shared(Pointer pointer) {
-  uint64_t* open = &marks_[pointer.word].open;
-  const uint64_t bit = uint64_t{pointer.is} << pointer.at;
-  if ((__atomic_load_n(open, __ATOMIC_RELAXED) & bit) == 0) return;
-  if ((__atomic_fetch_and(open, ~bit, __ATOMIC_RELAXED) & bit) == 0) return;
-  ++objects_;
-  if (pointer.leads != 0) put(pointer.word, bit);
+// A pointer into a large object, whose first block may lie in a lower region.
+void Marker::settle_rest(uint32_t region, uint32_t number) {
+  number -= space.block(number).bytes;
+  const uint32_t lower = Regions::of_block(number);
+  if (lower == region) return settle_large(number);
+  if ((sys::peek(marks_[uint64_t{number} * kBitWords].open) & 1) == 0) return;
+  lock(lower);
+  settle_large(number);
+  unlock(lower);
+  buckets_.want(lower);
 }
 
-// Whether an object is still open is as good as random where each is pointed to more than once, and what tells lies in the last of
-// loads that wait for each other: one marker alone does not branch on it.
-inline void Marker::settle(Pointer pointer) {
-  if (shared_) return settle_shared(pointer);
-  Marks& marks = marks_[pointer.word];
-  const uint64_t was = (marks.open >> pointer.at) & pointer.is;
-  const uint64_t bits = (was & pointer.leads) << pointer.at;
-  const uint64_t begins = static_cast<uint64_t>(marks.waiting == 0) & was & pointer.leads;
-  marks.open &= ~(was << pointer.at);
-  marks.waiting |= bits;
-  ring_[last_ & ring_mask_] = pointer.word;
-  last_ += begins;
-  objects_ += was;
+// Follows the pointers in the region's bucket. Requires: its lock.
+void Marker::settle(uint32_t region, bool begun) {
+  const uint32_t first = region * kRegionBlocks;
+  const Block* blocks = &space.block(first);
+  Marks* marks = marks_ + uint64_t{first} * kBitWords;
+  uint64_t* words = &regions.words(first);
+  uint64_t objects = 0;
+  uint32_t found = 0;
+  buckets_.empty_one(region, begun, [&](uint64_t offset) {
+    const auto at = static_cast<uint32_t>(offset >> kBlockShift);
+    const Block& block = blocks[at];
+    const State state = state_of(block);
+    if (state == State::kSmall) [[likely]]
+      objects += settle_one(marks + uint64_t{at} * kBitWords, words[at], block, at,
+                            (offset & (kBlockBytes - 1)) * block.inverse >> 32, found);
+    else if (state == State::kRest)
+      settle_rest(region, first + at);
+    else if (state == State::kLarge)
+      settle_large(first + at);
+  });
+  objects_ += objects;
+  regions.region(region).blocks |= found;
 }
 
 void Marker::settle_all() {
-  for (Pointer& pointer : pointers_) {
-    settle(pointer);
-    pointer = {};
-  }
+  buckets_.for_each([&](uint32_t region) {
+    if (buckets_.has_some(region)) settle(region, true);
+  });
 }
 
-void Marker::follow(uint64_t word) {
-  const uint64_t offset = word - base_;
-  auto number = static_cast<uint32_t>(offset >> kBlockShift);
-  const Block* block = &space.block(number);
-  const State state = state_of(*block);
-  uint32_t index = 0;
-  if (state == State::kSmall) [[likely]] {
-    index = static_cast<uint32_t>(((offset & (kBlockBytes - 1)) * block->inverse) >> 32);
-  } else if (state == State::kRest) {
-    number -= block->bytes;
-    block = &space.block(number);
-  } else if (state == State::kFree) {
-    return;
+// Requires: the region's lock.
+void Marker::take_waiting(uint32_t number) {
+  Region& region = regions.region(number);
+  taken_at_ = taken_count_ = 0;
+  for (uint32_t blocks = region.blocks; blocks != 0; blocks &= blocks - 1) {
+    const uint32_t block = number * kRegionBlocks + base::lowest_bit(blocks);
+    uint64_t& words = regions.words(block);
+    for (uint64_t rest = words; rest != 0; rest &= rest - 1) {
+      const uint32_t word = block * kBitWords + base::lowest_bit(rest);
+      taken_[taken_count_++] = {marks_[word].waiting, word};
+      marks_[word].waiting = 0;
+    }
+    words = 0;
   }
-  const uint32_t at = number * kBitWords + index / 64;
-  __builtin_prefetch(&marks_[at], 1);
-  Pointer& place = pointers_[next_pointer_];
-  next_pointer_ = (next_pointer_ + 1) % kPointers;
-  const Pointer oldest = place;
-  place = {at, static_cast<uint8_t>(index % 64), 1, static_cast<uint8_t>(is_atomic(block->kind) ? 0 : 1)};
-  settle(oldest);
+  region.blocks = 0;
 }
 
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
@@ -252,40 +185,48 @@ inline void Marker::read(const Entry& entry) {
   read_words(entry.start, entry.end);
 }
 
-inline uint64_t Marker::take_waiting(uint32_t word) {
-  uint64_t& waiting = marks_[word].waiting;
-  if (shared_) return __atomic_exchange_n(&waiting, 0, __ATOMIC_RELAXED);
-  const uint64_t bits = waiting;
-  waiting = 0;
-  return bits;
-}
-
-// Half of what waits: of a large object, else of the words.
+// Half of what waits: of a large object, else of the regions.
 void Marker::share(Pool& pool) {
   if (rest_end_ - rest_start_ > 2 * kPiece) {
     const uint64_t middle = base::align_down((rest_start_ + rest_end_) / 2, sizeof(uint64_t));
-    if (pool.give({middle, rest_end_})) rest_end_ = middle;
+    const Work half{middle, rest_end_};
+    if (pool.give(&half, 1) != 0) rest_end_ = middle;
     return;
   }
-  for (uint64_t left = last_ - first_; left >= kWorthSharing && left > (last_ - first_) / 2; --left) {
-    const uint32_t word = ring_[first_ & ring_mask_];
-    const uint64_t bits = take_waiting(word);
-    if (!pool.give({word | kWorkIsBits, bits})) {
-      // As it was.
-      put(word, bits);
-      ++first_;
-      return;
-    }
-    ++first_;
+  for (uint32_t left = buckets_.count() / 2; left > 0; --left) {
+    const uint32_t region = buckets_.take();
+    lock(region);
+    settle(region, false);
+    unlock(region);
+    const Work work{0, region};
+    if (pool.give(&work, 1) == 0) return buckets_.want(region);
+  }
+}
+
+void Marker::accept(const Work& work) {
+  if (work.start == 0) {
+    buckets_.want(static_cast<uint32_t>(work.what));
+  } else if (rest_start_ == rest_end_) {
+    rest_start_ = work.start;
+    rest_end_ = work.what;
+  } else {
+    read_words(work.start, work.what);
   }
 }
 
 // The next object that waits, if there is one.
 inline bool Marker::next(Entry& entry) {
   if (bits_ == 0) {
-    if (first_ == last_) return false;
-    const uint32_t word = ring_[first_++ & ring_mask_];
-    bits_ = take_waiting(word);
+    while (taken_at_ == taken_count_) {
+      if (buckets_.empty()) return false;
+      const uint32_t region = buckets_.take();
+      lock(region);
+      settle(region, false);
+      take_waiting(region);
+      unlock(region);
+    }
+    bits_ = taken_[taken_at_].bits;
+    const uint32_t word = taken_[taken_at_++].word;
     const Block& block = space.block(word / kBitWords);
     const bool usual = block.state == State::kSmall && block.kind != Kind::kTyped;
     step_ = block.bytes;
@@ -327,8 +268,7 @@ bool Marker::run(Pool* pool, GoOn go_on) {
     }
     if (waiting == 0) {
       // What was just read may have led further.
-      settle_all();
-      if (first_ != last_ || rest_start_ < rest_end_) continue;
+      if (!buckets_.empty() || rest_start_ < rest_end_) continue;
       break;
     }
     const Entry oldest = queue[at];
@@ -350,21 +290,21 @@ void Marker::drain() { run(nullptr, nullptr); }
 
 void Marker::drain_shared(Pool& pool) {
   shared_ = true;
+  run(&pool, nullptr);
   Work work[Pool::kTaken];
-  for (;;) {
+  while (const uint32_t count = pool.take(work)) {
+    for (uint32_t i = 0; i < count; ++i) accept(work[i]);
     run(&pool, nullptr);
-    const uint32_t count = pool.take(work);
-    if (count == 0) break;
-    for (uint32_t i = 0; i < count; ++i) {
-      if ((work[i].at & kWorkIsBits) != 0) {
-        put(static_cast<uint32_t>(work[i].at), work[i].what);
-      } else if (rest_start_ == rest_end_) {
-        rest_start_ = work[i].at;
-        rest_end_ = work[i].what;
-      } else {
-        read_words(work[i].at, work[i].what);
-      }
-    }
+  }
+  shared_ = false;
+}
+
+void Marker::help(Pool& pool) {
+  shared_ = true;
+  Work work[Pool::kTaken];
+  while (const uint32_t count = pool.take_until_closed(work)) {
+    for (uint32_t i = 0; i < count; ++i) accept(work[i]);
+    run(&pool, nullptr);
   }
   shared_ = false;
 }

@@ -2,21 +2,24 @@
 // reads those in turn. Conservative: every aligned word of an object counts, and a pointer to any byte of it; objects of
 // kTyped tell their pointers themselves, atomic ones have none.
 //
-// Objects that were found wait as bits, 64 neighbours of a block to a word, and the words wait in a ring, as in the marker of the
-// leak search: until a word's turn comes more of its objects are found, so that memory that pointers lead to in any order is read by
-// pages. What leaves the words passes through a short queue while its memory is on its way from RAM, and so does each pointer while
-// the bits of what it leads to are. A second marker gets words, or
-// part of a large object, when it has nothing left.
+// Pointers wait in buckets, by the region of the heap that they lead to (buckets.hpp), and objects that were found wait as bits. When a region's
+// turn comes, its pointers are followed and whatever waits in it is read from its lowest address up: until then more of its objects are found,
+// so that memory that pointers lead to in any order is read by pages, and the bits of a region are fetched once for all of its
+// pointers. What is read passes through a short queue while it is on its way from RAM. A second marker gets regions, or part of a large object,
+// when it has nothing left.
 //
-// Invariant: an object is taken once, by one marker; a word is in the ring, once, exactly if it has a bit. Owns bits and ring, which stay
-// from one collection to the next.
-// Locking: the pool's, for a few instructions. Requires: no block is freed while marking.
+// Invariant: an object is taken once, by one marker; where something waits, one marker at least has the region in its ring, or is reading it.
+// Owns its buckets, which stay from one collection to the next.
+// Locking: of two markers, a region's for its bits; the pool's. Requires: no block is freed while marking.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include "lib/gc/buckets.hpp"
+#include "lib/gc/regions.hpp"
 #include "lib/gc/space.hpp"
+#include "sys/work_pool.hpp"
 
 namespace loam::collector {
 
@@ -29,42 +32,12 @@ struct Type {
   int owns;                       // 1: its objects may own memory outside the heap that holds pointers
 };
 
-// What a marker may leave to another: neighbours that wait, or a part of a large object.
+// What a marker may leave to another: a region in which objects wait, or a part of a large object.
 struct Work {
-  uint64_t at;    // a word of bits, with kWorkIsBits; or where the range starts
-  uint64_t what;  // the bits, or where it ends
+  uint64_t start;  // of the part; 0: a region
+  uint64_t what;   // where the part ends, or the region's number
 };
-constexpr uint64_t kWorkIsBits = uint64_t{1} << 63;
-
-// Where markers leave work for each other.
-class Pool {
- public:
-  static constexpr uint32_t kRoom = 1024;
-
-  bool hungry() const { return idle_.load(std::memory_order_relaxed) != 0; }
-  // Before and after: opens the pool to others, and closes it once nobody is in.
-  void open();
-  void close();
-  // Returns false if the pool is not open.
-  bool enter();
-  void leave();
-  // Returns whether there was room.
-  bool give(Work work);
-  // Waits for work: half of what there is, at most kTaken. Returns how much, 0 when nobody has any.
-  static constexpr uint32_t kTaken = 64;
-  uint32_t take(Work* work);
-
- private:
-  void lock();
-  void unlock() { lock_.store(0, std::memory_order_release); }
-
-  std::atomic<uint32_t> lock_{0};
-  std::atomic<uint32_t> idle_{0};
-  std::atomic<uint32_t> inside_{0};
-  std::atomic<uint32_t> count_{0};
-  bool open_ = false;
-  Work work_[kRoom] = {};
-};
+using Pool = sys::WorkPool<Work>;
 
 class Marker {
  public:
@@ -92,8 +65,10 @@ class Marker {
   void settle_all();
   // Until nothing is left to read.
   void drain();
-  // The same, together with whoever else has entered the pool.
+  // The same, together with whoever else is in the pool. Requires: the caller is.
   void drain_shared(Pool& pool);
+  // Marks what others leave in the pool, until it is closed. Requires: as above.
+  void help(Pool& pool);
   // The same, and asks now and then whether to go on; if not, returns false, and what was left to read is lost.
   using GoOn = bool (*)(uint64_t objects);
   bool drain_while(GoOn go_on) { return run(nullptr, go_on); }
@@ -105,14 +80,11 @@ class Marker {
 
  private:
   static constexpr unsigned kQueue = 8;
-  static constexpr unsigned kPointers = 16;
 
-  // Where a pointer leads to.
-  struct Pointer {
-    uint32_t word;  // of bits
-    uint8_t at;     // in it
-    uint8_t is;     // 0: none, 1: one
-    uint8_t leads;  // 1: its object has pointers
+  // Objects that wait no longer in the bits, and are not read yet: of 64 neighbours.
+  struct Taken {
+    uint64_t bits;
+    uint32_t word;
   };
   // An object on its way from RAM. start == end: typed or large.
   struct Entry {
@@ -120,17 +92,28 @@ class Marker {
     uint64_t end;
   };
 
-  void follow(uint64_t word);
-  void settle(Pointer pointer);
-  void settle_shared(Pointer pointer);
-  void put(uint32_t word, uint64_t bits);
-  uint64_t take_waiting(uint32_t word);
+  void follow(uint64_t word) {
+    const uint64_t offset = word - base_;
+    if (buckets_.add(offset)) [[unlikely]]
+      settle(static_cast<uint32_t>(offset >> kRegionShift), true);
+  }
+  void settle(uint32_t region, bool begun);
+  void settle_large(uint32_t number);
+  void settle_rest(uint32_t region, uint32_t number);
+  void take_waiting(uint32_t region);
   bool next(Entry& entry);
   void read(const Entry& entry);
   void read_words(uint64_t start, uint64_t end);
   void read_unusual(uint64_t address);
   bool run(Pool* pool, GoOn go_on);
   void share(Pool& pool);
+  void accept(const Work& work);
+  void lock(uint32_t region) {
+    if (shared_) Regions::lock(regions.region(region));
+  }
+  void unlock(uint32_t region) {
+    if (shared_) Regions::unlock(regions.region(region));
+  }
 
   uint64_t base_ = 0;
   uint64_t extent_ = 0;
@@ -138,12 +121,10 @@ class Marker {
   bool beside_ = false;   // the program runs
   bool outside_ = false;  // the object that is being traced has pointers outside the heap
   Marks* marks_ = nullptr;
-  Pointer pointers_[kPointers] = {};
-  unsigned next_pointer_ = 0;
-  uint32_t* ring_ = nullptr;  // words of which something waits
-  uint64_t ring_mask_ = 0;
-  uint64_t first_ = 0;
-  uint64_t last_ = 0;
+  Buckets buckets_;
+  Taken* taken_ = nullptr;  // of the region whose turn it is
+  uint32_t taken_count_ = 0;
+  uint32_t taken_at_ = 0;
   // The word whose turn it is: which of its objects are left, where they lie.
   uint64_t bits_ = 0;
   uint64_t start_ = 0;

@@ -2,6 +2,7 @@
 
 #include "base/bits.hpp"
 #include "lib/gc/allocate.hpp"
+#include "lib/gc/regions.hpp"
 
 namespace loam::collector {
 
@@ -42,6 +43,7 @@ void open_blocks(uint32_t first, uint32_t end, bool young) {
 }
 
 void close_all() {
+  regions.clear();
   for (uint32_t i = 0; i < space.block_count(); ++i) {
     if (!has_objects(space.block(i))) continue;
     Marks* marks = space.marks(i);

@@ -1,0 +1,89 @@
+// The pointers that a marker has found and not followed yet, by the region that they lead to, and in which order the regions come. What tells
+// of a region's objects fits into the processor's nearest cache: looked up together, pointers that were found in any order cost no
+// more than neighbours.
+//
+// Invariant: a region is in the ring, once, exactly if its bucket is begun. A bucket is never left full.
+// Owns its tables, which stay from one collection to the next. Locking: none, they are one marker's.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/gc/regions.hpp"
+#include "sys/kernel.hpp"
+
+namespace loam::collector {
+
+class Buckets {
+ public:
+  // A page for each region.
+  static constexpr uint32_t kRoom = 1024;
+
+  // Empties it. Returns false without memory.
+  bool prepare() {
+    const uint64_t count = Regions::count_of(space.window_bytes());
+    if (ring_ == nullptr) {
+      entries_ = static_cast<uint32_t*>(sys::map_unreserved(count * kRoom * sizeof(uint32_t)));
+      filled_ = static_cast<uint32_t*>(sys::map_unreserved(count * sizeof(uint32_t)));
+      if (entries_ == nullptr || filled_ == nullptr) return false;
+      ring_ = static_cast<uint32_t*>(sys::map_unreserved((count + 1) * sizeof(uint32_t)));
+      room_ = static_cast<uint32_t>(count + 1);
+    }
+    while (ring_ != nullptr && !empty()) filled_[take()] = 0;
+    return ring_ != nullptr;
+  }
+
+  bool empty() const { return first_ == last_; }
+  uint32_t count() const { return last_ >= first_ ? last_ - first_ : last_ + room_ - first_; }
+
+  // By the pointer's distance from the heap's base. Returns whether the bucket is full now: it must be settled.
+  bool add(uint64_t offset) {
+    const auto region = static_cast<uint32_t>(offset >> kRegionShift);
+    uint32_t filled = filled_[region];
+    if (filled == 0) [[unlikely]]
+      filled = begin(region);
+    entries_[uint64_t{region} * kRoom + filled] = static_cast<uint32_t>(offset & (kRegionBytes - 1));
+    filled_[region] = filled + 1;
+    return filled + 1 == kRoom;
+  }
+  // The region gets a turn, though nothing may be in its bucket.
+  void want(uint32_t region) {
+    if (filled_[region] == 0) filled_[region] = begin(region);
+  }
+  // The region whose turn it is. Its bucket stays as it is.
+  uint32_t take() {
+    const uint32_t region = ring_[first_];
+    first_ = first_ + 1 == room_ ? 0 : first_ + 1;
+    return region;
+  }
+  // visit(pointer) for what is in the bucket, by its distance from the region's start, and empties it. `begun` afterwards, or not.
+  template <class Visit>
+  void empty_one(uint32_t region, bool begun, Visit visit) {
+    const uint32_t* entries = entries_ + uint64_t{region} * kRoom;
+    const uint32_t filled = filled_[region];
+    filled_[region] = begun ? 1 : 0;
+    for (uint32_t i = 1; i < filled; ++i) visit(entries[i]);
+  }
+  bool has_some(uint32_t region) const { return filled_[region] > 1; }
+  // visit(region) for all in the ring.
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (uint32_t at = first_; at != last_; at = at + 1 == room_ ? 0 : at + 1) visit(ring_[at]);
+  }
+
+ private:
+  // What a bucket that is begun counts from: 0 is for those that are not.
+  uint32_t begin(uint32_t region) {
+    ring_[last_] = region;
+    last_ = last_ + 1 == room_ ? 0 : last_ + 1;
+    return 1;
+  }
+
+  uint32_t* entries_ = nullptr;
+  uint32_t* filled_ = nullptr;
+  uint32_t* ring_ = nullptr;
+  uint32_t room_ = 0;
+  uint32_t first_ = 0;
+  uint32_t last_ = 0;
+};
+
+}  // namespace loam::collector
