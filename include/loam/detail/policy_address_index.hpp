@@ -41,19 +41,16 @@ class largest_tree {
       largest = value;
     }
   }
-  // Requires: the block is marked live, or no start any more.
+  // The leaf is counted anew by settle(): what comes free or is left in the same call mostly lies in it as well.
   void removed(std::uint64_t start, std::uint64_t size) {
-    std::uint64_t at = start / 64;
-    if (levels_[0][at] != size) return;
-    const auto old = static_cast<std::uint32_t>(size);
-    std::uint32_t value = leaf_max(at);
-    for (unsigned level = 0;;) {
-      if (value == old) return;
-      levels_[level][at] = value;
-      at /= fan;
-      if (++level == depth_ || levels_[level][at] != old) return;
-      value = group_max(&levels_[level - 1][at * fan]);
-    }
+    const std::uint64_t leaf = start / 64;
+    if (levels_[0][leaf] != size) return;
+    if (stale_count_ > 0 && stale_[stale_count_ - 1] == leaf) return;
+    if (stale_count_ == most_stale) settle();
+    stale_[stale_count_++] = leaf;
+  }
+  void settle() {
+    while (stale_count_ > 0) lower(stale_[--stale_count_]);
   }
 
   // The lowest free block of at least `size` whose start is not below `from`.
@@ -78,20 +75,7 @@ class largest_tree {
   }
 
   void prefetch(std::uint64_t start) const {
-    if (start / 64 < levels_[0].size()) __builtin_prefetch(&levels_[0][start / 64], 1);
-  }
-  // The way of find() from 0, without its last two steps.
-  void prefetch_find(std::uint64_t size) const {
-    if (depth_ < 3) return;
-    std::uint64_t node = 0;
-    for (unsigned level = depth_ - 1; level > 0; --level) {
-      const unsigned fitting = group_at_least(&levels_[level][node * fan], static_cast<std::uint32_t>(size));
-      if (fitting == 0) return;
-      node = node * fan + static_cast<unsigned>(std::countr_zero(fitting));
-    }
-    __builtin_prefetch(&levels_[0][node * fan], 1);
-    blocks_->prefetch(node * fan * 64);
-    blocks_->prefetch(node * fan * 64 + 512);
+    if (start / 64 < levels_[0].size()) ask_for(&levels_[0][start / 64]);
   }
   std::uint64_t largest() const { return depth_ == 0 ? 0 : group_max(&levels_[depth_ - 1][0]); }
   std::uint64_t steps() const { return steps_; }
@@ -104,6 +88,7 @@ class largest_tree {
  private:
   static constexpr unsigned fan = 16;
   static constexpr unsigned max_depth = 8;
+  static constexpr unsigned most_stale = 4;
 
   // Four entries at once: which of a group is the first that will do is a coin toss for a branch, and that once a level.
   using lanes = std::uint32_t __attribute__((vector_size(16), may_alias));
@@ -127,6 +112,19 @@ class largest_tree {
     bits |= (first << 8) & reinterpret_cast<lanes>(of[2] >= wanted);
     bits |= (first << 12) & reinterpret_cast<lanes>(of[3] >= wanted);
     return bits[0] | bits[1] | bits[2] | bits[3];
+  }
+
+  // To what the blocks in a leaf say now, which is no more than before.
+  void lower(std::uint64_t at) {
+    const std::uint32_t old = levels_[0][at];
+    std::uint32_t value = leaf_max(at);
+    for (unsigned level = 0;;) {
+      if (value == old) return;
+      levels_[level][at] = value;
+      at /= fan;
+      if (++level == depth_ || levels_[level][at] != old) return;
+      value = group_max(&levels_[level - 1][at * fan]);
+    }
   }
 
   // From the children of one node, of which those before `first` do not count. `level` is the node's, leaves have 0.
@@ -169,6 +167,8 @@ class largest_tree {
   const block_map* blocks_ = nullptr;
   growing_table<std::uint32_t> levels_[max_depth];
   unsigned depth_ = 0;
+  std::uint64_t stale_[most_stale] = {};  // leaves whose largest block was removed
+  unsigned stale_count_ = 0;
   std::uint64_t steps_ = 0;
 };
 
@@ -184,9 +184,11 @@ class first_fit_index {
   void removed(std::uint64_t start, std::uint64_t size) { tree_.removed(start, size); }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void settle() { tree_.settle(); }
   void prefetch(std::uint64_t start) const { tree_.prefetch(start); }
-  void prefetch_block(std::uint64_t start, std::uint64_t) const { tree_.prefetch(start); }
-  void prefetch_find(std::uint64_t units) const { tree_.prefetch_find(units); }
+  static constexpr bool prefetches_neighbours = false;  // they lie in the same line
+  // To walk down the tree ahead costs more than the lines that this would bring near.
+  void prefetch_find(std::uint64_t) const {}
   std::uint64_t largest() const { return tree_.largest(); }
   std::uint64_t steps() const { return tree_.steps(); }
   std::size_t bytes() const { return tree_.bytes(); }
@@ -216,8 +218,9 @@ class next_fit_index {
   void merged(std::uint64_t start, std::uint64_t end) {
     if (start < rover_ && rover_ < end) rover_ = start;
   }
+  void settle() { tree_.settle(); }
   void prefetch(std::uint64_t start) const { tree_.prefetch(start); }
-  void prefetch_block(std::uint64_t start, std::uint64_t) const { tree_.prefetch(start); }
+  static constexpr bool prefetches_neighbours = false;  // they lie in the same line
   void prefetch_find(std::uint64_t) const {}
   std::uint64_t largest() const { return tree_.largest(); }
   std::uint64_t steps() const { return tree_.steps(); }

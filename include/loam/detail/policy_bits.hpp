@@ -82,18 +82,7 @@ class strided_summary_bits {
 
   // Brings near the word of a number; of one beyond the capacity nothing.
   void prefetch(std::uint64_t number) const {
-    if (number < capacity_) __builtin_prefetch(&levels_[0][number / 64 * Stride], 1);
-  }
-  // A number not above the first that is set, in its word; told without a look at that, or policy_none.
-  std::uint64_t near_first() const {
-    if (depth_ < 2) return capacity_ == 0 ? policy_none : 0;
-    std::uint64_t found = 0;
-    for (unsigned level = depth_ - 1;; --level) {
-      const std::uint64_t bits = levels_[level][found];
-      if (bits == 0) return policy_none;
-      found = found * 64 + static_cast<unsigned>(std::countr_zero(bits));
-      if (level == 1) return found * 64;
-    }
+    if (number < capacity_) ask_for(&levels_[0][number / 64 * Stride]);
   }
   std::uint64_t word(std::uint64_t at) const { return levels_[0][at * Stride]; }
   // The caller's word beside it.

@@ -98,10 +98,8 @@ class buddy_policy {
     const std::uint64_t rest = order < max_orders ? orders_ >> order : 0;
     if (rest == 0) return;
     const unsigned from = order + static_cast<unsigned>(std::countr_zero(rest));
-    const std::uint64_t place = free_[from].near_first();
-    if (place == policy_none) return;
-    free_[from].prefetch(place);
-    blocks_.prefetch(place << from);
+    free_[from].prefetch(from_[from]);
+    blocks_.prefetch(from_[from] << from);
   }
   std::uint64_t free_units() const { return counts_.free_units; }
   policy_counters counters() const { return counts_; }

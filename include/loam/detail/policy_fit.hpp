@@ -3,8 +3,9 @@
 //
 // An index knows the free blocks:
 //   reserve(memory, units), find(units), grow_units(units), added(start, size), removed(start, size),
-//   taken(end), merged(start, end), prefetch(start), prefetch_block(start, size),
-//   prefetch_find(units), release(memory), steps(), bytes()
+//   taken(end), merged(start, end), settle(), prefetch(start), prefetches_neighbours and if so
+//   prefetch_block(start, size), prefetch_find(units), release(memory), steps(), bytes()
+// What was added and removed since, it need not know before settle(): a call changes blocks that lie side by side.
 // Invariant: no two free blocks touch, and the index holds exactly the free blocks. Thread safety: none.
 #ifndef LOAM_DETAIL_POLICY_FIT_HPP
 #define LOAM_DETAIL_POLICY_FIT_HPP
@@ -45,6 +46,7 @@ class fit_policy {
     std::uint64_t at = (found.start + alignment - 1) & ~(alignment - 1);
     while (at != found.start && at - found.start < minimum_) at += alignment;
     carve(found, at, units);
+    index_.settle();
     return at;
   }
 
@@ -66,6 +68,7 @@ class fit_policy {
     add(start, size);
     index_.merged(start, start + size);
     if (start + size == blocks_.end() && space_->wants_shrink(size)) shrink(start, size);
+    index_.settle();
   }
 
   // Makes the block's size `units` where it lies, by what is free behind it or by cutting. False: nothing was changed.
@@ -85,6 +88,7 @@ class fit_policy {
       index_.merged(start + units, start + size);
     }
     cut_tail(start, size, units);
+    index_.settle();
     return true;
   }
 
@@ -104,7 +108,24 @@ class fit_policy {
     index_.prefetch(start);
   }
   // What the block and its free neighbours are known by, and what all of them together will be.
-  void prefetch_more(std::uint64_t start) const {
+  void prefetch_more([[maybe_unused]] std::uint64_t start) const {
+    if constexpr (Index::prefetches_neighbours) prefetch_neighbours(start);
+  }
+  void prefetch_allocation(std::uint64_t units) const {
+    index_.prefetch_find(units < minimum_ ? minimum_ : units);
+  }
+  std::uint64_t largest_free() { return index_.largest(); }
+  std::uint64_t free_units() const { return counts_.free_units; }
+
+  policy_counters counters() const {
+    policy_counters counts = counts_;
+    counts.steps = index_.steps();
+    return counts;
+  }
+  std::size_t bytes() const { return blocks_.bytes() + index_.bytes(); }
+
+ private:
+  void prefetch_neighbours(std::uint64_t start) const {
     if (!blocks_.is_live(start)) return;
     std::uint64_t size = blocks_.size_of(start);
     const std::uint64_t end = start + size;
@@ -121,20 +142,6 @@ class fit_policy {
     }
     index_.prefetch_block(start, size);
   }
-  void prefetch_allocation(std::uint64_t units) const {
-    index_.prefetch_find(units < minimum_ ? minimum_ : units);
-  }
-  std::uint64_t largest_free() { return index_.largest(); }
-  std::uint64_t free_units() const { return counts_.free_units; }
-
-  policy_counters counters() const {
-    policy_counters counts = counts_;
-    counts.steps = index_.steps();
-    return counts;
-  }
-  std::size_t bytes() const { return blocks_.bytes() + index_.bytes(); }
-
- private:
   void add(std::uint64_t start, std::uint64_t size) {
     blocks_.set_free(start);
     index_.added(start, size);
@@ -207,6 +214,7 @@ class fit_policy {
     }
     add(start, grown.end - start);
     index_.merged(start, grown.end);
+    index_.settle();
     return true;
   }
   void shrink(std::uint64_t start, std::uint64_t size) {

@@ -50,7 +50,7 @@ class segregated_policy {
     runs_.clear(memory);
     run_of_page_.clear(memory);
     for (summary_bits& of : available_) of.release(memory);
-    for (std::uint64_t& lowest : lowest_) lowest = 0;
+    for (std::uint64_t& from : from_) from = 0;
     unused_ = 0;
     used_ = 1;
     free_units_ = free_blocks_ = searches_ = 0;
@@ -81,7 +81,7 @@ class segregated_policy {
     ++free_blocks_;
     if (of.free_count++ == 0) {
       available_[of.index].set(of.page);
-      if (of.page < lowest_[of.index]) lowest_[of.index] = std::uint64_t{of.page} + 1;
+      if (of.page < from_[of.index]) from_[of.index] = of.page;
     }
     if (of.free_count == shape_of.blocks) remove_run(name);
   }
@@ -125,15 +125,14 @@ class segregated_policy {
   }
   void prefetch(std::uint64_t start) const {
     const std::uint64_t page = start >> log_page_units_;
-    if (page < pages_.end()) __builtin_prefetch(&runs_[run_of_page_[page]], 1);
+    if (page < pages_.end()) ask_for(&run_of_page_[page]);
   }
-  void prefetch_more(std::uint64_t) const {}
-  void prefetch_allocation(std::uint64_t units) const {
-    if (units > size_classes::largest) return;
-    const std::uint64_t page =
-        available_[size_classes::index_of(units < minimum_ ? minimum_ : units)].next(0);
-    if (page != policy_none) __builtin_prefetch(&runs_[run_of_page_[page]], 1);
+  void prefetch_more(std::uint64_t start) const {
+    const std::uint64_t page = start >> log_page_units_;
+    if (page < pages_.end()) ask_for(&runs_[run_of_page_[page]]);
   }
+  // The run that the last one came from is near, and so is one where a block was freed since.
+  void prefetch_allocation(std::uint64_t) const {}
   std::uint64_t largest_free() { return pages_.largest_free() * page_units_; }
 
   std::uint64_t free_units() const { return pages_.free_units() * page_units_ + free_units_; }
@@ -189,12 +188,12 @@ class segregated_policy {
     return page * page_units_;
   }
   std::uint64_t allocate_small(unsigned index) {
-    std::uint64_t page = lowest_[index] != 0 ? lowest_[index] - 1 : available_[index].next(0);
+    std::uint64_t page = available_[index].next(from_[index]);
     if (page == policy_none) {
       page = add_run(index);
       if (page == policy_none) return policy_none;
     }
-    lowest_[index] = page + 1;
+    from_[index] = page;
     run& of = runs_[run_of_page_[page]];
     unsigned word = 0;
     while (of.free[word] == 0) ++word;
@@ -202,10 +201,7 @@ class segregated_policy {
     of.free[word] &= of.free[word] - 1;
     free_units_ -= shapes_[index].units;
     --free_blocks_;
-    if (--of.free_count == 0) {
-      available_[index].clear(page);
-      lowest_[index] = 0;
-    }
+    if (--of.free_count == 0) available_[index].clear(page);
     return start_in(of, block);
   }
 
@@ -234,7 +230,6 @@ class segregated_policy {
     run& of = runs_[name];
     const shape& shape_of = shapes_[of.index];
     available_[of.index].clear(of.page);
-    lowest_[of.index] = 0;
     for (std::uint32_t i = 0; i < shape_of.pages; ++i) run_of_page_[of.page + i] = 0;
     free_units_ -= std::uint64_t{shape_of.blocks} * shape_of.units;
     free_blocks_ -= shape_of.blocks;
@@ -251,7 +246,7 @@ class segregated_policy {
   growing_table<run> runs_;
   growing_table<std::uint32_t> run_of_page_;  // 0: none
   summary_bits available_[size_classes::count];
-  std::uint64_t lowest_[size_classes::count] = {};  // of them, plus one; 0: not known
+  std::uint64_t from_[size_classes::count] = {};  // none of them is below
   shape shapes_[size_classes::count] = {};
   std::uint32_t unused_ = 0;
   std::uint32_t used_ = 1;  // 0 names none

@@ -117,7 +117,9 @@ class best_fit_index {
   }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void settle() {}
   void prefetch(std::uint64_t) const {}
+  static constexpr bool prefetches_neighbours = true;
   void prefetch_block(std::uint64_t start, std::uint64_t size) const { small_.prefetch(start, size); }
   void prefetch_find(std::uint64_t units) const {
     const std::uint64_t size = small_.least_from(units);
@@ -188,7 +190,9 @@ class worst_fit_index {
   }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void settle() {}
   void prefetch(std::uint64_t) const {}
+  static constexpr bool prefetches_neighbours = true;
   void prefetch_block(std::uint64_t start, std::uint64_t size) const { small_.prefetch(start, size); }
   void prefetch_find(std::uint64_t) const {}
   std::uint64_t largest() {

@@ -13,6 +13,13 @@ namespace loam::detail {
 // Whole pages, zero where new. `old` is null at first; `new_bytes` 0 gives everything back. Null: nothing was changed.
 using table_memory = void* (*)(void* old, std::size_t old_bytes, std::size_t new_bytes);
 
+// Asks for a line of the cache some time before it is needed. GCC 12 drops calls of functions that do nothing but that, even inlined ones:
+// hence the statement that may not be dropped.
+inline void ask_for(const void* address) {
+  __builtin_prefetch(address, 1);
+  asm volatile("" : : "r"(address));
+}
+
 // Element must be valid when all its bytes are zero.
 template <class Element>
 class growing_table {

@@ -77,9 +77,11 @@ class tlsf_index {
   }
   void taken(std::uint64_t) {}
   void merged(std::uint64_t, std::uint64_t) {}
+  void settle() {}
   void prefetch(std::uint64_t start) const {
-    if (start >> shift_ < links_.size()) __builtin_prefetch(&links_[start >> shift_], 1);
+    if (start >> shift_ < links_.size()) ask_for(&links_[start >> shift_]);
   }
+  static constexpr bool prefetches_neighbours = true;
   void prefetch_block(std::uint64_t start, std::uint64_t) const {
     const links mine = links_[start >> shift_];
     if (mine.next != 0) prefetch(mine.next - 1);

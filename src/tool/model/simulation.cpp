@@ -1,6 +1,7 @@
 #include "tool/model/simulation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "tool/model/huge_table.hpp"
@@ -44,27 +45,17 @@ class PolicySimulation : public Simulation {
   PolicySimulation& operator=(const PolicySimulation&) = delete;
 
   void apply(const Piece& piece) override {
-    const std::size_t count = piece.operations.size();
-    heap_.resize(count);
-    free_.resize(count);
     std::uint32_t most = 0;
     for (const Operation& operation : piece.operations) most = std::max(most, operation.block);
     if (!blocks_.reserve(huge_table, std::uint64_t{most} + 1)) throw std::bad_alloc();
-    const double before = cpu_seconds();
-    for (std::size_t i = 0; i < count; ++i) {
-      if (watcher_ == nullptr) {
-        if (i + kFar < count) look_ahead(&piece.operations[i]);
-        place(piece.operations[i]);
-      } else {
-        place_watched(piece.operations[i]);
-      }
-      heap_[i] = region_.end() - region_.begin() + apart_bytes_;
-      free_[i] = region_.free_bytes();
-      placement_.peak_region = std::max(placement_.peak_region, region_.end() - region_.begin());
+    for (std::size_t first = 0; first < piece.operations.size(); first += kStretch) {
+      const std::size_t count = std::min(kStretch, piece.operations.size() - first);
+      const double before = cpu_seconds();
+      place_stretch(piece.operations, first, count);
+      placement_.cpu_seconds += cpu_seconds() - before;
+      for (std::size_t i = 0; i < count; ++i)
+        look(piece.live_bytes[first + i], piece.live_blocks[first + i], heap_[i], free_[i]);
     }
-    placement_.cpu_seconds += cpu_seconds() - before;
-    for (std::size_t i = 0; i < count; ++i)
-      look(piece.live_bytes[i], piece.live_blocks[i], heap_[i], free_[i]);
   }
 
   Placement finish() override {
@@ -83,8 +74,23 @@ class PolicySimulation : public Simulation {
   }
 
  private:
+  void place_stretch(std::span<const Operation> operations, std::size_t first, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const Operation& operation = operations[first + i];
+      if (watcher_ == nullptr) {
+        if (first + i + kFar < operations.size()) look_ahead(&operation);
+        place(operation);
+      } else {
+        place_watched(operation);
+      }
+      heap_[i] = region_.end() - region_.begin() + apart_bytes_;
+      free_[i] = region_.free_bytes();
+      placement_.peak_region = std::max(placement_.peak_region, region_.end() - region_.begin());
+    }
+  }
   // A million blocks are more than a cache holds: what the next operations will look at is asked for while others are dealt with.
   void look_ahead(const Operation* now) {
+    __builtin_prefetch(now + kFarther);
     __builtin_prefetch(&blocks_[now[kFar].block], 1);
     if (const Operation& near = now[kNear]; near.kind == OperationKind::kRelease) {
       const std::uint64_t block = blocks_[near.block];
@@ -208,7 +214,10 @@ class PolicySimulation : public Simulation {
     placement_.end_top = top_;
   }
 
-  static constexpr std::size_t kFar = 32;  // operations ahead
+  // Operations whose figures are kept until they are looked at, which the time does not count: few enough for the first cache.
+  static constexpr std::size_t kStretch = 1024;
+  static constexpr std::size_t kFarther = 96;  // operations ahead: they themselves
+  static constexpr std::size_t kFar = 32;
   static constexpr std::size_t kNear = 20;
   static constexpr std::size_t kNext = 8;
   // Marks a number in blocks_ as the bytes of a mapping of its own.
@@ -224,8 +233,8 @@ class PolicySimulation : public Simulation {
   Placement placement_;
   detail::growing_table<std::uint64_t> blocks_;  // address by number, 0: none
   std::vector<std::uint64_t> asked_;             // bytes by number, kept for the watcher alone
-  std::vector<std::uint64_t> heap_;              // after each operation of a piece
-  std::vector<std::uint64_t> free_;
+  std::array<std::uint64_t, kStretch> heap_;     // after each operation of a stretch
+  std::array<std::uint64_t, kStretch> free_;
   double sum_ = 0;
   std::uint64_t looks_ = 0;
   std::uint64_t most_live_ = 0;
