@@ -52,7 +52,6 @@ TEST(WorkPool, NobodyIsDoneWhileAnotherHasWork) {
   std::atomic<uint32_t> done{0};
   const auto work_off = [&](std::vector<Work>& own) {
     while (!own.empty()) {
-      const Work one = own.back();
       own.pop_back();
       done.fetch_add(1);
       for (int i = 0; i < 2; ++i) {
