@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changeOf, changedSites, largerOf } from '../src/data/compare.ts';
 import { totalOf } from '../src/data/flame.ts';
-import type { Compare } from '../src/data/report.ts';
+import { blockAt, momentOf } from '../src/data/heap.ts';
+import type { Compare, Report } from '../src/data/report.ts';
 import { binStart, shapeOf } from '../src/data/range.ts';
 import { readNumbers } from '../src/data/unpack.ts';
 import { bytes, percent, signed, time } from '../src/format.ts';
@@ -23,6 +24,14 @@ test('only growth to the end has the shape of a leak', () => {
   assert.equal(shapeOf(curve(() => 5)), 'holds');
   assert.equal(shapeOf(curve((x) => (x < 50 ? x : 100 - x))), 'returns');
   assert.equal(shapeOf(curve(() => 0)), 'brief');
+});
+
+test('a block is met at its header and its padding, not beyond', () => {
+  const columns = { offset: [108, 148], size: [10, 4], header: [8, 8], padding: [22, 4], born: [0, 0], died: [1, 1], site: [0, 0] };
+  const blocks = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, Float64Array.from(values)]));
+  const report = { map: { blocks } } as unknown as Report;
+  const moment = momentOf(report, 0);
+  assert.deepEqual([99, 100, 108, 118, 139, 140, 155, 156].map((offset) => blockAt(report, moment, offset)), [-1, 0, 0, 0, 0, 1, 1, -1]);
 });
 
 test('figures for people', () => {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tool/model/block_shape.hpp"
 #include "tool/model/symbols.hpp"
 
 namespace loam::tool {
@@ -69,6 +70,8 @@ class HeapEvents {
   virtual std::vector<ProcessSample> samples() const = 0;
   // Innermost first; at least one.
   virtual std::vector<SourceFrame> frames(std::uint32_t stack) = 0;
+  // Known before the first event.
+  virtual BlockLayout layout() const { return BlockLayout::kUnknown; }
   // Where the modules lie whose addresses frames have, as far as it is known.
   virtual std::vector<ModuleMapping> mappings() const { return {}; }
   // In which the frames lie, as far as known.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tool/model/block_shape.hpp"
 #include "tool/model/report_axes.hpp"
 
 namespace loam::tool {
@@ -12,6 +13,7 @@ namespace loam::tool {
 struct MapBlock {
   std::uint64_t offset = 0;  // on the address axis
   std::uint64_t size = 0;
+  BlockShape shape;
   std::uint32_t site = 0;
   std::uint16_t born = 0;  // bucket of its allocation
   std::uint16_t died = 0;  // bucket of its free; the number of buckets if it was never freed

@@ -27,6 +27,7 @@ class MtraceEvents : public HeapEvents {
   bool next(HeapEvent& event) override;
   void rewind() override;
   RecordingFacts facts() const override;
+  BlockLayout layout() const override { return BlockLayout::kGlibc; }
   std::vector<ProcessSample> samples() const override { return {}; }
   std::vector<SourceFrame> frames(std::uint32_t stack) override;
 

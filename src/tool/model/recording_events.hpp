@@ -17,6 +17,7 @@ class RecordingEvents : public HeapEvents {
   bool next(HeapEvent& event) override;
   void rewind() override { reader_.rewind(); }
   RecordingFacts facts() const override;
+  BlockLayout layout() const override { return BlockLayout::kLoam; }
   std::vector<ProcessSample> samples() const override;
   std::vector<SourceFrame> frames(std::uint32_t stack) override;
   std::vector<ModuleMapping> mappings() const override;

@@ -6,7 +6,7 @@ std::unique_ptr<Report> make_report(HeapEvents& events, const ReportLimits& limi
   auto report = std::make_unique<Report>();
   report->axes = read_axes(events, limits.buckets, limits.tiles);
   report->map = std::make_unique<HeapMap>(report->axes, limits.blocks);
-  ReportBook book(report->axes, *report->map);
+  ReportBook book(report->axes, *report->map, events.layout());
   events.rewind();
   HeapEvent event;
   while (events.next(event)) book.add(event);

@@ -7,6 +7,7 @@ namespace loam::tool {
 namespace {
 
 constexpr std::uint64_t kNoAddress = ~std::uint64_t{0};
+constexpr std::uint32_t kMostBucket = (1U << 26) - 1;
 
 }  // namespace
 
@@ -23,8 +24,8 @@ std::uint64_t size_bin_start(std::uint32_t bin) {
   return bin % 2 == 1 ? power : power + power / 2;
 }
 
-ReportBook::ReportBook(const ReportAxes& axes, HeapMap& map)
-    : axes_(axes), map_(map), buckets_(axes.buckets), sizes_(axes.buckets) {}
+ReportBook::ReportBook(const ReportAxes& axes, HeapMap& map, BlockLayout layout)
+    : axes_(axes), map_(map), layout_(layout), buckets_(axes.buckets), sizes_(axes.buckets) {}
 
 std::uint32_t ReportBook::site_of(std::uint32_t stack) {
   const auto [at, is_new] = site_of_stack_.try_emplace(stack, static_cast<std::uint32_t>(sites_.size()));
@@ -47,9 +48,21 @@ void ReportBook::pass_to(std::uint32_t bucket) {
   while (bucket_ < bucket) {
     buckets_[bucket_].live_bytes = live_bytes_;
     buckets_[bucket_].live_blocks = live_.size();
+    buckets_[bucket_].headers = headers_;
+    buckets_[bucket_].padding = padding_;
     map_.end_bucket(bucket_);
     if (++bucket_ < axes_.buckets) buckets_[bucket_].peak_bytes = live_bytes_;
   }
+}
+
+BlockShape ReportBook::shape_of_block(std::uint64_t address, const Block& block) const {
+  return shape_of(layout_, address, block.size, block.log_alignment);
+}
+
+MapBlock ReportBook::map_block(std::uint64_t address, const Block& block, std::uint32_t died) const {
+  return {axes_.addresses.offset(address),          block.size,
+          shape_of_block(address, block),           block.site,
+          static_cast<std::uint16_t>(block.bucket), static_cast<std::uint16_t>(died)};
 }
 
 // The end of a block, in all sums. The block itself is out of live_ already, or about to be overwritten.
@@ -58,9 +71,11 @@ SiteSums& ReportBook::retire(std::uint64_t address, const Block& block, std::uin
   site.live_bytes -= block.size;
   --site.live_blocks;
   live_bytes_ -= block.size;
+  const BlockShape shape = shape_of_block(address, block);
+  headers_ -= shape.header;
+  padding_ -= shape.padding;
   map_.release(address, block.size);
-  map_.keep({axes_.addresses.offset(address), block.size, block.site,
-             static_cast<std::uint16_t>(block.bucket), static_cast<std::uint16_t>(bucket_)});
+  map_.keep(map_block(address, block, bucket_));
   ++buckets_[bucket_].frees;
   buckets_[bucket_].freed += block.size;
   SiteSums& part = sums(block.site, bucket_);
@@ -95,7 +110,10 @@ void ReportBook::allocate(const HeapEvent& event) {
     ++unmatched_;
     retire(event.address, block, event.time);
   }
-  block = {event.size, event.time, site, bucket_};
+  block = {event.size, event.time, site, bucket_ & kMostBucket, event.alignment_log & 63U};
+  const BlockShape shape = shape_of_block(event.address, block);
+  headers_ += shape.header;
+  padding_ += shape.padding;
   map_.allocate(event.address, event.size);
   live_bytes_ += event.size;
   BucketSums& whole = buckets_[bucket_];
@@ -141,8 +159,7 @@ void ReportBook::finish() {
     SiteSums& part = sums(block.site, block.bucket);
     ++part.kept;
     part.kept_bytes += block.size;
-    map_.keep({axes_.addresses.offset(address), block.size, block.site,
-               static_cast<std::uint16_t>(block.bucket), static_cast<std::uint16_t>(axes_.buckets)});
+    map_.keep(map_block(address, block, axes_.buckets));
   });
   map_.finish();
 }

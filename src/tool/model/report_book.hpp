@@ -16,6 +16,8 @@ namespace loam::tool {
 struct BucketSums {
   std::uint64_t live_bytes = 0;  // at its end
   std::uint64_t live_blocks = 0;
+  std::uint64_t headers = 0;  // bytes, of those blocks
+  std::uint64_t padding = 0;
   std::uint64_t peak_bytes = 0;  // the most within it
   std::uint64_t allocations = 0;
   std::uint64_t bytes = 0;  // allocated
@@ -59,7 +61,7 @@ struct SizeSums {
 
 class ReportBook {
  public:
-  ReportBook(const ReportAxes& axes, HeapMap& map);
+  ReportBook(const ReportAxes& axes, HeapMap& map, BlockLayout layout = BlockLayout::kUnknown);
   // The events in their order, then finish().
   void add(const HeapEvent& event);
   void finish();
@@ -75,9 +77,12 @@ class ReportBook {
     std::uint64_t size = 0;
     std::uint64_t time = 0;
     std::uint32_t site = 0;
-    std::uint32_t bucket = 0;
+    std::uint32_t bucket : 26 = 0;
+    std::uint32_t log_alignment : 6 = 0;
   };
 
+  BlockShape shape_of_block(std::uint64_t address, const Block& block) const;
+  MapBlock map_block(std::uint64_t address, const Block& block, std::uint32_t died) const;
   void allocate(const HeapEvent& event);
   void release(const HeapEvent& event, std::uint64_t address);
   SiteSums& retire(std::uint64_t address, const Block& block, std::uint64_t time);
@@ -88,6 +93,7 @@ class ReportBook {
 
   const ReportAxes& axes_;
   HeapMap& map_;
+  BlockLayout layout_;
   LiveBlocks<Block> live_;
   std::vector<BucketSums> buckets_;
   std::vector<ReportSite> sites_;
@@ -98,6 +104,8 @@ class ReportBook {
   std::uint32_t bucket_ = 0;
   std::uint64_t events_ = 0;
   std::uint64_t live_bytes_ = 0;
+  std::uint64_t headers_ = 0;
+  std::uint64_t padding_ = 0;
   std::uint64_t unmatched_ = 0;
 };
 

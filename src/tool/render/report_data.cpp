@@ -51,6 +51,8 @@ void write_buckets(const Report& report, ReportColumns& out) {
   const std::vector<BucketSums>& rows = report.buckets;
   out.numbers_of("bucket.live", rows, [](const BucketSums& b) { return b.live_bytes; });
   out.numbers_of("bucket.blocks", rows, [](const BucketSums& b) { return b.live_blocks; });
+  out.numbers_of("bucket.headers", rows, [](const BucketSums& b) { return b.headers; });
+  out.numbers_of("bucket.padding", rows, [](const BucketSums& b) { return b.padding; });
   out.numbers_of("bucket.peak", rows, [](const BucketSums& b) { return b.peak_bytes; });
   out.numbers_of("bucket.allocations", rows, [](const BucketSums& b) { return b.allocations; });
   out.numbers_of("bucket.bytes", rows, [](const BucketSums& b) { return b.bytes; });
@@ -150,6 +152,8 @@ void write_map(const Report& report, ReportColumns& out) {
     return step;
   });
   out.numbers_of("block.size", blocks, [](const MapBlock& b) { return b.size; });
+  out.numbers_of("block.header", blocks, [](const MapBlock& b) { return b.shape.header; });
+  out.numbers_of("block.padding", blocks, [](const MapBlock& b) { return b.shape.padding; });
   out.numbers_of("block.born", blocks, [](const MapBlock& b) { return std::uint64_t{b.born}; });
   out.numbers_of("block.life", blocks, [](const MapBlock& b) { return std::uint64_t{b.died} - b.born; });
   out.numbers_of("block.site", blocks,

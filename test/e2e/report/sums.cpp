@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "heap/size_class.hpp"
 #include "synthetic.hpp"
 #include "tool/model/heap_sums.hpp"
 #include "tool/model/report.hpp"
@@ -16,7 +17,8 @@ namespace {
 // Events from a list.
 class ListedEvents : public HeapEvents {
  public:
-  explicit ListedEvents(std::vector<HeapEvent> events) : events_(std::move(events)) {}
+  explicit ListedEvents(std::vector<HeapEvent> events, BlockLayout layout = BlockLayout::kUnknown)
+      : events_(std::move(events)), layout_(layout) {}
   bool next(HeapEvent& event) override {
     if (at_ == events_.size()) return false;
     event = events_[at_++];
@@ -24,11 +26,13 @@ class ListedEvents : public HeapEvents {
   }
   void rewind() override { at_ = 0; }
   RecordingFacts facts() const override { return {}; }
+  BlockLayout layout() const override { return layout_; }
   std::vector<ProcessSample> samples() const override { return {}; }
   std::vector<SourceFrame> frames(std::uint32_t) override { return std::vector<SourceFrame>(1); }
 
  private:
   std::vector<HeapEvent> events_;
+  BlockLayout layout_;
   std::size_t at_ = 0;
 };
 
@@ -215,6 +219,43 @@ TEST(ReportSums, NoEventsAtAll) {
   EXPECT_EQ(report->axes.events, 0u);
   EXPECT_TRUE(report->sites.sites.empty());
   EXPECT_EQ(report->axes.addresses.tiles(), 0u);
+}
+
+TEST(ReportMap, PaddingIsThatOfTheHeapsSizeClasses) {
+  for (std::uint64_t size = 1; size <= heap::kMaxSmall; ++size)
+    ASSERT_EQ(shape_of(BlockLayout::kLoam, 0, size, 4).padding,
+              heap::size_of_class(heap::class_of(size)) - size)
+        << size;
+  EXPECT_EQ(shape_of(BlockLayout::kLoam, 0, 0, 4).padding, 16u);
+  EXPECT_EQ(shape_of(BlockLayout::kLoam, 0, heap::kMaxSmall + 1, 4).padding, 4095u);
+  // 1040 rounds up to 1088, which is no class; 1152 is one.
+  EXPECT_EQ(shape_of(BlockLayout::kLoam, 0, 1040, 6).padding, 1152u - 1040u);
+  EXPECT_EQ(shape_of(BlockLayout::kLoam, 0, 100, 12).padding, 4096u - 100u);
+  EXPECT_EQ(shape_of(BlockLayout::kLoam, 0, 100, 20).padding, 4096u - 100u);
+}
+
+TEST(ReportMap, HeadersAreThoseOfTheCLibrary) {
+  const auto shape = [](std::uint64_t address, std::uint64_t size) {
+    const BlockShape of = shape_of(BlockLayout::kGlibc, address, size, 4);
+    return std::pair(of.header, of.padding);
+  };
+  EXPECT_EQ(shape(0x1010, 0), std::pair(8ul, 24ul));
+  EXPECT_EQ(shape(0x1010, 24), std::pair(8ul, 0ul));
+  EXPECT_EQ(shape(0x1010, 25), std::pair(8ul, 15ul));
+  EXPECT_EQ(shape(0x1010, 200000), std::pair(16ul, 704ul - 16ul));
+  EXPECT_EQ(shape(0x1030, 200000), std::pair(8ul, 8ul));
+}
+
+TEST(ReportMap, HeadersAndPaddingOfEachMoment) {
+  ListedEvents events({allocation(0, 0x10010, 25), allocation(1, 0x10040, 24), release(50, 0x10010)},
+                      BlockLayout::kGlibc);
+  const auto report = make_report(events, {.buckets = 2});
+  EXPECT_EQ(report->buckets[0].headers, 16u);
+  EXPECT_EQ(report->buckets[0].padding, 15u);
+  EXPECT_EQ(report->buckets[1].headers, 8u);
+  EXPECT_EQ(report->buckets[1].padding, 0u);
+  ASSERT_EQ(report->map->blocks().size(), 2u);
+  EXPECT_EQ(report->map->blocks()[0].shape.padding, 15u);
 }
 
 TEST(ReportMap, CellsTellHowFullATileWas) {

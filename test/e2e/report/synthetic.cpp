@@ -58,15 +58,24 @@ void SyntheticHeap::restart() {
   table_ = {};
 }
 
+// Of an allocator with headers, the block with its header; at least as much as either of those has that the report knows.
+std::uint64_t SyntheticHeap::room_for(std::uint64_t size) const {
+  if (size > 1024) return std::bit_ceil(size + header_);
+  return std::max<std::uint64_t>((size + header_ + 15) / 16 * 16, header_ == 0 ? 16 : 32);
+}
+
+std::vector<std::uint64_t>& SyntheticHeap::free_list(std::uint64_t room) {
+  return free_[room <= 1040 ? room / 16 : 66 + static_cast<std::size_t>(std::bit_width(room))];
+}
+
 // The block freed last of the size's class, else one of a new slice.
 std::uint64_t SyntheticHeap::place(std::uint64_t size) {
-  const std::uint64_t rounded = size <= 1024 ? (size + 15) / 16 * 16 : std::bit_ceil(size);
-  const std::size_t number =
-      size <= 1024 ? rounded / 16 : 64 + static_cast<std::size_t>(std::bit_width(rounded));
-  std::vector<std::uint64_t>& list = free_[number];
+  const std::uint64_t rounded = room_for(size);
+  std::vector<std::uint64_t>& list = free_list(rounded);
   if (list.empty()) {
     const std::uint64_t run = std::max(kSlice, rounded);
-    for (std::uint64_t at = run / rounded; at-- > 0;) list.push_back(kBase + top_ + at * rounded);
+    for (std::uint64_t at = run / rounded; at-- > 0;)
+      list.push_back(kBase + top_ + at * rounded + 2 * header_);
     top_ += (run + kSlice - 1) / kSlice * kSlice;
     crossings_ += run / 4096;
   }
@@ -93,10 +102,7 @@ void SyntheticHeap::release(std::vector<Block>& from, std::size_t index) {
   event.address = block.address;
   event.thread = 1 + static_cast<std::uint32_t>(ready_.size() % 3);
   ready_.push_back(event);
-  const std::uint64_t size = block.size <= 1024
-                                 ? (block.size + 15) / 16
-                                 : 64 + static_cast<std::uint64_t>(std::bit_width(std::bit_ceil(block.size)));
-  free_[size].push_back(block.address);
+  free_list(room_for(block.size)).push_back(block.address);
   live_ -= block.size;
   from[index] = from.back();
   from.pop_back();

@@ -13,12 +13,18 @@ namespace loam::test {
 
 class SyntheticHeap : public tool::HeapEvents {
  public:
-  // `hostile`: names that would be markup, or end a script, if somebody took them for it.
-  SyntheticHeap(std::uint64_t events, bool hostile) : events_(events), hostile_(hostile) { restart(); }
+  // `hostile`: names that would be markup, or end a script, if somebody took them for it; and blocks with headers.
+  SyntheticHeap(std::uint64_t events, bool hostile)
+      : events_(events), hostile_(hostile), header_(hostile ? 8 : 0) {
+    restart();
+  }
 
   bool next(tool::HeapEvent& event) override;
   void rewind() override { restart(); }
   tool::RecordingFacts facts() const override;
+  tool::BlockLayout layout() const override {
+    return hostile_ ? tool::BlockLayout::kGlibc : tool::BlockLayout::kLoam;
+  }
   std::vector<tool::ProcessSample> samples() const override { return samples_; }
   std::vector<tool::SourceFrame> frames(std::uint32_t stack) override;
 
@@ -30,6 +36,8 @@ class SyntheticHeap : public tool::HeapEvents {
 
   void restart();
   void plan();
+  std::uint64_t room_for(std::uint64_t size) const;
+  std::vector<std::uint64_t>& free_list(std::uint64_t room);
   std::uint64_t place(std::uint64_t size);
   void allocate(std::uint32_t stack, std::uint64_t size, std::vector<Block>* keep);
   void release(std::vector<Block>& from, std::size_t index);
@@ -38,6 +46,7 @@ class SyntheticHeap : public tool::HeapEvents {
 
   std::uint64_t events_;
   bool hostile_;
+  std::uint64_t header_;
   std::mt19937_64 random_;
   std::vector<tool::HeapEvent> ready_;
   std::size_t taken_ = 0;

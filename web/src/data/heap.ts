@@ -17,24 +17,25 @@ export function momentOf(report: Report, bucket: number): Moment {
   return { bucket, alive: alive.slice(0, used) };
 }
 
-/** The place in moment.alive of the first block that ends behind `offset`. */
+/** The place in moment.alive of the first block that ends behind `offset`, its padding counted. */
 export function firstFrom(report: Report, moment: Moment, offset: number): number {
-  const { offset: starts, size } = report.map.blocks;
+  const { offset: starts, size, padding } = report.map.blocks;
   let low = 0;
   let high = moment.alive.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     const block = moment.alive[middle]!;
-    if (starts[block]! + size[block]! <= offset) low = middle + 1;
+    if (starts[block]! + size[block]! + padding[block]! <= offset) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** The block that covers the offset, or -1. */
+/** The block that covers the offset, with its header or padding, or -1. */
 export function blockAt(report: Report, moment: Moment, offset: number): number {
   const block = moment.alive[firstFrom(report, moment, offset)];
-  return block !== undefined && report.map.blocks.offset[block]! <= offset ? block : -1;
+  const { offset: starts, header } = report.map.blocks;
+  return block !== undefined && starts[block]! - header[block]! <= offset ? block : -1;
 }
 
 export function addressOf(report: Report, offset: number): string {

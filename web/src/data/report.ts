@@ -77,7 +77,7 @@ export interface Report {
   duration: number;
   buckets: number;
   peak: { bytes: number; time: number };
-  bucket: Record<'live' | 'blocks' | 'peak' | 'allocations' | 'bytes' | 'frees' | 'freed' | 'resizes', Float64Array>;
+  bucket: Record<'live' | 'blocks' | 'headers' | 'padding' | 'peak' | 'allocations' | 'bytes' | 'frees' | 'freed' | 'resizes', Float64Array>;
   sample: Record<'time' | 'resident' | 'mapped' | 'crossings', Float64Array>;
   size: Record<'bucket' | 'bin' | 'allocations' | 'bytes', Float64Array>;
   frames: Frame[];
@@ -109,7 +109,8 @@ export interface Report {
     tiles: number;
     parts: Part[];
     cells: Uint8Array;
-    blocks: Record<'offset' | 'size' | 'born' | 'died' | 'site', Float64Array>;
+    /** `header` bytes lie in front of a block's offset, `padding` behind its size. */
+    blocks: Record<'offset' | 'size' | 'header' | 'padding' | 'born' | 'died' | 'site', Float64Array>;
     leftOut: number;
   };
   policies: Policy[];
@@ -217,7 +218,7 @@ export function reportOf({ head: plain, columns }: Unpacked): Report {
     duration: axes.duration,
     buckets: axes.buckets,
     peak: axes.peak,
-    bucket: group('bucket', ['live', 'blocks', 'peak', 'allocations', 'bytes', 'frees', 'freed', 'resizes']),
+    bucket: group('bucket', ['live', 'blocks', 'headers', 'padding', 'peak', 'allocations', 'bytes', 'frees', 'freed', 'resizes']),
     sample: group('sample', ['time', 'resident', 'mapped', 'crossings']),
     size: group('size', ['bucket', 'bin', 'allocations', 'bytes']),
     frames,
@@ -250,6 +251,8 @@ export function reportOf({ head: plain, columns }: Unpacked): Report {
       blocks: {
         offset: accumulate(column('block.offset')),
         size: column('block.size'),
+        header: column('block.header'),
+        padding: column('block.padding'),
         born,
         died,
         site: column('block.site'),

@@ -54,6 +54,8 @@ function viewOf(report: Report, width: number, span: number, middle: number): Vi
   return { ...view, start: Math.floor(start / 64) * 64 };
 }
 
+const beside = (size: number, name: string) => (size > 0 ? ` and ${bytes(size)} of ${name}` : '');
+
 function BlockText({ report, block, bucket }: { report: Report; block: number; bucket: number }) {
   if (block < 0) return <p class="empty">Point at a block, or use the arrow keys in the picture, to see who allocated it.</p>;
   const { blocks } = report.map;
@@ -62,7 +64,9 @@ function BlockText({ report, block, bucket }: { report: Report; block: number; b
   return (
     <div>
       <p>
-        <strong>{bytes(blocks.size[block]!)}</strong> at <code>{addressOf(report, blocks.offset[block]!)}</code>, from{' '}
+        <strong>{bytes(blocks.size[block]!)}</strong>
+        {beside(blocks.header[block]!, 'a header')}
+        {beside(blocks.padding[block]!, 'padding')} at <code>{addressOf(report, blocks.offset[block]!)}</code>, from{' '}
         {time(timeAt(report, blocks.born[block]! - 1))} {died >= report.buckets ? 'and never freed' : `to ${time(timeAt(report, died))}`}
         {' '}({time(timeAt(report, bucket) - timeAt(report, blocks.born[block]! - 1))} old)
       </p>
@@ -71,7 +75,7 @@ function BlockText({ report, block, bucket }: { report: Report; block: number; b
   );
 }
 
-function Legend({ colouring }: { colouring: Colouring }) {
+function Legend({ colouring, hasHeaders }: { colouring: Colouring; hasHeaders: boolean }) {
   const meaning = {
     site: 'one colour a function that allocates',
     age: 'blue is new, red is old',
@@ -79,7 +83,8 @@ function Legend({ colouring }: { colouring: Colouring }) {
   }[colouring];
   return (
     <p class="legend">
-      Blocks: {meaning}. <span class="swatch free" /> free, used before <span class="swatch untouched" /> never used so far
+      Blocks: {meaning}. {hasHeaders && <><span class="swatch header" /> headers </>}
+      <span class="swatch padding" /> padding <span class="swatch free" /> free, used before <span class="swatch untouched" /> never used so far
     </p>
   );
 }
@@ -203,11 +208,13 @@ export function HeapMap({ report, bucket, onBucket }: Props) {
       </div>
       <p class="status" data-test="moment-status">
         {bytes(report.bucket.live[bucket]!)} live in {plural(report.bucket.blocks[bucket]!, 'block')}, over{' '}
-        {bytes(filling.touched * report.map.tile)} of addresses used so far ({percent(report.bucket.live[bucket]!, filling.touched * report.map.tile)} live).{' '}
+        {bytes(filling.touched * report.map.tile)} of addresses used so far ({percent(report.bucket.live[bucket]!, filling.touched * report.map.tile)} live
+        {beside(report.bucket.headers[bucket]!, 'headers')}
+        {beside(report.bucket.padding[bucket]!, 'padding')}).{' '}
         {plural(filling.pinned, 'cell')} of {tile} held by less than a tenth of it, {count(filling.empty)} empty.
       </p>
       <Blocks report={report} bucket={bucket} colouring={colouring} />
-      <Legend colouring={colouring} />
+      <Legend colouring={colouring} hasHeaders={report.bucket.headers.some((size) => size > 0)} />
       {report.map.leftOut > 0 && (
         <p class="explain">
           {plural(report.map.leftOut, 'block')} of little size or life are in the upper picture and the sums only, to keep this file small.

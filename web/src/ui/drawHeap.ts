@@ -107,19 +107,29 @@ export interface HeapPicture {
   theme: Theme;
 }
 
+/** Narrower pieces do not show. */
+const kLeastShown = 0.1;
+
 export function drawBlocks(canvas: HTMLCanvasElement, { report, moment, view, colouring, current, theme }: HeapPicture) {
   const context = prepare(canvas, view.width, view.rows * kRowHeight);
   if (!context) return;
   drawGround(context, report, view, moment.bucket, theme);
-  const { offset, size } = report.map.blocks;
+  const { offset, size, header, padding } = report.map.blocks;
   const end = view.start + bytesShown(view);
   for (let i = firstFrom(report, moment, view.start); i < moment.alive.length; i++) {
     const block = moment.alive[i]!;
-    if (offset[block]! >= end) break;
+    if (offset[block]! - header[block]! >= end) break;
     context.fillStyle = blockColour(report, block, moment.bucket, colouring, theme.dark);
     const whole = size[block]! / view.bytesPerPixel;
     pieces(view, offset[block]!, size[block]!, (x, row, width) =>
       context.fillRect(x, row * kRowHeight, whole > 4 ? Math.max(width - 0.75, 0.5) : width, kRowHeight - 1));
+    const beside = (start: number, length: number, colour: string) => {
+      if (length < kLeastShown * view.bytesPerPixel) return;
+      context.fillStyle = colour;
+      pieces(view, start, length, (x, row, width) => context.fillRect(x, row * kRowHeight, width, kRowHeight - 1));
+    };
+    beside(offset[block]! - header[block]!, header[block]!, theme.header);
+    beside(offset[block]! + size[block]!, padding[block]!, theme.padding);
   }
   if (current < 0) return;
   context.fillStyle = theme.text;

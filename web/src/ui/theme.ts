@@ -11,6 +11,8 @@ export interface Theme {
   second: string;
   free: string;
   untouched: string;
+  header: string;
+  padding: string;
 }
 
 const query = () => matchMedia('(prefers-color-scheme: dark)');
@@ -28,6 +30,8 @@ function read(): Theme {
     second: of('--second'),
     free: of('--free'),
     untouched: of('--untouched'),
+    header: of('--header'),
+    padding: of('--padding'),
   };
 }
 

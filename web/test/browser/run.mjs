@@ -63,6 +63,35 @@ async function compare(page) {
   await page.fill('[data-test=search]', '');
 }
 
+// The colours of the picture of blocks, each with the number of its pixels.
+const coloursOf = (page) =>
+  page.$eval('[data-test=blocks]', (canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const found = {};
+    for (let i = 0; i < data.length; i += 4) {
+      const colour = '#' + [0, 1, 2].map((k) => data[i + k].toString(16).padStart(2, '0')).join('');
+      found[colour] = (found[colour] ?? 0) + 1;
+    }
+    const style = getComputedStyle(document.documentElement);
+    return Object.fromEntries(['header', 'padding'].map((name) => [name, found[style.getPropertyValue(`--${name}`)] ?? 0]));
+  });
+
+// Headers and padding in the map, close up.
+async function headersAndPadding(page, hasHeaders) {
+  const status = await text(page, 'moment-status');
+  assert.match(status, / of padding/);
+  assert.equal(/ of headers/.test(status), hasHeaders);
+  await page.focus('[data-test=blocks]');
+  await page.keyboard.press('ArrowRight');
+  for (let i = 0; i < 12; i++) await page.keyboard.press('+');
+  await page.waitForFunction(() => /, 1 B a pixel/.test(document.querySelector('[data-test=view]').textContent));
+  const { header, padding } = await coloursOf(page);
+  assert.ok(padding > 100, `${padding} pixels of padding`);
+  assert.equal(header > 100, hasHeaders, `${header} pixels of headers`);
+  if (hasHeaders) assert.match(await text(page, 'block'), /B and 8 B of a header/);
+  await page.keyboard.press('Escape');
+}
+
 async function keyboardOnly(page) {
   await page.focus('[data-test=flame] canvas');
   const whole = await text(page, 'flame-status');
@@ -87,6 +116,7 @@ try {
   assert.ok(first.times[0] < 1000 && first.times[1] < 2000, 'too slow');
   await compare(first.page);
   await brushAndSearch(first.page);
+  await headersAndPadding(first.page, false);
   await keyboardOnly(first.page);
   assert.deepEqual(first.faults, []);
   const second = await open(hostile, { colorScheme: 'dark' });
@@ -95,6 +125,7 @@ try {
   await second.page.click('[data-test=sites] tbody button');
   assert.match(await text(second.page, 'sites'), /<img src=x onerror=/);
   assert.equal(await second.page.$('main img, main script, main b'), null);
+  await headersAndPadding(second.page, true);
   assert.match(await second.page.title(), /loam report/);
   assert.deepEqual(second.faults, []);
   console.log('2 passed, 0 failed');
