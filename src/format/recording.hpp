@@ -8,13 +8,15 @@
 //   times      microseconds since the event before
 //   sizes      of allocations: bytes asked for
 //   places     of allocations: how the address follows from what is known (recording_codec.hpp)
-//   stacks     of allocations: the stack's number in order of its first appearance, plus 1; 0 none
-//   frees      of frees: how many allocations ago the block was allocated, plus 1; 0: an address follows in `others`
-//   others     alignments (as a power of two), threads, addresses
-// All numbers in columns are LEB128. What a column takes for known goes on from block to block: a block is read after those before it.
+//   stacks     of allocations: the stack's number in order of its first appearance in the block, plus 1; 0 none
+//   ids        of the stacks that appear for the first time: difference to the one before
+//   frees      of frees: how many allocations ago the block was allocated, plus 1; 0: not in this block of the file
+//   olds       of those: the address, as difference to the one before
+//   others     alignments (as a power of two), threads
+// All numbers in columns are LEB128.
 //
-// Invariant: a block that is whole in the file can be read if those before it can; its check sum (CRC-32 of the head with a
-// `check` of 0 and of the packed bytes) tells: a kind that is damaged would otherwise be one to skip.
+// Invariant: each block is read without any other. Its head has a check sum of its own (CRC-32), and says how many events are before it: what
+// follows a damaged block is found, and what is missing is known.
 // Locking: none, it is a file. Same byte order as the machine that wrote it.
 #pragma once
 
@@ -23,7 +25,7 @@
 namespace loam::format {
 
 inline constexpr std::uint64_t kRecordingMagic = 0x31'63'65'72'6d'61'6f'6cU;  // "loamrec1" in the file
-inline constexpr std::uint32_t kRecordingVersion = 2;
+inline constexpr std::uint32_t kRecordingVersion = 3;
 inline constexpr std::uint32_t kBlockMark = 0x4b'43'4c'42U;  // "BLCK"
 inline constexpr std::uint32_t kMostPlainBytes = std::uint32_t{1} << 26;
 
@@ -38,10 +40,15 @@ struct RecordingHead {
 struct BlockHead {
   std::uint32_t mark;
   BlockKind kind;
-  std::uint32_t packed;  // bytes that follow
-  std::uint32_t plain;   // bytes that they become
-  std::uint32_t count;   // of events or samples in it
-  std::uint32_t check;
+  std::uint32_t packed;    // bytes that follow
+  std::uint32_t plain;     // bytes that they become
+  std::uint32_t count;     // of events or samples in it
+  std::uint32_t check;     // of the bytes that follow
+  std::uint64_t before;    // events in the file before it
+  std::uint64_t first_us;  // times of its first and its last event
+  std::uint64_t last_us;
+  std::uint32_t reserved;
+  std::uint32_t head_check;  // of all that is above
 };
 
 struct RecordingSample {
@@ -51,6 +58,6 @@ struct RecordingSample {
   std::uint64_t kernel_calls;  // memory calls so far
 };
 
-static_assert(sizeof(RecordingHead) == 16 && sizeof(BlockHead) == 24 && sizeof(RecordingSample) == 32);
+static_assert(sizeof(RecordingHead) == 16 && sizeof(BlockHead) == 56 && sizeof(RecordingSample) == 32);
 
 }  // namespace loam::format

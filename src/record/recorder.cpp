@@ -10,6 +10,7 @@
 #include "sys/cpu.hpp"
 #include "sys/kernel.hpp"
 #include "sys/lock.hpp"
+#include "sys/prefetch.hpp"
 #include "sys/syscall.hpp"
 
 namespace loam::record {
@@ -17,10 +18,10 @@ namespace loam::record {
 namespace {
 
 using format::Event;
-using format::EventKind;
 using format::Ring;
 using format::RingFile;
 using format::RingState;
+using format::WordKind;
 
 constexpr uint32_t kShared = format::kRings - 1;
 constexpr long kWaitNs = 100'000;
@@ -29,6 +30,9 @@ struct State {
   std::atomic<RingFile*> file{nullptr};  // null: nothing is recorded
   std::atomic<uint32_t> generation{0};
   std::atomic<uint32_t> rings{0};  // given out
+  // More than one ring is in use: times tell the order of events. Whoever makes it so does it before its first event; another thread that
+  // does something because of that event finds it set.
+  std::atomic<bool> several{false};
   Writer shared = {};
   sys::RankedLock<sys::LockRank::kSites> lock;  // of the shared ring
 };
@@ -38,8 +42,8 @@ char* at(RingFile* file, uint64_t offset) { return reinterpret_cast<char*>(file)
 Ring& ring_of(RingFile* file, uint32_t index) {
   return reinterpret_cast<Ring*>(at(file, format::kRingsAt))[index];
 }
-Event* events_of(RingFile* file, uint32_t index) {
-  return reinterpret_cast<Event*>(at(file, format::kEventsAt)) + uint64_t{index} * format::kRingEvents;
+uint64_t* words_of(RingFile* file, uint32_t index) {
+  return reinterpret_cast<uint64_t*>(at(file, format::kWordsAt)) + uint64_t{index} * format::kRingWords;
 }
 
 bool may_be_so_long() {
@@ -72,7 +76,7 @@ RingFile* map_file(long descriptor) {
       sys::map_call(0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0);
   if (sys::failed(mapped)) return nullptr;
   auto* file = reinterpret_cast<RingFile*>(mapped);
-  if (has_memory(*file, 0, format::kEventsAt)) return file;
+  if (has_memory(*file, 0, format::kWordsAt)) return file;
   close_file(file);
   return nullptr;
 }
@@ -97,13 +101,17 @@ void cut(RingFile& file) {
   if (file.state.compare_exchange_strong(recording, RingState::kCut)) file.cut_ticks.store(sys::ticks());
 }
 
+bool has_room(const Writer& writer) {
+  return writer.written + format::kMostEventWords - writer.read <= format::kRingWords;
+}
+
 // The tool takes what is there and beats its heart; only if it does neither, the program does not wait for it.
 bool wait_for_room(RingFile& file, Writer& writer) {
   const Ring& ring = ring_of(&file, writer.ring);
   const uint64_t begin = sys::monotonic_ns();
   for (;;) {
     writer.read = ring.read.load(std::memory_order_acquire);
-    if (writer.written - writer.read < format::kRingEvents) return true;
+    if (has_room(writer)) return true;
     if (file.state.load(std::memory_order_relaxed) == RingState::kCut) return false;
     const uint64_t now = sys::monotonic_ns();
     const uint64_t beat = file.reader_beat_ns.load(std::memory_order_relaxed);
@@ -116,30 +124,78 @@ bool wait_for_room(RingFile& file, Writer& writer) {
   }
 }
 
-void write(RingFile& file, Writer& writer, const Event& event) {
+// Where the next words go: what the tool sees of them is up to whoever publishes them.
+class Words {
+ public:
+  Words(uint64_t* ring, uint64_t at) : ring_(ring), at_(at) {}
+  void add(uint64_t word) { ring_[at_++ % format::kRingWords] = word; }
+  void add(WordKind kind, uint64_t number) { add(format::word_of(kind, number)); }
+  // The line after the next two, which the tool's processor has had since it was written last.
+  uint64_t end() const {
+    constexpr uint64_t kAhead = 3 * 64 / sizeof(uint64_t);
+    sys::ask_to_write(&ring_[(at_ + kAhead) % format::kRingWords]);
+    return at_;
+  }
+
+ private:
+  uint64_t* ring_;
+  uint64_t at_;
+};
+
+void add_event(Words& words, Writer& writer, const Event& event) {
+  uint64_t word = event.address & format::kWordAddress;
+  if (word != event.address) [[unlikely]] {
+    words.add(WordKind::kAddress, event.address);
+    word = 0;
+  }
+  if (event.is_free)
+    return words.add(word |
+                     static_cast<uint64_t>(event.is_resize ? WordKind::kFreeOfResize : WordKind::kFree));
+  if (event.stack != writer.stack) words.add(WordKind::kStack, writer.stack = event.stack);
+  if (event.alignment_log != 4) [[unlikely]]
+    words.add(WordKind::kAlignment, event.alignment_log);
+  uint64_t size = event.size;
+  if (size >= format::kSizeFollows) [[unlikely]] {
+    words.add(WordKind::kSize, size);
+    size = format::kSizeFollows;
+  }
+  words.add(size << format::kWordSizeShift | word |
+            static_cast<uint64_t>(event.is_resize ? WordKind::kAllocateOfResize : WordKind::kAllocate));
+}
+
+// Whether times are to be told is asked behind what the event was: see `several`.
+void write(RingFile& file, Writer& writer, uint32_t thread, const Event& event) {
   if (file.state.load(std::memory_order_relaxed) == RingState::kCut ||
-      (writer.written - writer.read >= format::kRingEvents && !wait_for_room(file, writer))) [[unlikely]] {
+      (!has_room(writer) && !wait_for_room(file, writer))) [[unlikely]] {
     file.dropped.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  events_of(&file, writer.ring)[writer.written % format::kRingEvents] = event;
-  ring_of(&file, writer.ring).written.store(++writer.written, std::memory_order_release);
+  Words words(words_of(&file, writer.ring), writer.written);
+  if (writer.thread != thread) [[unlikely]] {
+    writer.thread = thread;
+    ring_of(&file, writer.ring).thread.store(thread, std::memory_order_relaxed);
+    words.add(WordKind::kThread, thread);
+  }
+  if (writer.stamps == 0 || state.several.load(std::memory_order_relaxed)) {
+    words.add(WordKind::kTick, event.is_free ? sys::ticks() : sys::ticks_after());
+    writer.stamps = format::kStampEvery;
+  }
+  --writer.stamps;
+  ++writer.events;
+  add_event(words, writer, event);
+  writer.written = words.end();
+  ring_of(&file, writer.ring).written.store(writer.written, std::memory_order_release);
 }
 
-// The writer's events are the thread's from here on.
-void name_thread(RingFile& file, Writer& writer, uint32_t thread, uint64_t tick) {
-  writer.thread = thread;
-  ring_of(&file, writer.ring).thread.store(thread, std::memory_order_relaxed);
-  write(file, writer, {tick, thread, 0, 0, EventKind::kThread, 0, 0, 0});
-}
+constexpr uint64_t kRingBytes = uint64_t{format::kRingWords} * sizeof(uint64_t);
 
 void take_ring(RingFile& file, Writer& writer, uint32_t generation) {
   writer.generation = generation;
-  writer.written = writer.read = 0;
-  writer.thread = 0;
+  writer.events = writer.written = writer.read = 0;
+  writer.thread = writer.stack = writer.stamps = 0;
   writer.ring = state.rings.fetch_add(1, std::memory_order_relaxed);
-  constexpr uint64_t kBytes = uint64_t{format::kRingEvents} * sizeof(Event);
-  if (writer.ring >= kShared || !has_memory(file, format::kEventsAt + writer.ring * kBytes, kBytes))
+  if (writer.ring > 0) state.several.store(true, std::memory_order_relaxed);
+  if (writer.ring >= kShared || !has_memory(file, format::kWordsAt + writer.ring * kRingBytes, kRingBytes))
     writer.ring = kShared;
 }
 
@@ -152,12 +208,13 @@ void put_shared(RingFile& file, uint32_t thread, const Event& event) {
   Writer& writer = state.shared;
   const uint32_t generation = state.generation.load(std::memory_order_relaxed);
   if (writer.generation != generation) {
-    constexpr uint64_t kBytes = uint64_t{format::kRingEvents} * sizeof(Event);
-    if (!has_memory(file, format::kEventsAt + kShared * kBytes, kBytes)) return cut(file);
-    writer = {nullptr, generation, kShared, 0, false, 0, 0};
+    if (!has_memory(file, format::kWordsAt + kShared * kRingBytes, kRingBytes)) return cut(file);
+    state.several.store(true, std::memory_order_relaxed);
+    writer = {};
+    writer.generation = generation;
+    writer.ring = kShared;
   }
-  if (writer.thread != thread) name_thread(file, writer, thread, event.tick);
-  write(file, writer, event);
+  write(file, writer, thread, event);
 }
 
 }  // namespace
@@ -165,6 +222,7 @@ void put_shared(RingFile& file, uint32_t thread, const Event& event) {
 bool open(const char* folder, bool with_stacks, uint32_t forked_from) {
   leave_off();
   state.rings.store(0, std::memory_order_relaxed);
+  state.several.store(false, std::memory_order_relaxed);
   state.lock.reset();
   if (!may_be_so_long()) return false;
   uint32_t serial = 0;
@@ -202,9 +260,7 @@ void put(Writer* writer, uint32_t thread, const Event& event) {
   if (writer->ring == kShared) [[unlikely]] {
     put_shared(*file, thread, event);
   } else {
-    if (writer->thread != thread) [[unlikely]]
-      name_thread(*file, *writer, thread, event.tick);
-    write(*file, *writer, event);
+    write(*file, *writer, thread, event);
   }
   std::atomic_signal_fence(std::memory_order_seq_cst);
   writer->busy = false;

@@ -23,10 +23,13 @@ struct Writer {
   stack::Memo* memo;
   uint32_t generation;  // of the file that `ring` is in; 0: none yet
   uint32_t ring;
-  uint32_t thread;  // whom the ring's last kThread has named
-  bool busy;        // in put(): a signal handler goes another way
-  uint64_t written;
-  uint64_t read;  // as last seen
+  uint32_t thread;   // whom the ring's last kThread has named
+  uint32_t stack;    // of its last kStack
+  uint32_t stamps;   // events until the next kTick
+  bool busy;         // in put(): a signal handler goes another way
+  uint64_t events;   // told so far
+  uint64_t written;  // words
+  uint64_t read;     // as last seen
 };
 
 // Makes the ring file in the folder. Returns false, and nothing is recorded, if that cannot be done. Once at start, and once in each
@@ -38,7 +41,8 @@ void leave_off();
 bool is_open();
 bool with_stacks();
 
-// Called for each event; `thread` is the caller's id. `writer` null: the thread has no heap.
+// Called for each event: of an allocation when the block is there, of a free while it still is. `thread` is the caller's id. `writer`
+// null: the thread has no heap.
 void put(Writer* writer, uint32_t thread, const format::Event& event);
 
 // Tells what the stack is, if nobody has. Before the first event that names it.

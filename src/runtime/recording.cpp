@@ -8,7 +8,6 @@
 #include "report/messages.hpp"
 #include "runtime/call_stacks.hpp"
 #include "runtime/heap_calls.hpp"
-#include "sys/cpu.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::runtime {
@@ -16,7 +15,6 @@ namespace loam::runtime {
 namespace {
 
 using format::Event;
-using format::EventKind;
 using heap::Found;
 using heap::ThreadHeap;
 
@@ -35,11 +33,11 @@ record::Writer* writer_of(ThreadHeap* heap) {
 
 void put(ThreadHeap* heap, record::Writer* writer, const Event& event) {
   record::put(writer, heap != nullptr ? heap->thread : sys::thread_id(), event);
-  if (writer != nullptr && writer->written % kFiguresEvery == 2) [[unlikely]]
+  if (writer != nullptr && writer->events % kFiguresEvery == 2) [[unlikely]]
     record::set_figures(sys::total_calls(), heap::regions.touched_bytes() + heap::outside_bytes());
 }
 
-void put_allocation(ThreadHeap* heap, const void* block, size_t size, size_t alignment, uint8_t flags,
+void put_allocation(ThreadHeap* heap, const void* block, size_t size, size_t alignment, bool is_resize,
                     const void* frame) {
   record::Writer* writer = writer_of(heap);
   uint32_t stack = stack::kNoStack;
@@ -48,15 +46,12 @@ void put_allocation(ThreadHeap* heap, const void* block, size_t size, size_t ali
     record::tell_stack(stack);
   }
   const auto log = static_cast<uint8_t>(alignment <= heap::kGranule ? 4 : base::highest_bit(alignment));
-  put(heap, writer,
-      {sys::ticks_after(), reinterpret_cast<uint64_t>(block), size, stack, EventKind::kAllocate, flags, log,
-       0});
+  put(heap, writer, {reinterpret_cast<uint64_t>(block), size, stack, false, is_resize, log});
 }
 
-// The time is taken before anybody else can have the block.
-void put_release(ThreadHeap* heap, const void* block, uint8_t flags) {
-  put(heap, writer_of(heap),
-      {sys::ticks(), reinterpret_cast<uint64_t>(block), 0, stack::kNoStack, EventKind::kFree, flags, 0, 0});
+// Before anybody else can have the block.
+void put_release(ThreadHeap* heap, const void* block, bool is_resize) {
+  put(heap, writer_of(heap), {reinterpret_cast<uint64_t>(block), 0, stack::kNoStack, true, is_resize, 4});
 }
 
 }  // namespace
@@ -73,8 +68,7 @@ bool open_recording(const options::Values& values) {
 
 void restart_recording(uint32_t parent) {
   if (settings == nullptr) return;
-  if (!settings->follow || !record::open(settings->record_path, stacks, parent))
-    record::leave_off();
+  if (!settings->follow || !record::open(settings->record_path, stacks, parent)) record::leave_off();
 }
 
 void finish_recording() { record::say_ended(); }
@@ -83,22 +77,22 @@ void* recorded_allocate(ThreadHeap* heap, size_t size, size_t alignment, bool ze
   void* block = zeroed          ? heap_allocate_zeroed(heap, size)
                 : alignment > 1 ? heap_allocate_aligned(heap, alignment, size)
                                 : heap_allocate(heap, size);
-  if (block != nullptr) put_allocation(heap, block, size, alignment, 0, origin.frame);
+  if (block != nullptr) put_allocation(heap, block, size, alignment, false, origin.frame);
   return block;
 }
 
 void recorded_release(ThreadHeap* heap, void* block) {
   const Found found = heap::find(block);
-  if (found.where == heap::Where::kLive && found.block == block) put_release(heap, block, 0);
+  if (found.where == heap::Where::kLive && found.block == block) put_release(heap, block, false);
   if (heap_release(heap, block) == Freed::kForeign) release_foreign(block);
 }
 
 void* recorded_resize(ThreadHeap* heap, const Found& found, size_t size, const Origin& origin) {
-  put_release(heap, found.block, format::kPartOfResize);
+  put_release(heap, found.block, true);
   void* block = heap_resize(heap, found, size);
   // Out of memory: the old one stays as it was.
-  put_allocation(heap, block != nullptr ? block : found.block, block != nullptr ? size : found.size, 1,
-                 format::kPartOfResize, origin.frame);
+  put_allocation(heap, block != nullptr ? block : found.block, block != nullptr ? size : found.size, 1, true,
+                 origin.frame);
   return block;
 }
 

@@ -11,4 +11,13 @@ inline void ask_for(const void* address) {
   asm volatile("" : : "r"(address));
 }
 
+// The same for a line that another processor has been reading: it gives it up now, instead of when it is written to.
+inline void ask_to_write(const void* address) {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
+#else
+  ask_for(address);
+#endif
+}
+
 }  // namespace loam::sys

@@ -24,13 +24,15 @@ std::string as_blocks(const std::uint8_t* data, std::size_t size) {
     const std::size_t bytes = wanted < size - 4 ? wanted : size - 4;
     std::string packed(ZSTD_compressBound(bytes), '\0');
     packed.resize(ZSTD_compress(packed.data(), packed.size(), data + 4, bytes, 1));
-    format::BlockHead block{format::kBlockMark,
-                            static_cast<format::BlockKind>(data[0] % 7),
-                            static_cast<std::uint32_t>(packed.size()),
-                            static_cast<std::uint32_t>(bytes),
-                            data[3],
-                            0};
-    block.check = tool::block_check(block, packed);
+    format::BlockHead block{};
+    block.mark = format::kBlockMark;
+    block.kind = static_cast<format::BlockKind>(data[0] % 7);
+    block.packed = static_cast<std::uint32_t>(packed.size());
+    block.plain = static_cast<std::uint32_t>(bytes);
+    block.count = data[3];
+    block.check = tool::packed_check(packed);
+    block.before = data[0] / 7;
+    block.head_check = tool::head_check(block);
     file.append(reinterpret_cast<const char*>(&block), sizeof block).append(packed);
     data += 4 + bytes;
     size -= 4 + bytes;

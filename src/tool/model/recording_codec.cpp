@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <utility>
 
 #include "tool/model/failure.hpp"
@@ -11,10 +12,12 @@
 namespace loam::tool {
 namespace {
 
-enum Column : unsigned { kKinds, kTimes, kSizes, kPlaces, kStacks, kFrees, kOthers };
+enum Column : unsigned { kKinds, kTimes, kSizes, kPlaces, kStacks, kIds, kFrees, kOlds, kOthers };
 constexpr unsigned kFree = 1, kResize = 2, kAligned = 4, kSwitch = 8;
-constexpr std::uint64_t kBump = EventHistory::kDepth;  // the token behind those for freed addresses
-constexpr std::size_t kMostFree = 4096;                // remembered of a class
+// The tokens of places: freed in this class, freed without a class, where the class goes on, anywhere else.
+constexpr std::uint64_t kOldAt = EventHistory::kDepth;
+constexpr std::uint64_t kBump = 2 * EventHistory::kDepth;
+constexpr std::size_t kMostFree = 4096;  // remembered of a class
 
 void put(std::string& column, std::uint64_t number) {
   for (; number >= 0x80; number >>= 7) column += static_cast<char>(0x80 | (number & 0x7f));
@@ -28,91 +31,127 @@ std::uint64_t unzigzag(std::uint64_t number) {
   return number >> 1 ^ ((number & 1) != 0 ? ~std::uint64_t{0} : 0);
 }
 
+// Blocks lie 16 bytes apart, but for those of other allocators.
+std::uint64_t packed_difference(std::uint64_t from, std::uint64_t to) {
+  const std::uint64_t difference = to - from;
+  if (difference % 16 != 0) return zigzag(difference) << 1 | 1;
+  return zigzag(static_cast<std::uint64_t>(static_cast<std::int64_t>(difference) / 16)) << 1;
+}
+std::uint64_t unpacked_difference(std::uint64_t number) {
+  const std::uint64_t difference = unzigzag(number >> 1);
+  return (number & 1) != 0 ? difference : difference * 16;
+}
+
 [[noreturn]] void fail() { throw Failure(kExitFailure, "a block of events makes no sense"); }
+
+std::uint32_t crc_of(const void* data, std::size_t bytes) {
+  return static_cast<std::uint32_t>(crc32(0, static_cast<const Bytef*>(data), static_cast<uInt>(bytes)));
+}
 
 }  // namespace
 
-std::uint32_t block_check(format::BlockHead head, std::string_view packed) {
-  head.check = 0;
-  const uLong of_head = crc32(0, reinterpret_cast<const Bytef*>(&head), sizeof head);
-  return static_cast<std::uint32_t>(
-      crc32(of_head, reinterpret_cast<const Bytef*>(packed.data()), static_cast<uInt>(packed.size())));
+std::uint32_t packed_check(std::string_view packed) { return crc_of(packed.data(), packed.size()); }
+std::uint32_t head_check(const format::BlockHead& head) {
+  return crc_of(&head, offsetof(format::BlockHead, head_check));
 }
 
-// As the heap's size classes: 16 apart up to 1 KiB, then eight to a power of two.
-std::uint64_t EventHistory::key_of(std::uint32_t thread, std::uint64_t size) {
+std::uint32_t EventHistory::class_of(std::uint64_t size) {
   const std::uint64_t rounded = std::max<std::uint64_t>(size, 1) - 1;
-  std::uint64_t step = 4;
-  if (rounded >= 1024) step = static_cast<std::uint64_t>(std::bit_width(rounded)) - 4;
-  return std::uint64_t{thread} << 32 | (step << 16 & 0xff0000) | (rounded >> step & 0xffff);
+  if (rounded < 1024) return static_cast<std::uint32_t>(rounded >> 4);
+  const auto width = static_cast<std::uint32_t>(std::bit_width(rounded));
+  return 64 + (width - 11) * 8 + static_cast<std::uint32_t>(rounded >> (width - 4)) - 8;
+}
+
+EventHistory::Classes& EventHistory::classes(std::uint32_t thread) {
+  if (of_thread_ != nullptr && thread == thread_) return *of_thread_;
+  constexpr std::size_t kMostThreads = 256;  // a file must not ask for any amount of memory
+  if (threads_.size() >= kMostThreads && !threads_.contains(thread)) threads_.clear();
+  std::unique_ptr<Classes>& of_thread = threads_[thread];
+  if (of_thread == nullptr) of_thread = std::make_unique<Classes>();
+  thread_ = thread;
+  of_thread_ = of_thread.get();
+  return *of_thread_;
+}
+
+void EventHistory::Class::remember(std::uint64_t address) {
+  if (free.size() >= kMostFree)
+    free.erase(free.begin(), free.begin() + static_cast<std::ptrdiff_t>(kMostFree / 2));
+  free.push_back(address);
+}
+
+std::uint64_t EventHistory::Class::depth_of(std::uint64_t address) const {
+  const std::size_t most = std::min<std::size_t>(kDepth, free.size());
+  for (std::size_t i = 0; i < most; ++i) {
+    if (free[free.size() - 1 - i] == address) return i;
+  }
+  return kDepth;
+}
+
+bool EventHistory::Class::forget(std::uint64_t address) {
+  const std::uint64_t depth = depth_of(address);
+  if (depth == kDepth) return false;
+  free.erase(free.end() - 1 - static_cast<std::ptrdiff_t>(depth));
+  return true;
 }
 
 std::uint64_t EventHistory::token_of(const RecordedEvent& event) {
-  const Class& known = classes_[key_of(event.thread, event.size)];
-  const std::size_t depth = std::min<std::size_t>(kDepth, known.free.size());
-  for (std::size_t i = 0; i < depth; ++i) {
-    if (known.free[known.free.size() - 1 - i] == event.address) return i;
-  }
+  const Classes& all = classes(event.thread);
+  const Class& known = all[class_of(event.size)];
+  if (const std::uint64_t depth = known.depth_of(event.address); depth < kDepth) return depth;
+  if (const std::uint64_t depth = all[kOld].depth_of(event.address); depth < kDepth) return kOldAt + depth;
   if (event.address == known.last + known.stride) return kBump;
-  const std::uint64_t difference = event.address - known.last;
-  if (difference % 16 == 0)
-    return kBump + 1 + (zigzag(static_cast<std::uint64_t>(static_cast<std::int64_t>(difference) / 16)) << 1);
-  return kBump + 1 + (zigzag(difference) << 1 | 1);
+  return kBump + 1 + packed_difference(known.last, event.address);
 }
 
 std::uint64_t EventHistory::address_of(const RecordedEvent& event, std::uint64_t token) {
-  const Class& known = classes_[key_of(event.thread, event.size)];
-  if (token < kDepth) {
-    if (token >= known.free.size()) fail();
-    return known.free[known.free.size() - 1 - token];
-  }
+  const Classes& all = classes(event.thread);
+  const Class& known = all[class_of(event.size)];
   if (token == kBump) return known.last + known.stride;
-  const std::uint64_t number = token - kBump - 1;
-  const std::uint64_t difference = unzigzag(number >> 1);
-  return known.last + ((number & 1) != 0 ? difference : difference * 16);
+  if (token > kBump) return known.last + unpacked_difference(token - kBump - 1);
+  const std::vector<std::uint64_t>& free = token < kOldAt ? known.free : all[kOld].free;
+  const std::uint64_t depth = token % kDepth;
+  if (depth >= free.size()) fail();
+  return free[free.size() - 1 - depth];
 }
 
 void EventHistory::allocated(const RecordedEvent& event) {
-  const std::uint64_t key = key_of(event.thread, event.size);
-  Class& known = classes_[key];
-  const std::size_t depth = std::min<std::size_t>(kDepth, known.free.size());
-  const auto from = known.free.end() - static_cast<std::ptrdiff_t>(depth);
-  const auto at = std::find(from, known.free.end(), event.address);
-  if (at != known.free.end()) {
-    known.free.erase(at);
-  } else {
+  Classes& all = classes(event.thread);
+  const std::uint32_t size_class = class_of(event.size);
+  Class& known = all[size_class];
+  if (!known.forget(event.address) && !all[kOld].forget(event.address)) {
     known.stride = event.address - known.last;
     known.last = event.address;
   }
   bool is_new = false;
   Block& block = live_.at(event.address, is_new);
-  std::uint64_t place = 0;
-  if (!is_new) places_.take(block.serial, place);  // its free was not seen
-  block = {++serial_, key};
-  places_.at(serial_, is_new) = event.address;
+  if (!is_new) places_[block.serial] = 0;  // its free was not seen
+  block = {static_cast<std::uint32_t>(places_.size()), size_class};
+  places_.push_back(event.address);
 }
 
 std::uint64_t EventHistory::age_of(std::uint64_t address) const {
   const Block* block = live_.find(address);
-  return block == nullptr ? 0 : serial_ - block->serial + 1;
+  return block == nullptr || address == 0 ? 0 : places_.size() - block->serial;
 }
 
 std::uint64_t EventHistory::address_at(std::uint64_t age) const {
-  const std::uint64_t* place = age == 0 || age > serial_ ? nullptr : places_.find(serial_ - age + 1);
-  return place == nullptr ? 0 : *place;
+  return age == 0 || age > places_.size() ? 0 : places_[places_.size() - age];
 }
 
+// What a thread frees it is handed out again itself, whoever allocated it.
 void EventHistory::freed(const RecordedEvent& event) {
   Block block{};
-  if (!live_.take(event.address, block)) return;
-  // What a thread frees it is handed out again itself, whoever allocated it.
-  const std::uint64_t size_part = block.key & 0xffffffff;
-  Class& known = classes_[std::uint64_t{event.thread} << 32 | size_part];
-  if (known.free.size() >= kMostFree)
-    known.free.erase(known.free.begin(), known.free.begin() + static_cast<std::ptrdiff_t>(kMostFree / 2));
-  known.free.push_back(event.address);
-  std::uint64_t place = 0;
-  places_.take(block.serial, place);
+  Classes& all = classes(event.thread);
+  if (!live_.take(event.address, block)) return all[kOld].remember(event.address);
+  all[block.size_class].remember(event.address);
+  places_[block.serial] = 0;
+}
+
+void EventHistory::forget() {
+  live_ = {};
+  places_.clear();
+  threads_.clear();
+  of_thread_ = nullptr;
 }
 
 void EventPacker::add(const RecordedEvent& event) {
@@ -121,14 +160,22 @@ void EventPacker::add(const RecordedEvent& event) {
   if (event.thread != thread_) kind |= kSwitch;
   columns_[kKinds] += static_cast<char>(kind);
   const std::uint64_t time_us = std::max(event.time / 1000, time_us_);
-  put(columns_[kTimes], time_us - time_us_);
+  if (count_ == 0) {
+    first_us_ = time_us;
+    put(columns_[kTimes], time_us);
+  } else {
+    put(columns_[kTimes], time_us - time_us_);
+  }
   time_us_ = time_us;
   if ((kind & kSwitch) != 0) put(columns_[kOthers], event.thread);
   thread_ = event.thread;
   if (event.is_free) {
     const std::uint64_t age = history_.age_of(event.address);
     put(columns_[kFrees], age);
-    if (age == 0) put(columns_[kOthers], event.address);
+    if (age == 0) {
+      put(columns_[kOlds], packed_difference(old_, event.address));
+      old_ = event.address;
+    }
     history_.freed(event);
   } else {
     add_allocation(event);
@@ -145,7 +192,9 @@ void EventPacker::add_allocation(const RecordedEvent& event) {
   const auto [known, is_new] =
       stacks_.try_emplace(event.stack, static_cast<std::uint32_t>(stacks_.size()) + 1);
   put(columns_[kStacks], known->second);
-  if (is_new) put(columns_[kOthers], event.stack);
+  if (!is_new) return;
+  put(columns_[kIds], zigzag(std::uint64_t{event.stack} - id_));
+  id_ = event.stack;
 }
 
 std::string EventPacker::take() {
@@ -156,10 +205,15 @@ std::string EventPacker::take() {
     column.clear();
   }
   count_ = 0;
+  history_.forget();
+  stacks_.clear();
+  thread_ = id_ = 0;
+  old_ = 0;
   return plain;
 }
 
 void EventUnpacker::open(std::string plain, std::uint32_t count) {
+  left_ = 0;
   plain_ = std::move(plain);
   std::string_view rest = plain_;
   for (std::string_view& column : columns_) {
@@ -179,6 +233,10 @@ void EventUnpacker::open(std::string plain, std::uint32_t count) {
   }
   if (columns_[kKinds].size() != count) fail();
   left_ = count;
+  history_.forget();
+  stacks_.clear();
+  time_us_ = old_ = 0;
+  thread_ = 0;
 }
 
 std::uint64_t EventUnpacker::number(unsigned column) {
@@ -195,7 +253,6 @@ std::uint64_t EventUnpacker::number(unsigned column) {
 
 bool EventUnpacker::next(RecordedEvent& event) {
   if (left_ == 0) return false;
-  --left_;
   const auto kind = static_cast<unsigned char>(columns_[kKinds].front());
   columns_[kKinds].remove_prefix(1);
   time_us_ += number(kTimes);
@@ -207,13 +264,16 @@ bool EventUnpacker::next(RecordedEvent& event) {
   event.is_resize = (kind & kResize) != 0;
   if (event.is_free) {
     const std::uint64_t age = number(kFrees);
-    event.address = age == 0 ? number(kOthers) : history_.address_at(age);
-    if (age != 0 && event.address == 0) fail();
+    if (age == 0)
+      event.address = old_ += unpacked_difference(number(kOlds));
+    else if ((event.address = history_.address_at(age)) == 0)
+      fail();
     history_.freed(event);
-    return true;
+  } else {
+    if ((kind & kAligned) != 0) event.alignment_log = static_cast<std::uint8_t>(number(kOthers));
+    read_allocation(event);
   }
-  if ((kind & kAligned) != 0) event.alignment_log = static_cast<std::uint8_t>(number(kOthers));
-  read_allocation(event);
+  --left_;
   return true;
 }
 
@@ -224,7 +284,10 @@ void EventUnpacker::read_allocation(RecordedEvent& event) {
   const std::uint64_t stack = number(kStacks);
   if (stack == 0) return;
   if (stack > stacks_.size() + 1) fail();
-  if (stack == stacks_.size() + 1) stacks_.push_back(static_cast<std::uint32_t>(number(kOthers)));
+  if (stack == stacks_.size() + 1) {
+    const std::uint32_t before = stacks_.empty() ? 0 : stacks_.back();
+    stacks_.push_back(static_cast<std::uint32_t>(before + unzigzag(number(kIds))));
+  }
   event.stack = stacks_[stack - 1];
 }
 

@@ -1,6 +1,6 @@
-// Reads a recording (format/recording.hpp), a block at a time. A file that is cut short or damaged is read up to there: remark() then
-// says what is wrong with it.
-// Not for sharing between threads. Memory: a block, what the codec keeps, the stacks and the samples.
+// Reads a recording (format/recording.hpp), a block at a time. Of a file that is cut short or damaged all blocks are read that are whole:
+// remark() then says what is missing.
+// Not for sharing between threads. Memory: a block and its history, the stacks and the samples.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +34,16 @@ class RecordingReader {
   const std::vector<format::RecordingSample>& samples() const { return samples_; }
   const CallStacks& stacks() const { return stacks_; }
   std::uint64_t events() const { return events_; }  // read so far
-  const std::string& remark() const { return remark_; }
+  // Empty: nothing was missing so far.
+  std::string remark() const;
 
  private:
   bool next_block();
-  bool read_block(const format::BlockHead& head);
+  bool read_head(format::BlockHead& head);
+  bool find_head(format::BlockHead& head, long from);
+  bool read_content(const format::BlockHead& head, std::string& plain);
+  void take_block(const format::BlockHead& head, std::string plain);
+  void note_missing(const format::BlockHead& head);
   bool stop(const std::string& why);
 
   struct Close {
@@ -48,7 +53,14 @@ class RecordingReader {
   std::unique_ptr<std::FILE, Close> file_;
   std::string facts_;
   std::string end_;
-  std::string remark_;
+  std::string stopped_;  // why
+  std::string missing_;  // which parts of time
+  std::uint64_t missing_events_ = 0;
+  std::uint64_t gaps_ = 0;
+  std::uint64_t damaged_ = 0;   // blocks
+  std::uint64_t expected_ = 0;  // events that must be before the next block
+  std::uint64_t last_us_ = 0;
+  long damaged_at_ = -1;  // where the content of a damaged block begins that has not been passed by
   bool done_ = false;
   EventUnpacker unpacker_;
   std::vector<format::RecordingSample> samples_;

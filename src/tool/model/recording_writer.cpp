@@ -12,7 +12,6 @@
 namespace loam::tool {
 namespace {
 
-constexpr std::uint32_t kEventsInBlock = 1u << 16;
 constexpr std::uint32_t kSamplesInBlock = 3000;  // of a minute, at 50 a second
 constexpr int kLevel = 3;
 
@@ -60,6 +59,7 @@ void RecordingWriter::flush() {
   if (packer_.count() > 0) {
     const std::uint32_t count = packer_.count();
     write_block(format::BlockKind::kEvents, packer_.take(), count);
+    written_ += count;
   }
   if (sample_count_ > 0)
     write_block(format::BlockKind::kSamples, std::exchange(samples_, {}), std::exchange(sample_count_, 0));
@@ -72,13 +72,19 @@ void RecordingWriter::write_block(format::BlockKind kind, const std::string& pla
   const std::size_t bytes = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
   if (ZSTD_isError(bytes) != 0) throw Failure(kExitFailure, "a block cannot be compressed");
   packed.resize(bytes);
-  format::BlockHead head{format::kBlockMark,
-                         kind,
-                         static_cast<std::uint32_t>(bytes),
-                         static_cast<std::uint32_t>(plain.size()),
-                         count,
-                         0};
-  head.check = block_check(head, packed);
+  format::BlockHead head{};
+  head.mark = format::kBlockMark;
+  head.kind = kind;
+  head.packed = static_cast<std::uint32_t>(bytes);
+  head.plain = static_cast<std::uint32_t>(plain.size());
+  head.count = count;
+  head.check = packed_check(packed);
+  head.before = written_;
+  if (kind == format::BlockKind::kEvents) {
+    head.first_us = packer_.first_us();
+    head.last_us = packer_.last_us();
+  }
+  head.head_check = head_check(head);
   write(&head, sizeof head);
   write(packed.data(), bytes);
 }

@@ -14,6 +14,8 @@ namespace loam::tool {
 
 class RecordingWriter {
  public:
+  static constexpr std::uint32_t kEventsInBlock = 1u << 16;
+
   // `facts`: JSON. An existing file is overwritten.
   RecordingWriter(const std::string& path, const std::string& facts);
 
@@ -43,6 +45,7 @@ class RecordingWriter {
   std::string samples_;
   std::uint32_t sample_count_ = 0;
   std::uint64_t events_ = 0;
+  std::uint64_t written_ = 0;  // of them, in blocks
   std::uint64_t bytes_ = 0;
 };
 

@@ -56,9 +56,9 @@ format::Ring& RingProcess::ring(std::uint32_t index) const {
   return reinterpret_cast<format::Ring*>(reinterpret_cast<char*>(file_) + format::kRingsAt)[index];
 }
 
-const format::Event* RingProcess::events(std::uint32_t index) const {
-  return reinterpret_cast<const format::Event*>(reinterpret_cast<const char*>(file_) + format::kEventsAt) +
-         std::uint64_t{index} * format::kRingEvents;
+const std::uint64_t* RingProcess::words(std::uint32_t index) const {
+  return reinterpret_cast<const std::uint64_t*>(reinterpret_cast<const char*>(file_) + format::kWordsAt) +
+         std::uint64_t{index} * format::kRingWords;
 }
 
 double RingProcess::ns_per_tick() const {
@@ -71,27 +71,40 @@ bool RingProcess::take(std::uint32_t index) {
   const std::uint64_t written = ring(index).written.load(std::memory_order_acquire);
   std::uint64_t count = written - seen.read;
   if (count == 0) return false;
-  if (count > format::kRingEvents) {  // nonsense: go on from there
+  if (count > format::kRingWords) {  // nonsense: go on from there
     seen.read = written;
     ring(index).read.store(written, std::memory_order_release);
     return false;
   }
+  const std::uint64_t* from = words(index);
+  format::Event event{};
   for (; count > 0; --count, ++seen.read) {
-    const format::Event from = events(index)[seen.read % format::kRingEvents];
-    if (from.kind == format::EventKind::kThread) seen.thread = static_cast<std::uint32_t>(from.address);
-    if (from.kind != format::EventKind::kAllocate && from.kind != format::EventKind::kFree) continue;
-    RecordedEvent event;
-    event.address = from.address;
-    event.size = from.size;
-    event.thread = seen.thread;
-    event.stack = from.stack;
-    event.is_free = from.kind == format::EventKind::kFree;
-    event.is_resize = (from.flags & format::kPartOfResize) != 0;
-    event.alignment_log = event.is_free || from.alignment_log > 63 ? 4 : from.alignment_log;
-    pending_.push_back({from.tick, event});
+    if (!seen.words.take(from[seen.read % format::kRingWords], event)) continue;
+    Taken& taken = pending_.emplace_back();
+    taken.tick = seen.words.tick();
+    taken.event.address = event.address;
+    taken.event.size = event.is_free ? 0 : event.size;
+    taken.event.thread = seen.words.thread();
+    taken.event.stack = event.stack;
+    taken.event.is_free = event.is_free;
+    taken.event.is_resize = event.is_resize;
+    taken.event.alignment_log = event.is_free ? 4 : event.alignment_log;
   }
   ring(index).read.store(seen.read, std::memory_order_release);
   return true;
+}
+
+// Events of a lone ring that bear the same time came one after the other between it and the next, and after the last look.
+void RingProcess::spread(std::uint64_t horizon) {
+  for (std::size_t i = 0; i < pending_.size();) {
+    const std::uint64_t tick = pending_[i].tick;
+    std::size_t end = i + 1;
+    while (end < pending_.size() && pending_[end].tick == tick) ++end;
+    const std::uint64_t from = std::max(tick, horizon_);
+    const std::uint64_t to = std::max(from, end < pending_.size() ? pending_[end].tick : horizon);
+    const std::uint64_t count = end - i;
+    for (std::uint64_t n = 0; n < count; ++n, ++i) pending_[i].tick = from + (to - from) * n / count;
+  }
 }
 
 void RingProcess::drain(RecordingWriter& writer, bool last) {
@@ -103,9 +116,12 @@ void RingProcess::drain(RecordingWriter& writer, bool last) {
     take(i);
     used += seen_[i].read != 0 ? 1u : 0u;
   }
-  rings_used_ = used;
   const auto earlier = [](const Taken& a, const Taken& b) { return a.tick < b.tick; };
-  if (used > 1) std::stable_sort(pending_.begin(), pending_.end(), earlier);
+  if (used > 1)
+    std::stable_sort(pending_.begin(), pending_.end(), earlier);
+  else
+    spread(horizon);
+  horizon_ = horizon;
   const std::uint64_t held =
       used > 1 && !last && rate > 0 ? static_cast<std::uint64_t>(static_cast<double>(kHoldNs) / rate) : 0;
   std::size_t done = 0;

@@ -44,16 +44,16 @@ class RingProcess {
   };
   struct RingSeen {
     std::uint64_t read = 0;
-    std::uint32_t thread = 0;
+    format::RingWords words;
   };
 
   RingProcess() = default;
   format::Ring& ring(std::uint32_t index) const;
-  const format::Event* events(std::uint32_t index) const;
+  const std::uint64_t* words(std::uint32_t index) const;
   bool take(std::uint32_t index);
   void take_descriptions(RecordingWriter& writer, bool last);
+  void spread(std::uint64_t horizon);
   double ns_per_tick() const;
-  std::uint64_t since_start(std::uint64_t tick) const;
 
   format::RingFile* file_ = nullptr;
   std::uint32_t pid_ = 0;
@@ -62,8 +62,8 @@ class RingProcess {
   std::uint64_t start_ns_ = 0;
   std::vector<RingSeen> seen_;
   std::vector<Taken> pending_;
+  std::uint64_t horizon_ = 0;  // the tick when rings were last looked into
   std::uint64_t described_ = 0;
-  unsigned rings_used_ = 0;
 };
 
 }  // namespace loam::tool

@@ -119,38 +119,127 @@ TEST_F(Recording, CutAnywhere) {
   EXPECT_EQ(most, events.size());  // only the end is missing
 }
 
-TEST_F(Recording, DamagedAnywhere) {
-  const auto events = make_events(11, 3000);
-  write(events);
-  std::ifstream in(path_, std::ios::binary);
-  const std::string whole((std::istreambuf_iterator<char>(in)), {});
-  for (std::size_t at = 16; at < whole.size(); at += 1 + whole.size() / 400) {
-    std::string bad = whole;
-    bad[at] = static_cast<char>(bad[at] ^ (1 << at % 8));
-    std::ofstream(path_, std::ios::binary) << bad;
-    std::string remark;
-    read(events, &remark);
-    EXPECT_NE(remark, "") << at;
+// A file of many blocks of each kind, which samples finish.
+class Damaged : public Recording {
+ protected:
+  static constexpr std::size_t kInBlock = 400;
+  struct Block {
+    std::size_t at;
+    format::BlockHead head;
+  };
+
+  void SetUp() override {
+    Recording::SetUp();
+    events_ = make_events(11, 5 * kInBlock);
+    RecordingWriter writer(path_, R"({"pid": 1})");
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+      if (i % kInBlock == 0) describe(writer, static_cast<std::uint32_t>(i / kInBlock + 1));
+      writer.add(events_[i]);
+      for (unsigned n = 0; i % kInBlock == kInBlock - 1 && n < 3000; ++n) writer.sample({i, n, 2, 3});
+    }
+    writer.finish("{}");
+    std::ifstream in(path_, std::ios::binary);
+    whole_.assign(std::istreambuf_iterator<char>(in), {});
+    Block block{sizeof(format::RecordingHead), {}};
+    for (; block.at < whole_.size(); block.at += sizeof block.head + block.head.packed) {
+      std::memcpy(&block.head, &whole_[block.at], sizeof block.head);
+      blocks_.push_back(block);
+    }
+    ASSERT_EQ(blocks_.size(), 2 + 3 * 5u);
+  }
+  static void describe(RecordingWriter& writer, std::uint32_t id) {
+    format::StackRecord stack{};
+    stack.id = id;
+    const format::RecordHead head{format::RecordKind::kStack, sizeof stack};
+    std::string record(reinterpret_cast<const char*>(&head), sizeof head);
+    record.append(reinterpret_cast<const char*>(&stack), sizeof stack);
+    writer.describe(record.data(), record.size());
+  }
+  // What is read of the file with this content must be what was written, but for events from `first` to `end`.
+  std::string read_but(const std::string& content, std::size_t first, std::size_t end) {
+    std::ofstream(path_, std::ios::binary) << content;
+    RecordingReader reader(path_);
+    std::size_t at = 0;
+    for (RecordedEvent event; reader.next(event); ++at) {
+      if (at == first) at = end;
+      if (at >= events_.size() || !same(event, events_[at])) {
+        ADD_FAILURE() << "event " << at;
+        break;
+      }
+    }
+    if (at == first) at = end;
+    EXPECT_EQ(at, events_.size());
+    return reader.remark();
+  }
+
+  std::vector<RecordedEvent> events_;
+  std::string whole_;
+  std::vector<Block> blocks_;
+};
+
+// Whichever bit of a block is wrong, in its head or behind it, what is lost is the block.
+TEST_F(Damaged, LosesNothingElse) {
+  for (const Block& block : blocks_) {
+    const std::size_t bytes = sizeof block.head + block.head.packed;
+    const bool has_events = block.head.kind == format::BlockKind::kEvents;
+    const std::size_t first = has_events ? block.head.before : events_.size();
+    const std::size_t end = has_events ? first + block.head.count : first;
+    for (std::size_t byte = 0; byte < bytes; byte += byte < sizeof block.head ? 1 : 1 + bytes / 23) {
+      SCOPED_TRACE(testing::Message() << "byte " << byte << " of the block at " << block.at);
+      std::string bad = whole_;
+      bad[block.at + byte] = static_cast<char>(bad[block.at + byte] ^ (1 << byte % 8));
+      const std::string remark = read_but(bad, first, end);
+      EXPECT_NE(remark.find("damaged"), std::string::npos) << remark;
+      EXPECT_EQ(remark.find("400 events between") != std::string::npos, has_events) << remark;
+      if (HasFailure()) return;
+    }
   }
 }
 
-// A block of events whose kind became an unknown one was skipped, and all that followed was wrong.
-TEST_F(Recording, DamagedHeads) {
-  const auto events = make_events(13, 70'000);
-  write(events);
-  std::ifstream in(path_, std::ios::binary);
-  const std::string whole((std::istreambuf_iterator<char>(in)), {});
-  format::BlockHead head{};
-  for (std::size_t at = sizeof(format::RecordingHead); at < whole.size(); at += sizeof head + head.packed) {
-    std::memcpy(&head, &whole[at], sizeof head);
-    for (std::size_t byte = at; byte < at + sizeof head && !HasFailure(); ++byte) {
-      std::string bad = whole;
-      bad[byte] = static_cast<char>(bad[byte] ^ (1 << byte % 8));
-      std::ofstream(path_, std::ios::binary) << bad;
-      std::string remark;
-      read(events, &remark);
-      EXPECT_NE(remark, "") << "byte " << byte - at << " of the head at " << at;
-    }
+TEST_F(Damaged, TellsWhichPartOfTimeIsMissing) {
+  const Block& block = blocks_[1 + 3 + 1];  // the second one of events
+  ASSERT_EQ(block.head.kind, format::BlockKind::kEvents);
+  std::string bad = whole_;
+  bad[block.at + sizeof block.head + 5] ^= 1;
+  const std::string remark = read_but(bad, kInBlock, 2 * kInBlock);
+  const auto seconds = [this](std::size_t event) {
+    return std::to_string(static_cast<double>(events_[event].time / 1000) / 1e6);
+  };
+  EXPECT_EQ(remark, "a block is damaged: missing are 400 events between " + seconds(kInBlock - 1) +
+                        " s and " + seconds(2 * kInBlock) + " s");
+}
+
+TEST_F(Damaged, AHoleInTheMiddle) {
+  // A page of nothing, which begins and ends within blocks: what is left of them is passed by.
+  const std::size_t begin = blocks_[5].at + 60;
+  const std::size_t end = blocks_[11].at + 60;
+  std::string bad = whole_;
+  bad.replace(begin, end - begin, end - begin, '\0');
+  const std::string remark = read_but(bad, kInBlock, 4 * kInBlock);
+  EXPECT_NE(remark.find("missing are 1200 events"), std::string::npos) << remark;
+  bad = whole_.substr(0, begin) + whole_.substr(end);
+  read_but(bad, kInBlock, 4 * kInBlock);
+}
+
+TEST_F(Damaged, WithoutItsEnd) {
+  std::string bad = whole_;
+  bad[blocks_.back().at] ^= 1;
+  const std::string remark = read_but(bad, events_.size(), events_.size());
+  EXPECT_NE(remark.find("its end is missing"), std::string::npos) << remark;
+}
+
+TEST_F(Recording, OfAnotherVersionIsRefused) {
+  write(make_events(3, 10));
+  std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(offsetof(format::RecordingHead, version));
+  file.put(2);
+  file.close();
+  EXPECT_TRUE(is_recording(path_));
+  try {
+    RecordingReader reader(path_);
+    ADD_FAILURE() << "was read";
+  } catch (const Failure& failure) {
+    EXPECT_NE(std::string(failure.what()).find("version 2, this tool knows 3"), std::string::npos);
   }
 }
 

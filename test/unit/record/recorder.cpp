@@ -16,7 +16,7 @@ namespace loam::record {
 namespace {
 
 using format::Event;
-using format::EventKind;
+using format::RingWords;
 
 // A folder, and the only ring file in it as a tool sees it.
 class Recorder : public testing::Test {
@@ -41,14 +41,27 @@ class Recorder : public testing::Test {
   format::Ring& ring(unsigned index) {
     return reinterpret_cast<format::Ring*>(reinterpret_cast<char*>(file_) + format::kRingsAt)[index];
   }
-  const Event& event(unsigned index, uint64_t number) {
-    return reinterpret_cast<Event*>(
-        reinterpret_cast<char*>(file_) +
-        format::kEventsAt)[uint64_t{index} * format::kRingEvents + number % format::kRingEvents];
+  struct Told {
+    Event event;
+    uint64_t tick;
+    uint32_t thread;
+  };
+  // What the ring tells, as far as it has not been written over.
+  std::vector<Told> events(unsigned index) {
+    const uint64_t* words = reinterpret_cast<uint64_t*>(reinterpret_cast<char*>(file_) + format::kWordsAt) +
+                            uint64_t{index} * format::kRingWords;
+    std::vector<Told> all;
+    RingWords reader;
+    for (uint64_t i = 0; i < ring(index).written.load(); ++i) {
+      Told told{};
+      if (!reader.take(words[i % format::kRingWords], told.event)) continue;
+      told.tick = reader.tick();
+      told.thread = reader.thread();
+      all.push_back(told);
+    }
+    return all;
   }
-  static Event allocation(uint64_t address) {
-    return {sys::ticks_after(), address, 100, 0, EventKind::kAllocate, 0, 4, 0};
-  }
+  static Event allocation(uint64_t address) { return {address, 100, 0, false, false, 4}; }
 
   std::string folder_;
   std::string path_;
@@ -60,17 +73,56 @@ TEST_F(Recorder, WritesWhatItIsTold) {
   EXPECT_EQ(file_->pid, static_cast<uint32_t>(getpid()));
   EXPECT_EQ(file_->forked_from, 17u);
   Writer writer = {};
-  for (uint64_t i = 1; i <= 10; ++i) put(&writer, 4711, allocation(i * 16));
-  ASSERT_EQ(ring(0).written.load(), 11u);
-  EXPECT_EQ(event(0, 0).kind, EventKind::kThread);
-  EXPECT_EQ(event(0, 0).address, 4711u);
-  for (uint64_t i = 1; i <= 10; ++i) {
-    EXPECT_EQ(event(0, i).address, i * 16);
-    EXPECT_GE(event(0, i).tick, event(0, i - 1).tick);
+  const Event all[] = {
+      {0x1230, 100, 7, false, false, 4},
+      {0x1230, 0, 0, true, false, 4},
+      {0x1230, 0xfffe, 7, false, false, 4},
+      {0x1240, 0xffff, 8, false, false, 12},  // a size that a word has no room for
+      {0x1250, 1ull << 46, 0xffffffff, false, true, 4},
+      {0x00fedcba98765430, 5, 0, false, false, 4},  // nor for such addresses
+      {0x1239, 0, 1, false, false, 4},
+      {0x1239, 0, 0, true, true, 4},
+      {0x7ffffffffff0, 1, 1, false, false, 4},
+  };
+  for (const Event& event : all) put(&writer, 4711, event);
+  put(&writer, 4712, all[0]);  // another thread has taken over the heap
+  const auto told = events(0);
+  ASSERT_EQ(told.size(), std::size(all) + 1);
+  for (size_t i = 0; i < std::size(all); ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(told[i].event.address, all[i].address);
+    EXPECT_EQ(told[i].event.size, all[i].size);
+    EXPECT_EQ(told[i].event.stack, all[i].stack);
+    EXPECT_EQ(told[i].event.is_free, all[i].is_free);
+    EXPECT_EQ(told[i].event.is_resize, all[i].is_resize);
+    EXPECT_EQ(told[i].event.alignment_log, all[i].alignment_log);
+    EXPECT_EQ(told[i].thread, 4711u);
   }
-  put(&writer, 4712, allocation(16));  // another thread has taken over the heap
-  EXPECT_EQ(event(0, 11).kind, EventKind::kThread);
-  EXPECT_EQ(event(0, 11).address, 4712u);
+  EXPECT_EQ(told.back().thread, 4712u);
+  EXPECT_EQ(writer.events, std::size(all) + 1);
+}
+
+// A lone thread tells the time now and then; from another one's first event on, both tell it with each event.
+TEST_F(Recorder, TimesAreToldAsOrderNeedsThem) {
+  Writer one = {};
+  Writer other = {};
+  constexpr unsigned kAlone = 4 * format::kStampEvery;
+  for (uint64_t i = 0; i < kAlone; ++i) put(&one, 1, allocation(16 * (i + 1)));
+  EXPECT_EQ(one.written, kAlone + 4 + 1u);  // a thread and four times
+  const uint64_t before = sys::ticks_after();
+  put(&other, 2, allocation(16));
+  for (uint64_t i = 0; i < 100; ++i) put(&one, 1, allocation(16 * (i + 1)));
+  EXPECT_EQ(one.written, kAlone + 4 + 1u + 200);
+  const auto told = events(0);
+  ASSERT_EQ(told.size(), kAlone + 100u);
+  for (unsigned i = 0; i < kAlone; ++i) {
+    EXPECT_LE(told[i].tick, before);
+    EXPECT_EQ(told[i].tick, told[i / format::kStampEvery * format::kStampEvery].tick);
+  }
+  const uint64_t met = events(1).front().tick;
+  EXPECT_GE(met, before);
+  for (unsigned i = kAlone; i < told.size(); ++i)
+    EXPECT_GE(told[i].tick, i == kAlone ? met : told[i - 1].tick);
 }
 
 TEST_F(Recorder, EachThreadHasARingAndWhoHasNoneSharesOne) {
@@ -78,17 +130,16 @@ TEST_F(Recorder, EachThreadHasARingAndWhoHasNoneSharesOne) {
   for (unsigned t = 0; t < 8; ++t) {
     threads.emplace_back([t] {
       Writer writer = {};
-      for (uint64_t i = 0; i < 1000; ++i) put(t < 4 ? &writer : nullptr, t + 1, allocation(i));
+      for (uint64_t i = 1; i <= 1000; ++i) put(t < 4 ? &writer : nullptr, t + 1, allocation(16 * i));
     });
   }
   for (auto& thread : threads) thread.join();
-  uint64_t own = 0;
-  for (unsigned i = 0; i < 4; ++i) own += ring(i).written.load();
-  EXPECT_EQ(own, 4 * 1001u);
-  uint64_t shared = 0;
-  for (uint64_t i = 0; i < ring(format::kRings - 1).written.load(); ++i)
-    shared += event(format::kRings - 1, i).kind == EventKind::kAllocate ? 1u : 0u;
-  EXPECT_EQ(shared, 4000u);
+  for (unsigned i = 0; i < 4; ++i) {
+    const auto own = events(i);
+    ASSERT_EQ(own.size(), 1000u);
+    for (uint64_t n = 0; n < own.size(); ++n) EXPECT_EQ(own[n].event.address, 16 * (n + 1));
+  }
+  EXPECT_EQ(events(format::kRings - 1).size(), 4000u);
   EXPECT_EQ(file_->dropped.load(), 0u);
 }
 
@@ -99,28 +150,31 @@ TEST_F(Recorder, AnInterruptedWriterIsLeftAlone) {
   writer.busy = true;
   put(&writer, 1, allocation(32));
   writer.busy = false;
-  EXPECT_EQ(ring(0).written.load(), 2u);
-  EXPECT_EQ(event(format::kRings - 1, 1).address, 32u);
+  EXPECT_EQ(events(0).size(), 1u);
+  ASSERT_EQ(events(format::kRings - 1).size(), 1u);
+  EXPECT_EQ(events(format::kRings - 1)[0].event.address, 32u);
 }
 
 TEST_F(Recorder, MoreThreadsThanRings) {
   std::vector<Writer> writers(format::kRings + 5);
   for (uint32_t i = 0; i < writers.size(); ++i) put(&writers[i], i + 1, allocation(i * 16));
-  EXPECT_EQ(ring(format::kRings - 2).written.load(), 2u);
-  EXPECT_EQ(ring(format::kRings - 1).written.load(), 2u * 6);
+  EXPECT_EQ(events(format::kRings - 2).size(), 1u);
+  const auto shared = events(format::kRings - 1);
+  ASSERT_EQ(shared.size(), 6u);
+  EXPECT_EQ(shared[5].thread, format::kRings + 5);
 }
 
 TEST_F(Recorder, WaitsForAReaderThatIsAlive) {
   Writer writer = {};
   std::thread reader([this] {
-    for (uint64_t taken = 0; taken < 3 * format::kRingEvents + 1;) {
+    for (uint64_t taken = 0; taken < 3 * format::kRingWords;) {
       file_->reader_beat_ns.store(1);  // never fresh: what is taken counts
       taken = ring(0).written.load(std::memory_order_acquire);
       ring(0).read.store(taken, std::memory_order_release);
       usleep(1000);
     }
   });
-  for (uint64_t i = 0; i < 3 * format::kRingEvents; ++i) put(&writer, 1, allocation(i));
+  for (uint64_t i = 0; i < 3 * format::kRingWords; ++i) put(&writer, 1, allocation(16 * i));
   reader.join();
   EXPECT_EQ(file_->state.load(), format::RingState::kRecording);
   EXPECT_EQ(file_->dropped.load(), 0u);
@@ -128,11 +182,12 @@ TEST_F(Recorder, WaitsForAReaderThatIsAlive) {
 
 TEST_F(Recorder, CutsWhenNobodyReads) {
   Writer writer = {};
-  for (uint64_t i = 0; i < format::kRingEvents + 10; ++i) put(&writer, 1, allocation(i));
+  for (uint64_t i = 0; i < format::kRingWords; ++i) put(&writer, 1, allocation(16 * i));
   EXPECT_EQ(file_->state.load(), format::RingState::kCut);
   EXPECT_GT(file_->cut_ticks.load(), file_->start_ticks);
-  EXPECT_EQ(ring(0).written.load(), uint64_t{format::kRingEvents});
-  EXPECT_EQ(file_->dropped.load(), 11u);  // the first place is the thread's name
+  EXPECT_LE(ring(0).written.load(), uint64_t{format::kRingWords});
+  EXPECT_EQ(events(0).size() + file_->dropped.load(), uint64_t{format::kRingWords});
+  EXPECT_GT(file_->dropped.load(), 0u);
 }
 
 TEST_F(Recorder, AnotherFileForAChild) {
@@ -140,7 +195,7 @@ TEST_F(Recorder, AnotherFileForAChild) {
   put(&writer, 1, allocation(16));
   ASSERT_TRUE(open(folder_.c_str(), false, 99));
   put(&writer, 1, allocation(32));
-  EXPECT_EQ(ring(0).written.load(), 2u);
+  ASSERT_EQ(events(0).size(), 1u);
   EXPECT_FALSE(with_stacks());
   EXPECT_TRUE(std::filesystem::exists(path_.substr(0, path_.size() - 1) + "1"));
 }
