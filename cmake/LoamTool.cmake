@@ -28,8 +28,9 @@ if(tool_sources)
   target_compile_definitions(loam_tool PUBLIC LOAM_VERSION="${PROJECT_VERSION}")
   target_link_libraries(loam PRIVATE loam_tool)
   target_link_libraries(loam_tool PUBLIC
-    loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json Threads::Threads PkgConfig::libdw
+    loam_tool_floors loam_flags CLI11::CLI11 fmt::fmt Threads::Threads PkgConfig::libdw
     ZLIB::ZLIB PkgConfig::zstd ${CMAKE_DL_LIBS})
+  target_link_libraries(loam_tool PRIVATE nlohmann_json::nlohmann_json)
   if(LOAM_PRELOAD)
     add_dependencies(loam loam_shared loam_check_shared)
   endif()
