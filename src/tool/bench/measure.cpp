@@ -218,7 +218,7 @@ void check_bindings(const Row& row, const Allocator& allocator, const std::strin
 
 // The dynamic linker writes one file for each process; the first that is complete is the program's own.
 std::string wait_for_record(const std::string& directory, pid_t process) {
-  std::string record;  // the one that each return names: GCC 12 warns of a copy otherwise
+  std::string record;
   for (int waited = 0; waited < kServerStartMilliseconds; waited += 2) {
     for (const auto& entry : fs::directory_iterator(directory)) {
       record = content_of(entry.path().string());
