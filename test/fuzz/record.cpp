@@ -2,10 +2,10 @@
 // UTF-8 JSON, and keeps "known" and null apart.
 
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "format/counter_names.hpp"
 #include "target.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/model/record.hpp"
 #include "tool/render/json.hpp"
 #include "tool/render/record.hpp"
@@ -52,12 +52,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     record.class_bytes.push_back(i * 16);
   record.end = static_cast<End>(size % 5);
   LOAM_FUZZ_CHECK(!record_text(record, prices, Palette(size % 2 == 0)).empty());
-  const nlohmann::ordered_json json = record_json(record, prices);
-  const auto again = nlohmann::ordered_json::parse(json_text(json));
+  const Json json = record_json(record, prices);
+  const Json again = Json::parse(json_text(json));
   for (std::size_t i = 0; i < loam::format::kCountOf<loam::format::Group>; ++i) {
     const char* name = loam::format::kGroupNames[i];
     LOAM_FUZZ_CHECK(again.contains(name));
-    LOAM_FUZZ_CHECK(again[name].is_null() == again["reasons"].contains(name));
+    LOAM_FUZZ_CHECK(again.at(name).is_null() == again.at("reasons").contains(name));
   }
   return 0;
 }

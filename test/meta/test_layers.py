@@ -1,5 +1,5 @@
-"""The floors: every #include of src/ and include/ against the table in docs/architecture.md, cycles between files, and
-#if on the platform outside src/sys/."""
+"""The floors: every #include of src/ and include/ against the table in docs/architecture.md, cycles between files,
+#if on the platform outside src/sys/, and libraries that are dear to include."""
 
 import re
 import unittest
@@ -10,6 +10,12 @@ TABLE = "docs/architecture.md"
 PUBLIC = "include/loam"
 # Of the folders that run in the observed process, those that the tool may share.
 SHARED_WITH_TOOL = {"base", "sys", "format", "options", "policy", PUBLIC}
+# Headers that take seconds to compile, and the files that may include them: everybody else goes through these.
+DOORS = {
+    "nlohmann/": {"src/tool/model/json_value.cpp"},
+    "CLI/": {"src/tool/main.cpp", "src/tool/commands/arguments.cpp", "src/tool/commands/generate.cpp",
+             "src/tool/render/generate.hpp"},
+}
 PLATFORM = re.compile(
     r"\b(__x86_64__|__amd64__|__i386__|__aarch64__|__arm__|__riscv\w*|__powerpc\w*|__s390\w*|__linux__|__linux|linux"
     r"|__unix__|__APPLE__|__FreeBSD__|__NetBSD__|__OpenBSD__|__ANDROID__|_WIN32|_WIN64|__MINGW\w*|__GLIBC\w*|__MUSL__"
@@ -127,6 +133,17 @@ def platform_faults(sources):
     return faults
 
 
+def door_faults(sources):
+    """Includes of a library of DOORS that are not in one of its files."""
+    faults = []
+    for path, text in sorted(sources.items()):
+        for number, target, _ in includes(text):
+            for library, doors in DOORS.items():
+                if target.startswith(library) and path not in doors:
+                    faults.append(f"{path}:{number}: <{target}> is for {', '.join(sorted(doors))} alone")
+    return faults
+
+
 class TheTree(house.Check):
     def setUp(self):
         self.table = rows(house.read(TABLE))
@@ -148,6 +165,12 @@ class TheTree(house.Check):
 
     def test_platform(self):
         self.no_faults(platform_faults(self.sources))
+
+    def test_doors(self):
+        everything = {path: house.read(path) for path in house.files("src", "include", "test", "bench", "examples")}
+        self.no_faults(door_faults(everything))
+        used = {library for library in DOORS for path in DOORS[library] if library in everything.get(path, "")}
+        self.assertEqual(used, set(DOORS), "no file includes it any more")
 
 
 class TheChecker(unittest.TestCase):
@@ -217,6 +240,12 @@ class TheChecker(unittest.TestCase):
         sources = {"src/base/a.hpp": '#include "base/b.hpp"', "src/base/b.hpp": '#include "base/c.hpp"',
                    "src/base/c.hpp": '#include "base/a.hpp"', "src/base/d.hpp": '#include "base/a.hpp"'}
         self.assertEqual(cycles(sources), [["src/base/a.hpp", "src/base/b.hpp", "src/base/c.hpp", "src/base/a.hpp"]])
+
+    def test_doors(self):
+        bad = {"src/tool/render/run.cpp": "#include <nlohmann/json.hpp>\n#  include <nlohmann/json_fwd.hpp>\n",
+               "test/e2e/tool/x.cpp": "#include <CLI/App.hpp>\n"}
+        self.assertEqual(len(door_faults(bad)), 3)
+        self.assertEqual(door_faults({"src/tool/model/json_value.cpp": "#include <nlohmann/json.hpp>\n"}), [])
 
     def test_platform(self):
         bad = {"src/heap/x.cpp": "#if defined(__x86_64__)\n#elif X && defined __linux__\n#ifdef __GLIBC__\n"}

@@ -10,12 +10,12 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
 #include "tool/bench/spawn.hpp"
 #include "tool/model/failure.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool::bench {
 namespace {
@@ -108,11 +108,11 @@ void run_server(const Row& row, const Allocator& allocator, const Places& places
 }
 
 Sample read_result(const Row& row, const Allocator& allocator, const Files& files) {
-  const auto result = nlohmann::json::parse(content_of(files.result), nullptr, false);
-  if (result.is_discarded()) throw failed(row, allocator, "no result from loam-measure");
-  if (result.at("signal") != 0 || result.at("exit") != 0) {
+  const Json result = Json::parse_or_null(content_of(files.result));
+  if (result.is_null()) throw failed(row, allocator, "no result from loam-measure");
+  if (result.at("signal").get<int>() != 0 || result.at("exit").get<int>() != 0) {
     throw failed(row, allocator,
-                 "exit status " + result.at("exit").dump() + ", signal " + result.at("signal").dump() + ": " +
+                 "exit status " + result.at("exit").text() + ", signal " + result.at("signal").text() + ": " +
                      content_of(files.errors).substr(0, 300));
   }
   Sample sample;
@@ -218,15 +218,17 @@ void check_bindings(const Row& row, const Allocator& allocator, const std::strin
 
 // The dynamic linker writes one file for each process; the first that is complete is the program's own.
 std::string wait_for_record(const std::string& directory, pid_t process) {
+  std::string record;
   for (int waited = 0; waited < kServerStartMilliseconds; waited += 2) {
     for (const auto& entry : fs::directory_iterator(directory)) {
-      std::string record = content_of(entry.path().string());
+      record = content_of(entry.path().string());
       if (record.find("transferring control: ") != std::string::npos) return record;
     }
-    if (waited > 200 && has_ended(process)) return {};
+    record.clear();
+    if (waited > 200 && has_ended(process)) return record;
     std::this_thread::sleep_for(milliseconds(2));
   }
-  return {};
+  return record;
 }
 
 }  // namespace

@@ -1,41 +1,38 @@
-#include <nlohmann/json.hpp>
-
 #include "tool/bench/report.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool::bench {
 namespace {
 
-using nlohmann::ordered_json;
-
 const char* kind_name(Kind kind) { return kind == Kind::kThroughput ? "timed" : "fixed"; }
 
-ordered_json sample_json(const Sample& sample) {
-  ordered_json entry{{"cpu_s", sample.cpu},
-                     {"wall_s", sample.wall},
-                     {"peak_rss_kib", sample.peak_rss_kib},
-                     {"minor_faults", sample.minor_faults},
-                     {"major_faults", sample.major_faults}};
-  entry["cycles"] = sample.cycles ? ordered_json(*sample.cycles) : ordered_json(nullptr);
-  entry["operations_per_s"] = sample.throughput ? ordered_json(*sample.throughput) : ordered_json(nullptr);
+Json sample_json(const Sample& sample) {
+  Json entry{{"cpu_s", sample.cpu},
+             {"wall_s", sample.wall},
+             {"peak_rss_kib", sample.peak_rss_kib},
+             {"minor_faults", sample.minor_faults},
+             {"major_faults", sample.major_faults}};
+  entry["cycles"] = sample.cycles ? Json(*sample.cycles) : Json(nullptr);
+  entry["operations_per_s"] = sample.throughput ? Json(*sample.throughput) : Json(nullptr);
   return entry;
 }
 
-ordered_json cell_json(const Contest& contest, std::size_t contestant, std::size_t row) {
-  ordered_json cell{{"cost", value(contest, contestant, row, Figure::kCost)},
-                    {"cost_ratio", ratio(contest, contestant, row, Figure::kCost)},
-                    {"rss_ratio", ratio(contest, contestant, row, Figure::kRss)},
-                    {"samples", ordered_json::array()}};
+Json cell_json(const Contest& contest, std::size_t contestant, std::size_t row) {
+  Json cell{{"cost", value(contest, contestant, row, Figure::kCost)},
+            {"cost_ratio", ratio(contest, contestant, row, Figure::kCost)},
+            {"rss_ratio", ratio(contest, contestant, row, Figure::kRss)},
+            {"samples", Json::array()}};
   for (const Sample& sample : contest.contestants[contestant].cells[row].samples) {
     cell["samples"].push_back(sample_json(sample));
   }
   return cell;
 }
 
-ordered_json row_json(const Contest& contest, std::size_t row) {
-  ordered_json entry{{"name", contest.rows[row].name},
-                     {"group", contest.rows[row].group},
-                     {"work", kind_name(contest.rows[row].kind)},
-                     {"noise", row_noise(contest, row)}};
+Json row_json(const Contest& contest, std::size_t row) {
+  Json entry{{"name", contest.rows[row].name},
+             {"group", contest.rows[row].group},
+             {"work", kind_name(contest.rows[row].kind)},
+             {"noise", row_noise(contest, row)}};
   const std::size_t ours = index_of_ours(contest);
   if (ours != contest.contestants.size()) {
     const Verdict verdict = judge(contest, ours, row);
@@ -50,14 +47,14 @@ ordered_json row_json(const Contest& contest, std::size_t row) {
   return entry;
 }
 
-ordered_json means_json(const Contest& contest, std::size_t contestant) {
+Json means_json(const Contest& contest, std::size_t contestant) {
   static constexpr std::pair<Figure, const char*> kFigures[] = {{Figure::kCost, "cost"},
                                                                 {Figure::kRss, "peak_rss"},
                                                                 {Figure::kCpu, "cpu"},
                                                                 {Figure::kWall, "wall"},
                                                                 {Figure::kMinorFaults, "minor_faults"},
                                                                 {Figure::kMajorFaults, "major_faults"}};
-  ordered_json means;
+  Json means;
   for (const char* group : {"all", "program", "synthetic", "small program"}) {
     const auto rows = rows_of(contest, group);
     if (rows.empty()) continue;
@@ -73,14 +70,14 @@ ordered_json means_json(const Contest& contest, std::size_t contestant) {
 }  // namespace
 
 std::string contest_json(const Contest& contest) {
-  ordered_json report{{"schema", "loam-bench/1"},
-                      {"machine", machine_line()},
-                      {"rounds", contest.rounds},
-                      {"seconds", contest.seconds},
-                      {"baseline", contest.contestants[contest.baseline].allocator.name},
-                      {"cost_unit", contest.has_cycles ? "cycles" : "cpu seconds"},
-                      {"median_noise", median_noise(contest)}};
-  report["cost_reason"] = contest.has_cycles ? ordered_json(nullptr) : ordered_json(contest.cycles_reason);
+  Json report{{"schema", "loam-bench/1"},
+              {"machine", machine_line()},
+              {"rounds", contest.rounds},
+              {"seconds", contest.seconds},
+              {"baseline", contest.contestants[contest.baseline].allocator.name},
+              {"cost_unit", contest.has_cycles ? "cycles" : "cpu seconds"},
+              {"median_noise", median_noise(contest)}};
+  report["cost_reason"] = contest.has_cycles ? Json(nullptr) : Json(contest.cycles_reason);
   for (std::size_t i = 0; i < contest.contestants.size(); ++i) {
     const Contestant& contestant = contest.contestants[i];
     report["contestants"].push_back({{"name", contestant.allocator.name},
@@ -98,31 +95,30 @@ std::string contest_json(const Contest& contest) {
     report["standing"][group] = {{"best_peer", contest.contestants[mean.peer].allocator.name},
                                  {"to_best_peer", mean.ours_to_peer}};
   }
-  return report.dump(1) + "\n";
+  return report.text(1) + "\n";
 }
 
 std::string stack_heap_json(const StackHeap& result) {
-  ordered_json report{{"schema", "loam-bench-stack-heap/1"}, {"machine", machine_line()}};
+  Json report{{"schema", "loam-bench-stack-heap/1"}, {"machine", machine_line()}};
   for (std::size_t i = 0; i < result.contestants.size(); ++i) {
     for (const StackHeapCell& cell : result.cells[i]) {
-      ordered_json entry{{"malloc", result.contestants[i]},
-                         {"placement", cell.placement},
-                         {"lifetime", cell.lifetime},
-                         {"size", cell.size},
-                         {"reason", cell.reason.empty() ? ordered_json(nullptr) : ordered_json(cell.reason)}};
+      Json entry{{"malloc", result.contestants[i]},
+                 {"placement", cell.placement},
+                 {"lifetime", cell.lifetime},
+                 {"size", cell.size},
+                 {"reason", cell.reason.empty() ? Json(nullptr) : Json(cell.reason)}};
       if (cell.reason.empty()) {
         entry["ns"] = cell.nanoseconds;
         entry["minor_faults_per_1000"] = cell.minor_faults;
         entry["kernel_calls_per_1000"] = cell.kernel_calls;
-        entry["stride"] = cell.stride ? ordered_json(*cell.stride) : ordered_json(nullptr);
-        entry["cache_misses_per_1000"] =
-            cell.cache_misses ? ordered_json(*cell.cache_misses) : ordered_json(nullptr);
-        entry["cache_reason"] = cell.cache_misses ? ordered_json(nullptr) : ordered_json(cell.cache_reason);
+        entry["stride"] = cell.stride ? Json(*cell.stride) : Json(nullptr);
+        entry["cache_misses_per_1000"] = cell.cache_misses ? Json(*cell.cache_misses) : Json(nullptr);
+        entry["cache_reason"] = cell.cache_misses ? Json(nullptr) : Json(cell.cache_reason);
       }
       report["cells"].push_back(entry);
     }
   }
-  return report.dump(1) + "\n";
+  return report.text(1) + "\n";
 }
 
 }  // namespace loam::tool::bench

@@ -8,19 +8,18 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tool/bench/allocators.hpp"
 #include "tool/bench/spawn.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool::bench {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 std::string helper(const std::string& name) {
   const std::string path = find_beside({"../libexec/loam/" + name});
@@ -81,20 +80,24 @@ std::string fill_in(std::string text, const Names& names) {
   return text;
 }
 
-std::vector<std::string> words(const json& entry, const char* key, const Names& names) {
+std::vector<std::string> words(const Json& entry, const char* key, const Names& names) {
   std::vector<std::string> result;
-  for (const json& word : entry.value(key, json::array()))
+  for (const Json& word : entry.contains(key) ? entry.at(key) : Json::array())
     result.push_back(fill_in(word.get<std::string>(), names));
   return result;
 }
 
-Kind kind_of(const json& entry) {
+std::string text_or(const Json& entry, const char* key, const char* otherwise) {
+  return entry.contains(key) ? entry.at(key).get<std::string>() : otherwise;
+}
+
+Kind kind_of(const Json& entry) {
   static const std::map<std::string, Kind> kKinds{{"program", Kind::kProgram},
                                                   {"workload", Kind::kWorkload},
                                                   {"throughput", Kind::kThroughput},
                                                   {"server", Kind::kServer}};
-  const auto kind = kKinds.find(entry.value("kind", "program"));
-  if (kind == kKinds.end()) throw Failure(kExitUsage, "rows.json: unknown kind in " + entry.dump());
+  const auto kind = kKinds.find(text_or(entry, "kind", "program"));
+  if (kind == kKinds.end()) throw Failure(kExitUsage, "rows.json: unknown kind in " + entry.text());
   return kind->second;
 }
 
@@ -103,7 +106,7 @@ void require(const std::string& program, const std::string& package) {
   throw Failure(kExitUsage, program + " is missing: install the Debian package " + package);
 }
 
-Row read_row(const json& entry, const Places& places, Names names) {
+Row read_row(const Json& entry, const Places& places, Names names) {
   Row row;
   row.name = entry.at("name").get<std::string>();
   row.group = entry.at("group").get<std::string>();
@@ -120,8 +123,10 @@ Row read_row(const json& entry, const Places& places, Names names) {
   row.command = words(entry, "command", names);
   row.client = words(entry, "client", names);
   row.shutdown = words(entry, "shutdown", names);
-  row.input = fill_in(entry.value("input", ""), names);
-  row.environment = entry.value("environment", std::map<std::string, std::string>{});
+  row.input = fill_in(text_or(entry, "input", ""), names);
+  const Json& variables = entry.find("environment");
+  for (const std::string& name : variables.names())
+    row.environment[name] = variables.at(name).get<std::string>();
   if (row.command.empty()) throw Failure(kExitUsage, "rows.json: row " + row.name + " has no command");
   require(row.command[0], package);
   if (!row.client.empty()) require(row.client[0], entry.at("client_package").get<std::string>());
@@ -163,13 +168,12 @@ std::vector<Row> load_rows(const Places& places, const std::string& pattern) {
   std::vector<Row> rows;
   const Names names{{"{bench}", places.bench}, {"{cache}", places.cache}, {"{scratch}", places.scratch}};
   try {
-    std::ifstream file(fs::path(places.bench) / "rows.json");
-    const json list = json::parse(file);
-    for (const json& entry : list.at("rows")) {
+    const Json list = Json::parse(content_of(fs::path(places.bench) / "rows.json"));
+    for (const Json& entry : list.at("rows")) {
       if (entry.at("name").get<std::string>().find(pattern) == std::string::npos) continue;
       rows.push_back(read_row(entry, places, names));
     }
-  } catch (const json::exception& error) {
+  } catch (const JsonError& error) {
     throw Failure(kExitUsage, places.bench + "/rows.json: " + error.what());
   }
   if (rows.empty()) throw Failure(kExitUsage, "no row's name contains \"" + pattern + "\"");

@@ -1,17 +1,14 @@
 #include "tool/bench/stack_heap.hpp"
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "tool/bench/spawn.hpp"
 #include "tool/model/failure.hpp"
+#include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool::bench {
 namespace {
 
-using nlohmann::json;
-
-StackHeapCell read_cell(const json& entry) {
+StackHeapCell read_cell(const Json& entry) {
   StackHeapCell cell;
   cell.placement = entry.at("placement").get<std::string>();
   cell.lifetime = entry.at("lifetime").get<std::string>();
@@ -41,13 +38,12 @@ StackHeap run_stack_heap(const std::vector<Allocator>& allocators, const Places&
     const int status =
         run_plainly({places.measure, "--result", places.scratch + "/result", "--stdout", output, "--env",
                      "LD_PRELOAD=" + allocator.library, "--timeout", "60", "--", places.stack_heap});
-    std::ifstream file(output);
-    const json list = json::parse(file, nullptr, false);
+    const Json list = Json::parse_or_null(read_file(output).value_or(""));
     if (status != 0 || !list.is_array()) {
       throw Failure(kExitFailure, "loam-stack-heap failed under " + allocator.name);
     }
     std::vector<StackHeapCell> cells;
-    for (const json& entry : list) cells.push_back(read_cell(entry));
+    for (const Json& entry : list) cells.push_back(read_cell(entry));
     result.contestants.push_back(allocator.name);
     result.cells.push_back(std::move(cells));
   }

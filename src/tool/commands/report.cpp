@@ -4,13 +4,13 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "tool/commands/arguments.hpp"
 #include "tool/commands/commands.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
 #include "tool/model/heap_events.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/model/report.hpp"
 #include "tool/render/report_page.hpp"
 #include "tool/render/text.hpp"
@@ -29,26 +29,24 @@ struct ReportOptions {
 
 constexpr std::size_t kMostBeside = std::size_t{64} << 20;
 
-using nlohmann::ordered_json;
-
 // `schema`: what the file must be.
-ordered_json read_beside(const std::string& path, const std::string& schema) {
+Json read_beside(const std::string& path, const std::string& schema) {
   const auto text = read_file(path, kMostBeside);
   if (!text) throw Failure(kExitFailure, fmt::format("cannot read {}", path));
-  auto json = ordered_json::parse(*text, nullptr, false);
-  if (!json.is_object() || json.value("schema", "") != schema)
+  Json json = Json::parse_or_null(*text);
+  if (const Json& found = json.find("schema"); !found.is_string() || found.get<std::string>() != schema)
     throw Failure(kExitFailure, fmt::format("{} is no {} in JSON", path, schema));
   return json;
 }
 
 // The heap of each policy when most bytes were live, with its parts, as the page draws them.
-ordered_json policies_in(const std::string& path) {
+Json policies_in(const std::string& path) {
   if (path.empty()) return nullptr;
-  const ordered_json replay = read_beside(path, "loam-replay/1");
-  ordered_json out = ordered_json::array();
+  const Json replay = read_beside(path, "loam-replay/1");
+  Json out = Json::array();
   try {
-    for (const ordered_json& from : replay.at("policies")) {
-      const ordered_json& parts = from.at("at_most_live");
+    for (const Json& from : replay.at("policies")) {
+      const Json& parts = from.at("at_most_live");
       out.push_back({{"name", from.at("policy")},
                      {"peak_heap", parts.at("heap_bytes")},
                      {"header", parts.at("header_bytes")},
@@ -57,18 +55,18 @@ ordered_json policies_in(const std::string& path) {
                      {"grow_calls", from.at("grows")},
                      {"shrink_calls", from.at("shrinks")}});
     }
-  } catch (const ordered_json::exception&) {
+  } catch (const JsonError&) {
     throw Failure(kExitFailure, fmt::format("{} is not what loam replay --format json writes", path));
   }
   return out;
 }
 
-ordered_json findings_in(const std::string& path) {
+Json findings_in(const std::string& path) {
   if (path.empty()) return nullptr;
-  ordered_json check = read_beside(path, "loam-check/1");
-  if (!check.contains("findings") || !check["findings"].is_array())
+  const Json check = read_beside(path, "loam-check/1");
+  if (!check.find("findings").is_array())
     throw Failure(kExitFailure, fmt::format("{} is not what loam check --format json writes", path));
-  return check["findings"];
+  return check.at("findings");
 }
 
 void report(const ReportOptions& options) {

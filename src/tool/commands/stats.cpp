@@ -4,12 +4,12 @@
 
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "tool/commands/commands.hpp"
 #include "tool/commands/output_options.hpp"
 #include "tool/model/control_client.hpp"
 #include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/model/prices.hpp"
 #include "tool/model/record.hpp"
 #include "tool/render/json.hpp"
@@ -24,7 +24,7 @@ struct StatsOptions {
 };
 
 std::string stats_json(const Snapshot& snapshot, const Record& record, const Prices& prices) {
-  nlohmann::ordered_json out;
+  Json out;
   out["schema"] = "loam-stats/1";
   out["library"] = snapshot.library;
   out["pause_ns"] = snapshot.pause_ns;

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "tool/model/failure.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool {
 namespace {
@@ -218,7 +218,7 @@ void suppress_leaks(LeakReport& report, const Suppressions& suppressions, Symbol
 }
 
 std::string remember_leaks(const LeakReport& report, double now) {
-  nlohmann::ordered_json out;
+  Json out;
   out["looked"] = now;
   for (const LeakGroup& group : report.groups)
     out["groups"][group.key] = {group.blocks, group.bytes, group.looks_grown};
@@ -227,20 +227,20 @@ std::string remember_leaks(const LeakReport& report, double now) {
   for (const ReachableSite& site : report.sites)
     out["sites"][std::to_string(site.stack)] = {
         site.blocks, site.looks_grown == 0 ? site.bytes : site.bytes_first, site.looks_grown};
-  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return out.text();
 }
 
 namespace {
 
-void compare_sites(LeakReport& report, const nlohmann::json& last) {
-  const auto sites = last.value("sites", nlohmann::json::object());
+void compare_sites(LeakReport& report, const Json& last) {
+  const Json& sites = last.find("sites");
   for (ReachableSite& site : report.sites) {
-    const auto found = sites.find(std::to_string(site.stack));
+    const Json& found = sites.find(std::to_string(site.stack));
     unsigned looks = 0;
-    if (found != sites.end() && found->is_array() && found->size() == 3) {  // else it had none
-      site.blocks_before = found->at(0).get<std::uint64_t>();
-      site.bytes_first = found->at(1).get<std::uint64_t>();
-      looks = found->at(2).get<unsigned>();
+    if (found.is_array() && found.size() == 3) {  // else it had none
+      site.blocks_before = found.at(0).get<std::uint64_t>();
+      site.bytes_first = found.at(1).get<std::uint64_t>();
+      looks = found.at(2).get<unsigned>();
     }
     site.looks_grown = site.blocks > site.blocks_before ? looks + 1 : 0;
   }
@@ -251,28 +251,29 @@ void compare_sites(LeakReport& report, const nlohmann::json& last) {
 }  // namespace
 
 void compare_leaks(LeakReport& report, const std::string& before, double now) {
-  const auto last = nlohmann::json::parse(before, nullptr, false);
+  const Json last = Json::parse_or_null(before);
   if (!last.is_object()) return;
   report.has_before = true;
-  const double looked = last.value("looked", 0.0);
+  const Json& when = last.find("looked");
+  const double looked = when.is_number() ? when.get<double>() : 0;
   report.seconds_since = looked > 0 && looked <= now ? now - looked : 0;
-  const auto groups = last.value("groups", nlohmann::json::object());
+  const Json& groups = last.find("groups");
   for (LeakGroup& group : report.groups) {
-    const auto found = groups.find(group.key);
-    if (found != groups.end() && found->is_array() && found->size() == 3) {
+    const Json& found = groups.find(group.key);
+    if (found.is_array() && found.size() == 3) {
       group.known_before = true;
-      group.blocks_before = found->at(0).get<std::uint64_t>();
-      group.bytes_before = found->at(1).get<std::uint64_t>();
-      group.looks_grown = found->at(2).get<unsigned>();
+      group.blocks_before = found.at(0).get<std::uint64_t>();
+      group.bytes_before = found.at(1).get<std::uint64_t>();
+      group.looks_grown = found.at(2).get<unsigned>();
     }
     group.looks_grown = group.blocks > group.blocks_before ? group.looks_grown + 1 : 0;
   }
-  const auto classes = last.value("classes", nlohmann::json::object());
+  const Json& classes = last.find("classes");
   for (ReachableClass& row : report.classes) {
-    const auto found = classes.find(std::to_string(row.block_bytes));
-    if (found == classes.end() || !found->is_array() || found->size() != 2) continue;
-    row.blocks_before = found->at(0).get<std::uint64_t>();
-    row.looks_grown = row.blocks > row.blocks_before ? found->at(1).get<unsigned>() + 1 : 0;
+    const Json& found = classes.find(std::to_string(row.block_bytes));
+    if (!found.is_array() || found.size() != 2) continue;
+    row.blocks_before = found.at(0).get<std::uint64_t>();
+    row.looks_grown = row.blocks > row.blocks_before ? found.at(1).get<unsigned>() + 1 : 0;
   }
   compare_sites(report, last);
 }

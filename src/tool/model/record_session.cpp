@@ -9,16 +9,15 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "sys/kernel.hpp"
 #include "tool/model/failure.hpp"
 #include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool {
 namespace {
 
-using nlohmann::ordered_json;
 constexpr std::uint64_t kSampleNs = 20'000'000;
 constexpr std::uint64_t kLookNs = 5'000'000;
 
@@ -45,10 +44,6 @@ std::string make_folder() {
     if (mkdtemp(name.data()) != nullptr) return name;
   }
   throw Failure(kExitFailure, fmt::format("cannot make a folder in /dev/shm or /tmp: {}", error_text(errno)));
-}
-
-std::string text_of(const ordered_json& json) {
-  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -139,16 +134,15 @@ std::string RecordSession::path_for(const RingProcess& process) {
 
 void RecordSession::begin(Process& process) {
   const std::uint32_t pid = process.ring->pid();
-  const ordered_json facts = {
-      {"program", program_},
-      {"command", read_file(fmt::format("/proc/{}/cmdline", pid), 1 << 16).value_or("")},
-      {"pid", pid},
-      {"forked_from", process.ring->forked_from()},
-      {"started_ns", process.ring->started_ns()},
-      {"stacks", process.ring->with_stacks()}};
+  const Json facts = {{"program", program_},
+                      {"command", read_file(fmt::format("/proc/{}/cmdline", pid), 1 << 16).value_or("")},
+                      {"pid", pid},
+                      {"forked_from", process.ring->forked_from()},
+                      {"started_ns", process.ring->started_ns()},
+                      {"stacks", process.ring->with_stacks()}};
   try {
     process.path = path_for(*process.ring);
-    process.writer = std::make_unique<RecordingWriter>(process.path, text_of(facts));
+    process.writer = std::make_unique<RecordingWriter>(process.path, facts.text());
   } catch (const Failure& failure) {
     process.failure = failure.what();
   }
@@ -176,12 +170,12 @@ void RecordSession::end(Process& process, const std::string& ending) {
   if (process.ended) return;
   process.ended = true;
   if (process.writer == nullptr || !process.failure.empty()) return;
-  const ordered_json facts = {{"ending", ending},
-                              {"cut", process.ring->is_cut()},
-                              {"dropped", process.ring->dropped()},
-                              {"duration_ns", sys::monotonic_ns() - process.ring->started_monotonic_ns()}};
+  const Json facts = {{"ending", ending},
+                      {"cut", process.ring->is_cut()},
+                      {"dropped", process.ring->dropped()},
+                      {"duration_ns", sys::monotonic_ns() - process.ring->started_monotonic_ns()}};
   try {
-    process.writer->finish(text_of(facts));
+    process.writer->finish(facts.text());
   } catch (const Failure& failure) {
     process.failure = failure.what();
   }

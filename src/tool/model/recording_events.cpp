@@ -4,25 +4,24 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool {
 namespace {
 
 // What is missing, or of another type in a file that somebody has changed, is not known.
 template <class T>
-T value_of(const nlohmann::json& facts, const char* key) {
-  const auto found = facts.find(key);
-  if (found == facts.end()) return T{};
+T value_of(const Json& facts, const char* key) {
+  const Json& found = facts.find(key);
   if constexpr (std::is_same_v<T, bool>)
-    return found->is_boolean() && found->get<bool>();
+    return found.is_boolean() && found.get<bool>();
   else if constexpr (std::is_same_v<T, std::string>)
-    return found->is_string() ? found->get<std::string>() : T{};
+    return found.is_string() ? found.get<std::string>() : T{};
   else
-    return found->is_number_unsigned() ? found->get<T>() : T{};
+    return found.is_number_unsigned() ? found.get<T>() : T{};
 }
 
 }  // namespace
@@ -46,10 +45,10 @@ bool RecordingEvents::next(HeapEvent& event) {
 RecordingFacts RecordingEvents::facts() const {
   RecordingFacts facts;
   facts.name = std::filesystem::path(path_).filename();
-  const auto head = nlohmann::json::parse(reader_.facts(), nullptr, false);
+  const Json head = Json::parse_or_null(reader_.facts());
   if (head.is_object()) {
-    if (head.contains("program") && head["program"].is_array()) {
-      for (const auto& word : head["program"])
+    if (const Json& program = head.find("program"); program.is_array()) {
+      for (const Json& word : program)
         if (word.is_string()) facts.program.push_back(word.get<std::string>());
     }
     facts.pid = value_of<std::uint64_t>(head, "pid");
@@ -58,7 +57,7 @@ RecordingFacts RecordingEvents::facts() const {
   }
   facts.duration = last_;
   facts.has_crossings = true;
-  const auto end = nlohmann::json::parse(reader_.end(), nullptr, false);
+  const Json end = Json::parse_or_null(reader_.end());
   if (end.is_object()) {
     facts.ending = value_of<std::string>(end, "ending");
     facts.lost = value_of<std::uint64_t>(end, "dropped");

@@ -2,15 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "tool/model/json_value.hpp"
 #include "tool/render/json.hpp"
 
 namespace loam::tool {
 namespace {
 
 using format::ChainState;
-using nlohmann::ordered_json;
 
 constexpr std::size_t kShown = 8;  // at each end
 
@@ -51,22 +49,21 @@ std::string chain_text(const ChainReport& report, const Palette& palette) {
 }
 
 std::string chain_json(const ChainReport& report) {
-  ordered_json out;
+  Json out;
   out["schema"] = "loam-chain/1";
   out["pid"] = report.pid;
   out["subject"] = report.subject;
   out["state"] = state_name(report.header.state);
   out["pause_ns"] = report.header.pause_ns;
-  out["links"] = ordered_json::array();
+  out["links"] = Json::array();
   for (const format::ChainLink& link : report.links)
     out["links"].push_back(
         {{"address", fmt::format("{:#x}", link.address)}, {"bytes", link.bytes}, {"offset", link.offset}});
   out["left_out"] = report.header.left_out;
   if (report.header.state == ChainState::kHeld) {
-    out["root"] = {
-        {"place", report.root},
-        {"address", report.header.root == 0 ? ordered_json(nullptr)
-                                            : ordered_json(fmt::format("{:#x}", report.header.root))}};
+    out["root"] = {{"place", report.root},
+                   {"address", report.header.root == 0 ? Json(nullptr)
+                                                       : Json(fmt::format("{:#x}", report.header.root))}};
   }
   return json_text(out);
 }

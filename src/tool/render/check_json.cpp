@@ -2,8 +2,8 @@
 #include <sys/wait.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "tool/model/json_value.hpp"
 #include "tool/render/check.hpp"
 #include "tool/render/frames.hpp"
 #include "tool/render/json.hpp"
@@ -11,18 +11,16 @@
 namespace loam::tool {
 namespace {
 
-using nlohmann::ordered_json;
-
-ordered_json finding_json(const CheckFinding& finding) {
-  ordered_json out = {{"kind", finding.kind},
-                      {"message", finding.message},
-                      {"address", fmt::format("{:#x}", finding.address)},
-                      {"bytes", finding.bytes},
-                      {"blocks", finding.blocks},
-                      {"times", finding.times},
-                      {"processes", finding.processes},
-                      {"pid", finding.pid},
-                      {"stacks", ordered_json::array()}};
+Json finding_json(const CheckFinding& finding) {
+  Json out = {{"kind", finding.kind},
+              {"message", finding.message},
+              {"address", fmt::format("{:#x}", finding.address)},
+              {"bytes", finding.bytes},
+              {"blocks", finding.blocks},
+              {"times", finding.times},
+              {"processes", finding.processes},
+              {"pid", finding.pid},
+              {"stacks", Json::array()}};
   if (!finding.leak_class.empty()) {
     out["class"] = finding.leak_class;
     out["resident"] = finding.resident;
@@ -30,7 +28,7 @@ ordered_json finding_json(const CheckFinding& finding) {
   }
   if (!finding.notes.empty()) out["notes"] = finding.notes;
   for (const CheckStack& stack : finding.stacks) {
-    ordered_json frames = ordered_json::array();
+    Json frames = Json::array();
     for (const SourceFrame& frame : stack.frames) frames.push_back(frame_json(frame));
     out["stacks"].push_back({{"role", stack.role}, {"thread", stack.thread}, {"frames", frames}});
   }
@@ -45,23 +43,23 @@ const SourceFrame* best_frame(const CheckStack& stack) {
   return nullptr;
 }
 
-ordered_json location_json(const SourceFrame& frame, const std::string& message) {
+Json location_json(const SourceFrame& frame, const std::string& message) {
   const std::string uri =
       std::filesystem::path(frame.file).is_absolute() ? "file://" + frame.file : frame.file;
-  ordered_json out = {
+  Json out = {
       {"physicalLocation", {{"artifactLocation", {{"uri", uri}}}, {"region", {{"startLine", frame.line}}}}}};
   if (!message.empty()) out["message"] = {{"text", message}};
   if (!frame.function.empty()) out["logicalLocations"] = {{{"fullyQualifiedName", frame.function}}};
   return out;
 }
 
-ordered_json result_json(const CheckFinding& finding) {
-  ordered_json result = {{"ruleId", finding.kind},
-                         {"level", "error"},
-                         {"message", {{"text", finding.message}}},
-                         {"occurrenceCount", finding.times},
-                         {"locations", ordered_json::array()},
-                         {"relatedLocations", ordered_json::array()}};
+Json result_json(const CheckFinding& finding) {
+  Json result = {{"ruleId", finding.kind},
+                 {"level", "error"},
+                 {"message", {{"text", finding.message}}},
+                 {"occurrenceCount", finding.times},
+                 {"locations", Json::array()},
+                 {"relatedLocations", Json::array()}};
   for (const CheckStack& stack : finding.stacks) {
     const SourceFrame* frame = best_frame(stack);
     if (frame == nullptr) continue;
@@ -99,13 +97,13 @@ std::string escaped(const std::string& text) {
 std::string check_json(const CheckReport& report) {
   const int status = report.ended.wait_status;
   const CheckSummary& sum = report.summary;
-  ordered_json out;
+  Json out;
   out["schema"] = "loam-check/1";
   out["program"] = report.program;
   out["pid"] = report.ended.pid;
-  out["status"] = WIFEXITED(status) ? ordered_json{{"exit", WEXITSTATUS(status)}}
-                                    : ordered_json{{"signal", WTERMSIG(status)}};
-  out["findings"] = ordered_json::array();
+  out["status"] =
+      WIFEXITED(status) ? Json{{"exit", WEXITSTATUS(status)}} : Json{{"signal", WTERMSIG(status)}};
+  out["findings"] = Json::array();
   for (const CheckFinding& finding : report.findings) out["findings"].push_back(finding_json(finding));
   out["summary"] = {{"findings", report.findings.size()},
                     {"suppressed", sum.suppressed},
@@ -130,11 +128,11 @@ std::string check_json(const CheckReport& report) {
 std::string check_sarif(const CheckReport& report) {
   static constexpr const char* kRules[] = {
       "double-free", "invalid-free", "mismatched-free", "overflow", "underflow", "use-after-free", "leak"};
-  ordered_json rules = ordered_json::array();
+  Json rules = Json::array();
   for (const char* rule : kRules) rules.push_back({{"id", rule}, {"shortDescription", {{"text", rule}}}});
-  ordered_json results = ordered_json::array();
+  Json results = Json::array();
   for (const CheckFinding& finding : report.findings) results.push_back(result_json(finding));
-  ordered_json out;
+  Json out;
   out["$schema"] = "https://json.schemastore.org/sarif-2.1.0.json";
   out["version"] = "2.1.0";
   out["runs"] = {{{"tool", {{"driver", {{"name", "loam"}, {"version", LOAM_VERSION}, {"rules", rules}}}}},

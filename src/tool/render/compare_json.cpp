@@ -1,5 +1,4 @@
-#include <nlohmann/json.hpp>
-
+#include "tool/model/json_value.hpp"
 #include "tool/render/compare.hpp"
 #include "tool/render/frames.hpp"
 #include "tool/render/json.hpp"
@@ -7,16 +6,14 @@
 namespace loam::tool {
 namespace {
 
-using nlohmann::ordered_json;
-
-ordered_json sums_json(const HeapSums& sums) {
+Json sums_json(const HeapSums& sums) {
   return {{"allocations", sums.allocations}, {"bytes", sums.bytes},
           {"peak_bytes", sums.peak_bytes},   {"peak_blocks", sums.peak_blocks},
           {"live_bytes", sums.live_bytes},   {"live_blocks", sums.live_blocks},
           {"temporary", sums.temporary},     {"temporary_bytes", sums.temporary_bytes}};
 }
 
-ordered_json recording_json(const std::string& name, const ComparedRecording& recording) {
+Json recording_json(const std::string& name, const ComparedRecording& recording) {
   return {{"file", name},
           {"program", recording.facts.program},
           {"pid", recording.facts.pid},
@@ -27,8 +24,8 @@ ordered_json recording_json(const std::string& name, const ComparedRecording& re
           {"totals", sums_json(recording.whole)}};
 }
 
-ordered_json site_json(const ComparedSite& site, CompareBy by) {
-  ordered_json frames = ordered_json::array();
+Json site_json(const ComparedSite& site, CompareBy by) {
+  Json frames = Json::array();
   for (const SourceFrame& frame : site.frames) frames.push_back(frame_json(frame));
   const auto difference = static_cast<std::int64_t>(figure_of(site.after, by)) -
                           static_cast<std::int64_t>(figure_of(site.before, by));
@@ -41,8 +38,8 @@ ordered_json site_json(const ComparedSite& site, CompareBy by) {
           {"frames", frames}};
 }
 
-ordered_json sizes_json(const Comparison& comparison) {
-  ordered_json out = ordered_json::array();
+Json sizes_json(const Comparison& comparison) {
+  Json out = Json::array();
   const SizeSums& before = comparison.before.sizes;
   const SizeSums& after = comparison.after.sizes;
   for (std::uint32_t i = 0; i < kSizeBins; ++i) {
@@ -57,7 +54,7 @@ ordered_json sizes_json(const Comparison& comparison) {
 }  // namespace
 
 std::string compare_json(const Comparison& comparison, const CompareNames& names, std::size_t limit) {
-  ordered_json json;
+  Json json;
   json["schema"] = "loam-compare/1";
   json["before"] = recording_json(names.before, comparison.before);
   json["after"] = recording_json(names.after, comparison.after);
@@ -70,12 +67,12 @@ std::string compare_json(const Comparison& comparison, const CompareNames& names
     json["reason"] = "recorded without stacks";
     return json_text(json);
   }
-  ordered_json summary;
+  Json summary;
   for (const SiteChange change :
        {SiteChange::kNew, SiteChange::kGrew, SiteChange::kShrank, SiteChange::kGone, SiteChange::kSame})
     summary[name_of(change)] = comparison.changes[static_cast<std::size_t>(change)];
   json["summary"] = summary;
-  json["sites"] = ordered_json::array();
+  json["sites"] = Json::array();
   std::size_t left_out = 0;
   for (const ComparedSite& site : comparison.sites) {
     if (site.change(comparison.by) == SiteChange::kSame) continue;

@@ -5,17 +5,15 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/render/json.hpp"
 
 namespace loam::tool {
 namespace {
-
-using nlohmann::ordered_json;
 
 std::string ending_text(int status) {
   if (WIFEXITED(status)) return fmt::format("exit status {}", WEXITSTATUS(status));
@@ -92,10 +90,10 @@ std::string errors_text(const RunsComparison& comparison) {
   return out;
 }
 
-ordered_json run_json(const RunFigures& run) {
-  ordered_json out = {{"wall_ns", run.wall_ns},           {"cpu_ns", run.cpu_ns},
-                      {"peak_rss_bytes", run.peak_rss},   {"minor_faults", run.minor_faults},
-                      {"major_faults", run.major_faults}, {"same_output", run.same_output}};
+Json run_json(const RunFigures& run) {
+  Json out = {{"wall_ns", run.wall_ns},           {"cpu_ns", run.cpu_ns},
+              {"peak_rss_bytes", run.peak_rss},   {"minor_faults", run.minor_faults},
+              {"major_faults", run.major_faults}, {"same_output", run.same_output}};
   if (WIFEXITED(run.wait_status))
     out["exit"] = WEXITSTATUS(run.wait_status);
   else
@@ -103,9 +101,7 @@ ordered_json run_json(const RunFigures& run) {
   return out;
 }
 
-ordered_json text_or_null(const std::string& text) {
-  return text.empty() ? ordered_json(nullptr) : ordered_json(text);
-}
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 }  // namespace
 
@@ -128,16 +124,16 @@ std::string compare_runs_text(const RunsComparison& comparison, const Palette& p
 }
 
 std::string compare_runs_json(const RunsComparison& comparison) {
-  ordered_json json = {{"schema", "loam-compare-runs/1"},
-                       {"program", comparison.program},
-                       {"rounds", comparison.rounds},
-                       {"output_bytes", comparison.output_bytes},
-                       {"steady_output", comparison.has_steady_output()}};
-  json["candidates"] = ordered_json::array();
+  Json json = {{"schema", "loam-compare-runs/1"},
+               {"program", comparison.program},
+               {"rounds", comparison.rounds},
+               {"output_bytes", comparison.output_bytes},
+               {"steady_output", comparison.has_steady_output()}};
+  json["candidates"] = Json::array();
   for (const CandidateRuns& of : comparison.candidates) {
-    ordered_json runs = ordered_json::array();
+    Json runs = Json::array();
     for (const RunFigures& run : of.runs) runs.push_back(run_json(run));
-    ordered_json median = run_json(of.median());
+    Json median = run_json(of.median());
     for (const char* key : {"same_output", "exit"}) median.erase(key);
     json["candidates"].push_back({{"name", of.candidate.name},
                                   {"allocator", of.candidate.allocator},

@@ -1,8 +1,8 @@
 #include "tool/render/doctor.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "tool/model/json_value.hpp"
 #include "tool/render/json.hpp"
 
 namespace loam::tool {
@@ -78,7 +78,7 @@ std::string doctor_text(const Host& host, const Prices& prices, const Palette& p
 }
 
 std::string doctor_json(const Host& host, const Prices& prices) {
-  nlohmann::ordered_json out;
+  Json out;
   out["schema"] = "loam-doctor/1";
   out["kernel"] = host.kernel;
   out["machine"] = host.machine;
@@ -86,20 +86,19 @@ std::string doctor_json(const Host& host, const Prices& prices) {
   out["memory_bytes"] = host.memory_bytes;
   out["page_bytes"] = host.page_bytes;
   out["transparent_huge_pages"] = {{"enabled", host.thp_mode}, {"defrag", host.thp_defrag}};
-  out["features"] = nlohmann::ordered_json::array();
+  out["features"] = Json::array();
   for (const Feature& feature : host.features) {
     out["features"].push_back(
         {{"name", feature.name}, {"available", feature.available}, {"detail", feature.detail}});
   }
-  out["limits"] = nlohmann::ordered_json::array();
+  out["limits"] = Json::array();
   for (const Limit& limit : host.limits) {
-    nlohmann::ordered_json entry{
-        {"name", limit.name}, {"value", nullptr}, {"text", limit.text}, {"meaning", limit.meaning}};
+    Json entry{{"name", limit.name}, {"value", nullptr}, {"text", limit.text}, {"meaning", limit.meaning}};
     if (limit.value) entry["value"] = *limit.value;
     out["limits"].push_back(entry);
   }
   out["prices"] = prices_json(prices);
-  out["verdicts"] = nlohmann::ordered_json::array();
+  out["verdicts"] = Json::array();
   for (const Verdict& verdict : host.verdicts) {
     out["verdicts"].push_back({{"kind", word(verdict.kind)}, {"text", verdict.text}});
   }

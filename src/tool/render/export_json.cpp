@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "tool/model/json_value.hpp"
 #include "tool/model/profile.hpp"
 #include "tool/render/exports.hpp"
 #include "tool/render/frames.hpp"
@@ -9,16 +9,14 @@
 namespace loam::tool {
 namespace {
 
-using nlohmann::ordered_json;
-
-ordered_json recording_json(const Profile& profile) {
+Json recording_json(const Profile& profile) {
   const RecordingFacts& facts = profile.facts;
   return {{"name", facts.name},       {"program", facts.program},   {"pid", facts.pid},
           {"started", facts.started}, {"ending", facts.ending},     {"duration_ns", profile.duration},
           {"lost", facts.lost},       {"stacks", facts.has_stacks}, {"remarks", facts.remarks}};
 }
 
-ordered_json sums_json(const ProfileSite& site) {
+Json sums_json(const ProfileSite& site) {
   const std::uint64_t life = site.frees == 0 ? 0 : site.life / site.frees;
   return {{"allocations", site.allocations},
           {"bytes", site.bytes},
@@ -29,8 +27,8 @@ ordered_json sums_json(const ProfileSite& site) {
           {"left", {{"blocks", site.kept_blocks}, {"bytes", site.kept_bytes}}}};
 }
 
-ordered_json summary_json(const Profile& profile, const std::vector<ProcessSample>& samples) {
-  ordered_json out = sums_json(profile.whole);
+Json summary_json(const Profile& profile, const std::vector<ProcessSample>& samples) {
+  Json out = sums_json(profile.whole);
   out["peak"]["time_ns"] = profile.peak_time;
   out["events"] = profile.events;
   out["unmatched"] = profile.unmatched;
@@ -38,15 +36,13 @@ ordered_json summary_json(const Profile& profile, const std::vector<ProcessSampl
   out["sites"] = profile.sites.size();
   std::uint64_t resident = 0;
   for (const ProcessSample& sample : samples) resident = std::max(resident, sample.resident);
-  out["peak_resident"] = samples.empty() ? ordered_json(nullptr) : ordered_json(resident);
+  out["peak_resident"] = samples.empty() ? Json(nullptr) : Json(resident);
   return out;
 }
 
 }  // namespace
 
-std::string json_line(const ordered_json& json) {
-  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
+std::string json_line(const Json& json) { return json.text(); }
 
 std::string json_string(const std::string& text) { return json_line(text); }
 
@@ -57,8 +53,8 @@ void write_summary_json(HeapEvents& events, PackedOutput& out) {
   out.write(",\n\"summary\":" + json_line(summary_json(profile, events.samples())) + ",\n\"sites\":[");
   bool first = true;
   for (const ProfileSite& site : profile.sites) {
-    ordered_json one = sums_json(site);
-    one["frames"] = ordered_json::array();
+    Json one = sums_json(site);
+    one["frames"] = Json::array();
     for (const SourceFrame& frame : events.frames(site.stack)) one["frames"].push_back(frame_json(frame));
     out.write((first ? "\n" : ",\n") + json_line(one));
     first = false;

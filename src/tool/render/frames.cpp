@@ -4,20 +4,16 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool {
 namespace {
 
-using nlohmann::ordered_json;
-
 constexpr std::size_t kFramesShown = 16;
 
-ordered_json text_or_null(const std::string& text) {
-  return text.empty() ? ordered_json(nullptr) : ordered_json(text);
-}
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
@@ -100,10 +96,10 @@ std::string frame_name(const SourceFrame& frame) {
                            : fmt::format("{}+{:#x}", module, frame.offset);
 }
 
-ordered_json frame_json(const SourceFrame& frame) {
+Json frame_json(const SourceFrame& frame) {
   return {{"function", text_or_null(frame.function)},
           {"file", text_or_null(frame.file)},
-          {"line", frame.line > 0 ? ordered_json(frame.line) : ordered_json(nullptr)},
+          {"line", frame.line > 0 ? Json(frame.line) : Json(nullptr)},
           {"module", text_or_null(frame.module)},
           {"address", fmt::format("{:#x}", frame.address)},
           {"offset", fmt::format("{:#x}", frame.offset)},
@@ -133,8 +129,8 @@ std::string frames_text(const CallStacks::Text& stack, const std::string& indent
   return out;
 }
 
-ordered_json frames_json(const CallStacks::Text& stack) {
-  ordered_json frames = ordered_json::array();
+Json frames_json(const CallStacks::Text& stack) {
+  Json frames = Json::array();
   for (const SourceFrame& frame : stack.frames) frames.push_back(frame_json(frame));
   return {{"frames", frames}, {"left_out", stack.left_out}, {"complete", stack.complete}};
 }

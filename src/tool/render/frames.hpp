@@ -1,10 +1,10 @@
 // A stack of frames, for people and as JSON.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "tool/model/call_stacks.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/render/text.hpp"
 
 namespace loam::tool {
@@ -15,9 +15,9 @@ enum class Quote { kFirst, kNone };
 std::string frames_text(const CallStacks::Text& stack, const std::string& indent, const Palette& palette,
                         Quote quote = Quote::kFirst);
 // {"frames": [...], "left_out": N, "complete": true}
-nlohmann::ordered_json frames_json(const CallStacks::Text& stack);
+Json frames_json(const CallStacks::Text& stack);
 
-nlohmann::ordered_json frame_json(const SourceFrame& frame);
+Json frame_json(const SourceFrame& frame);
 // "work (service.cpp:41)", or as much of it as is known.
 std::string frame_text(const SourceFrame& frame);
 // The whole name of a frame's function, or where it lies.

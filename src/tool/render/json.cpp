@@ -1,17 +1,15 @@
 #include "tool/render/json.hpp"
 
-#include <nlohmann/json.hpp>
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool {
 
-std::string json_text(const nlohmann::ordered_json& json) {
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
+std::string json_text(const Json& json) { return json.text(2) + "\n"; }
 
-nlohmann::ordered_json prices_json(const Prices& prices) {
-  nlohmann::ordered_json out;
+Json prices_json(const Prices& prices) {
+  Json out;
   for (const Price* price : prices.all()) {
-    nlohmann::ordered_json& entry = out[price->name];
+    Json& entry = out[price->name];
     if (price->known) {
       entry = {{"median_ns", price->median_ns},
                {"lowest_ns", price->lowest_ns},

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
+#include "tool/model/json_value.hpp"
 #include "tool/render/frames.hpp"
 #include "tool/render/json.hpp"
 
 namespace loam::tool {
 namespace {
-
-using nlohmann::ordered_json;
 
 constexpr unsigned kLooksToGrow = 2;  // in a row, after the first
 constexpr std::size_t kOriginsShown = 3;
@@ -165,9 +163,9 @@ std::string header_text(const LeakReport& report) {
   return out;
 }
 
-ordered_json example_json(const LeakReport& report, std::uint64_t index) {
+Json example_json(const LeakReport& report, std::uint64_t index) {
   const format::LeakRecord& record = report.records[index];
-  ordered_json words = ordered_json::array();
+  Json words = Json::array();
   for (const std::uint64_t word : record.words) words.push_back(fmt::format("{:#018x}", word));
   return {{"address", fmt::format("{:#x}", record.address)},
           {"bytes", record.bytes},
@@ -175,8 +173,8 @@ ordered_json example_json(const LeakReport& report, std::uint64_t index) {
           {"words", words}};
 }
 
-ordered_json group_json(const LeakReport& report, const LeakGroup& group, Symbols& symbols) {
-  ordered_json out;
+Json group_json(const LeakReport& report, const LeakGroup& group, Symbols& symbols) {
+  Json out;
   out["class"] = class_of(group);
   out["block_bytes"] = group.block_bytes;
   out["blocks"] = group.blocks;
@@ -185,9 +183,9 @@ ordered_json group_json(const LeakReport& report, const LeakGroup& group, Symbol
   out["indirect_blocks"] = group.indirect_blocks;
   out["indirect_bytes"] = group.indirect_bytes;
   out["indirect_resident_bytes"] = group.indirect_resident;
-  out["stacks"] = ordered_json::array();
+  out["stacks"] = Json::array();
   for (const LeakOrigin& origin : group.origins) {
-    ordered_json stack = frames_json(report.stacks.describe(origin.stack, symbols));
+    Json stack = frames_json(report.stacks.describe(origin.stack, symbols));
     stack["blocks"] = origin.blocks;
     out["stacks"].push_back(stack);
   }
@@ -198,17 +196,17 @@ ordered_json group_json(const LeakReport& report, const LeakGroup& group, Symbol
     out["bytes_before"] = group.bytes_before;
     out["growing"] = group.looks_grown >= kLooksToGrow;
   }
-  out["hanging"] = ordered_json::array();  // from a block that hangs on them to the lost one
+  out["hanging"] = Json::array();  // from a block that hangs on them to the lost one
   if (group.indirect_blocks > 0) {
     for (const std::uint64_t index : report.links(group.hanging))
       out["hanging"].push_back(example_json(report, index));
   }
-  out["examples"] = ordered_json::array();
+  out["examples"] = Json::array();
   for (const std::uint64_t index : group.examples) out["examples"].push_back(example_json(report, index));
   return out;
 }
 
-ordered_json figures_json(const LeakReport& report) {
+Json figures_json(const LeakReport& report) {
   const format::LeakHeader& header = report.header;
   const format::LeakTrailer& trailer = report.trailer;
   return {{"live_blocks", header.live_blocks},
@@ -266,9 +264,9 @@ std::string leaks_text(const LeakReport& report, const LeakView& view, const Pal
 
 namespace {
 
-ordered_json report_json(const LeakReport& report, const LeakView& view) {
+Json report_json(const LeakReport& report, const LeakView& view) {
   Symbols symbols;
-  ordered_json out;
+  Json out;
   out["schema"] = "loam-leaks/1";
   out["pid"] = report.pid;
   out["figures"] = figures_json(report);
@@ -278,19 +276,19 @@ ordered_json report_json(const LeakReport& report, const LeakView& view) {
                      : report.sites.empty()         ? "none"
                                                     : "a sample";
   if (report.has_before) out["seconds_since_last"] = report.seconds_since;
-  out["groups"] = ordered_json::array();
+  out["groups"] = Json::array();
   for (const LeakGroup& group : report.groups) {
     if (is_shown(group, view)) out["groups"].push_back(group_json(report, group, symbols));
   }
-  out["growth"] = ordered_json::array();
+  out["growth"] = Json::array();
   for (const ReachableClass& row : report.classes) {
     if (row.looks_grown < kLooksToGrow) continue;
     out["growth"].push_back(
         {{"block_bytes", row.block_bytes}, {"blocks", row.blocks}, {"looks_in_a_row", row.looks_grown}});
   }
-  out["growing_sites"] = ordered_json::array();
+  out["growing_sites"] = Json::array();
   for (const ReachableSite* site : growing_sites(report)) {
-    ordered_json row = frames_json(report.stacks.describe(site->stack, symbols));
+    Json row = frames_json(report.stacks.describe(site->stack, symbols));
     row["blocks"] = site->blocks;
     row["bytes"] = site->bytes;
     row["grown_bytes"] = site->grown();
@@ -307,7 +305,7 @@ std::string leaks_json(const LeakReport& report, const LeakView& view) {
 }
 
 std::string leaks_json(const std::vector<LeakReport>& reports, const LeakView& view) {
-  ordered_json all = ordered_json::array();
+  Json all = Json::array();
   for (const LeakReport& report : reports) all.push_back(report_json(report, view));
   return json_text(all);
 }

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "format/counter_names.hpp"
 #include "options/options.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/render/record.hpp"
 
 namespace loam::tool {
@@ -16,32 +16,29 @@ using format::Level;
 using format::Symbol;
 using format::Unit;
 using format::Word;
-using nlohmann::ordered_json;
 
 std::uint64_t value(const Word& word) { return word.load(std::memory_order_relaxed); }
 
 template <class T>
-ordered_json or_null(const std::optional<T>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
 }
 
-ordered_json address(std::uint64_t where) {
-  return where == 0 ? ordered_json(nullptr) : ordered_json(fmt::format("{:#x}", where));
-}
+Json address(std::uint64_t where) { return where == 0 ? Json(nullptr) : Json(fmt::format("{:#x}", where)); }
 
 // All counters of one group by name.
-ordered_json group_json(const Record& record, Group group) {
-  ordered_json out;
+Json group_json(const Record& record, Group group) {
+  Json out;
   for (const format::CounterInfo& info : format::kCounterInfo) {
     if (info.group != group) continue;
     const std::uint64_t number = record.get(info.counter);
-    out[info.name] = info.unit == Unit::kAddress ? address(number) : ordered_json(number);
+    out[info.name] = info.unit == Unit::kAddress ? address(number) : Json(number);
   }
   return out;
 }
 
-ordered_json calls_json(const Record& record) {
-  ordered_json out;
+Json calls_json(const Record& record) {
+  Json out;
   out["allocations"] = record.allocations();
   out["frees"] = record.frees();
   out.update(group_json(record, Group::kCalls));
@@ -54,17 +51,17 @@ ordered_json calls_json(const Record& record) {
   return out;
 }
 
-ordered_json kernel_json(const Record& record) {
-  ordered_json out;
+Json kernel_json(const Record& record) {
+  Json out;
   const format::KernelCounts& kernel = record.slot->kernel;
   const bool timed = value(record.slot->timed) != 0;
   out["calls"] = record.kernel_calls();
   out["failures"] = record.kernel_failures();
   out["timed"] = timed;
-  out["kinds"] = ordered_json::object();
+  out["kinds"] = Json::object();
   for (std::size_t i = 0; i < kCountOf<KernelCall>; ++i) {
     if (value(kernel.calls[i]) == 0) continue;
-    ordered_json& kind = out["kinds"][format::kKernelCallNames[i]];
+    Json& kind = out["kinds"][format::kKernelCallNames[i]];
     kind = {{"calls", value(kernel.calls[i])},
             {"failures", value(kernel.failures[i])},
             {"bytes", value(kernel.bytes[i])},
@@ -74,8 +71,8 @@ ordered_json kernel_json(const Record& record) {
   return out;
 }
 
-ordered_json classes_json(const Record& record) {
-  ordered_json out = ordered_json::array();
+Json classes_json(const Record& record) {
+  Json out = Json::array();
   const format::ClassCounts& classes = record.slot->classes;
   const bool calls = record.known(Group::kCalls);
   const bool walk = record.known(Group::kWalk);
@@ -83,9 +80,9 @@ ordered_json classes_json(const Record& record) {
     const bool used =
         value(classes.allocations[i]) + value(classes.live_blocks[i]) + value(classes.spans[i]) != 0;
     if (!used) continue;
-    ordered_json entry{{"bytes", record.class_bytes[i]}, {"allocations", nullptr}, {"frees", nullptr},
-                       {"live_blocks", nullptr},         {"free_blocks", nullptr}, {"spans", nullptr},
-                       {"resident_free", nullptr},       {"stranded", nullptr}};
+    Json entry{{"bytes", record.class_bytes[i]}, {"allocations", nullptr}, {"frees", nullptr},
+               {"live_blocks", nullptr},         {"free_blocks", nullptr}, {"spans", nullptr},
+               {"resident_free", nullptr},       {"stranded", nullptr}};
     if (calls) {
       entry["allocations"] = value(classes.allocations[i]);
       entry["frees"] = value(classes.frees[i]);
@@ -104,10 +101,10 @@ ordered_json classes_json(const Record& record) {
   return out;
 }
 
-ordered_json resident_json(const Record& record) {
+Json resident_json(const Record& record) {
   const auto resident = resident_of(record);
   if (!resident) return nullptr;
-  ordered_json out{{"rss", resident->total}};
+  Json out{{"rss", resident->total}};
   for (const ResidentPart& part : resident->parts) out[part.name] = part.bytes;
   out["unaccounted"] = resident->unaccounted;
   out["huge_pages"] = record.get(Counter::kRssHuge);
@@ -115,7 +112,7 @@ ordered_json resident_json(const Record& record) {
   return out;
 }
 
-ordered_json overhead_json(const Record& record) {
+Json overhead_json(const Record& record) {
   const auto overhead = overhead_of(record);
   if (!overhead) return nullptr;
   return {{"headers", 0},  // all metadata lies outside the blocks
@@ -126,8 +123,8 @@ ordered_json overhead_json(const Record& record) {
           {"total", or_null(overhead->total())}};
 }
 
-ordered_json end_json(const Record& record) {
-  ordered_json out{{"text", record.end_text()}, {"exit", or_null(record.exit_status)}, {"signal", nullptr}};
+Json end_json(const Record& record) {
+  Json out{{"text", record.end_text()}, {"exit", or_null(record.exit_status)}, {"signal", nullptr}};
   if (record.end == End::kSignal) out["signal"] = record.signal;
   return out;
 }
@@ -144,7 +141,7 @@ const char* source_name(std::uint64_t source) {
 
 }  // namespace
 
-ordered_json crossing_json(const Crossing& crossing) {
+Json crossing_json(const Crossing& crossing) {
   return {{"calls", crossing.calls},
           {"call_ns", crossing.call_ns},
           {"call_ns_from", crossing.measured ? "measured in the process" : "calls times prices"},
@@ -154,9 +151,9 @@ ordered_json crossing_json(const Crossing& crossing) {
           {"share_of_cpu", or_null(crossing.share())}};
 }
 
-ordered_json record_json(const Record& record, const Prices& prices) {
+Json record_json(const Record& record, const Prices& prices) {
   const format::CounterSlot& slot = *record.slot;
-  ordered_json out;
+  Json out;
   out["pid"] = value(slot.pid);
   out["parent_pid"] = value(slot.parent_pid);
   out["executable"] = slot.executable;
@@ -167,16 +164,16 @@ ordered_json record_json(const Record& record, const Prices& prices) {
   if (value(slot.end_ns) != 0) out["duration_ns"] = value(slot.end_ns) - value(slot.begin_ns);
   const bool known_calls = record.known(Group::kCalls);
   const bool known_kernel = record.known(Group::kKernel);
-  out["calls"] = known_calls ? calls_json(record) : ordered_json(nullptr);
-  out["kernel"] = known_kernel ? kernel_json(record) : ordered_json(nullptr);
-  out["crossing"] = known_kernel ? crossing_json(crossing_of(record, prices)) : ordered_json(nullptr);
-  out["break"] = record.known(Group::kBreak) ? group_json(record, Group::kBreak) : ordered_json(nullptr);
-  out["walk"] = record.known(Group::kWalk) ? group_json(record, Group::kWalk) : ordered_json(nullptr);
+  out["calls"] = known_calls ? calls_json(record) : Json(nullptr);
+  out["kernel"] = known_kernel ? kernel_json(record) : Json(nullptr);
+  out["crossing"] = known_kernel ? crossing_json(crossing_of(record, prices)) : Json(nullptr);
+  out["break"] = record.known(Group::kBreak) ? group_json(record, Group::kBreak) : Json(nullptr);
+  out["walk"] = record.known(Group::kWalk) ? group_json(record, Group::kWalk) : Json(nullptr);
   out["overhead"] = overhead_json(record);
   out["resident"] = resident_json(record);
-  out["usage"] = record.known(Group::kUsage) ? group_json(record, Group::kUsage) : ordered_json(nullptr);
+  out["usage"] = record.known(Group::kUsage) ? group_json(record, Group::kUsage) : Json(nullptr);
   out["classes"] = classes_json(record);
-  out["reasons"] = ordered_json::object();
+  out["reasons"] = Json::object();
   for (std::size_t i = 0; i < kCountOf<Group>; ++i) {
     const Group group = static_cast<Group>(i);
     if (!record.known(group)) out["reasons"][format::kGroupNames[i]] = record.reason(group);

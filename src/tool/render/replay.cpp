@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "tool/model/json_value.hpp"
 #include "tool/render/frames.hpp"
 #include "tool/render/json.hpp"
 
@@ -71,8 +70,8 @@ std::string work_text(const Replayed& replayed) {
          "  every page that is free\n";
 }
 
-nlohmann::ordered_json tenths_json(const Placement& of) {
-  nlohmann::ordered_json tenths = nlohmann::ordered_json::array();
+Json tenths_json(const Placement& of) {
+  Json tenths = Json::array();
   for (const FreePieces& pieces : of.end_tenths)
     tenths.push_back({{"free_pieces", pieces.count}, {"free_bytes", pieces.bytes}});
   return tenths;
@@ -186,8 +185,8 @@ std::string recommendation_text(const Replayed& replayed, const Palette& palette
   return text;
 }
 
-nlohmann::ordered_json site_json(const SiteAdvice& site, const std::vector<SourceFrame>& frames) {
-  nlohmann::ordered_json stack = nlohmann::ordered_json::array();
+Json site_json(const SiteAdvice& site, const std::vector<SourceFrame>& frames) {
+  Json stack = Json::array();
   for (const SourceFrame& frame : frames) stack.push_back(frame_json(frame));
   return {{"manager", site.manager == SiteManager::kArena ? "arena" : "pool"},
           {"allocations", site.allocations},
@@ -201,9 +200,8 @@ nlohmann::ordered_json site_json(const SiteAdvice& site, const std::vector<Sourc
           {"frames", stack}};
 }
 
-nlohmann::ordered_json advice_json(const ReplayAdvice& advice) {
-  nlohmann::ordered_json json = {
-      {"sites", nlohmann::ordered_json::array()}, {"managed", nullptr}, {"apart", nullptr}};
+Json advice_json(const ReplayAdvice& advice) {
+  Json json = {{"sites", Json::array()}, {"managed", nullptr}, {"apart", nullptr}};
   for (std::size_t i = 0; i < advice.sites.size(); ++i)
     json["sites"].push_back(site_json(advice.sites[i], advice.frames[i]));
   if (advice.managed) {
@@ -215,8 +213,8 @@ nlohmann::ordered_json advice_json(const ReplayAdvice& advice) {
   return json;
 }
 
-nlohmann::ordered_json allocator_json(const Replayed& replayed, const AllocatorReplay& of) {
-  nlohmann::ordered_json rounds = nlohmann::ordered_json::array();
+Json allocator_json(const Replayed& replayed, const AllocatorReplay& of) {
+  Json rounds = Json::array();
   for (const AllocatorRound& round : of.rounds) {
     rounds.push_back({{"cpu_s", round.cpu_seconds},
                       {"wall_s", round.wall_seconds},
@@ -225,7 +223,7 @@ nlohmann::ordered_json allocator_json(const Replayed& replayed, const AllocatorR
                       {"peak_rss_bytes", round.peak_bytes},
                       {"refused", round.failed}});
   }
-  nlohmann::ordered_json json = {
+  Json json = {
       {"allocator", of.name},
       {"library", of.library},
       {"operations_per_second",
@@ -248,7 +246,7 @@ nlohmann::ordered_json allocator_json(const Replayed& replayed, const AllocatorR
   return json;
 }
 
-nlohmann::ordered_json placement_json(const Replayed& replayed, const Placement& of) {
+Json placement_json(const Replayed& replayed, const Placement& of) {
   return {{"policy", of.policy},
           {"operations_per_second", operations_per_second(replayed, of)},
           {"searches", of.counters.searches},
@@ -292,19 +290,19 @@ std::string replay_text(const std::string& file, const Replayed& replayed, const
 
 std::string replay_json(const std::string& file, const Replayed& replayed) {
   const Demand& demand = replayed.demand;
-  nlohmann::ordered_json json = {{"schema", "loam-replay/1"},
-                                 {"file", file},
-                                 {"operations", demand.operations},
-                                 {"allocations", demand.allocations},
-                                 {"frees", demand.releases},
-                                 {"resizes", demand.resizes},
-                                 {"peak_live_bytes", demand.peak_bytes},
-                                 {"peak_live_blocks", demand.peak_blocks},
-                                 {"never_freed_bytes", demand.live_bytes},
-                                 {"skipped_lines", replayed.skipped}};
-  json["policies"] = nlohmann::ordered_json::array();
+  Json json = {{"schema", "loam-replay/1"},
+               {"file", file},
+               {"operations", demand.operations},
+               {"allocations", demand.allocations},
+               {"frees", demand.releases},
+               {"resizes", demand.resizes},
+               {"peak_live_bytes", demand.peak_bytes},
+               {"peak_live_blocks", demand.peak_blocks},
+               {"never_freed_bytes", demand.live_bytes},
+               {"skipped_lines", replayed.skipped}};
+  json["policies"] = Json::array();
   for (const Placement& of : replayed.placements) json["policies"].push_back(placement_json(replayed, of));
-  json["allocators"] = nlohmann::ordered_json::array();
+  json["allocators"] = Json::array();
   for (const AllocatorReplay& of : replayed.allocators)
     json["allocators"].push_back(allocator_json(replayed, of));
   if (!replayed.placements.empty()) {

@@ -24,10 +24,9 @@ void ReportColumns::numbers(const std::string& name, const std::vector<std::uint
   note(name, "numbers", values.size(), data_.size() - before);
 }
 
-std::string ReportColumns::text(nlohmann::ordered_json head) const {
+std::string ReportColumns::text(Json head) const {
   head["columns"] = index_;
-  const std::string json =
-      head.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);  // names may be any bytes
+  const std::string json = head.text();
   std::string whole;
   for (unsigned shift = 0; shift < 32; shift += 8) whole.push_back(static_cast<char>(json.size() >> shift));
   whole += json;

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tool/model/json_value.hpp"
 
 namespace loam::tool {
 
@@ -25,12 +26,12 @@ class ReportColumns {
   }
 
   // Adds "columns" to the head. Throws Failure if it cannot be compressed.
-  std::string text(nlohmann::ordered_json head) const;
+  std::string text(Json head) const;
 
  private:
   void note(const std::string& name, const char* kind, std::size_t count, std::size_t bytes);
 
-  nlohmann::ordered_json index_ = nlohmann::ordered_json::array();
+  Json index_ = Json::array();
   std::string data_;
 };
 

@@ -6,8 +6,6 @@
 namespace loam::tool {
 namespace {
 
-using nlohmann::ordered_json;
-
 constexpr std::size_t kMostSites = 4000;
 
 struct Figure {
@@ -32,15 +30,15 @@ double weight(const ComparedSite& site, const Comparison& comparison) {
   return most;
 }
 
-ordered_json totals_json(const HeapSums& sums) {
-  ordered_json out;
+Json totals_json(const HeapSums& sums) {
+  Json out;
   for (const Figure& figure : kFigures) out[figure.name] = sums.*figure.member;
   return out;
 }
 
 }  // namespace
 
-ordered_json write_comparison(const Comparison& comparison, ReportFrames& frames, ReportColumns& out) {
+Json write_comparison(const Comparison& comparison, ReportFrames& frames, ReportColumns& out) {
   std::vector<const ComparedSite*> sites;
   for (const ComparedSite& site : comparison.sites) sites.push_back(&site);
   std::stable_sort(sites.begin(), sites.end(), [&](const ComparedSite* a, const ComparedSite* b) {

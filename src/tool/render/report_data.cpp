@@ -10,9 +10,7 @@
 namespace loam::tool {
 namespace {
 
-using nlohmann::ordered_json;
-
-ordered_json recording_json(const Report& report) {
+Json recording_json(const Report& report) {
   const RecordingFacts& facts = report.facts;
   return {{"name", facts.name},
           {"program", facts.program},
@@ -32,9 +30,9 @@ ordered_json recording_json(const Report& report) {
           {"merged_sites", report.sites.merged}};
 }
 
-ordered_json axes_json(const Report& report) {
+Json axes_json(const Report& report) {
   const ReportAxes& axes = report.axes;
-  ordered_json parts = ordered_json::array();
+  Json parts = Json::array();
   for (const AddressAxis::Part& part : axes.addresses.parts()) {
     parts.push_back(
         {{"start", fmt::format("{:#x}", part.start)}, {"bytes", part.bytes}, {"offset", part.offset}});
@@ -163,7 +161,7 @@ void write_map(const Report& report, ReportColumns& out) {
 }  // namespace
 
 std::string report_data(const Report& report, HeapEvents& events, const ReportBeside& beside) {
-  ordered_json head;
+  Json head;
   head["schema"] = "loam-report/1";
   head["version"] = LOAM_VERSION;
   head["recording"] = recording_json(report);

@@ -64,7 +64,7 @@ std::uint32_t ReportFrames::label(const std::vector<SourceFrame>& frames) {
   return frame(frames.front());
 }
 
-void ReportFrames::write(ReportColumns& columns, nlohmann::ordered_json& head) const {
+void ReportFrames::write(ReportColumns& columns, Json& head) const {
   head["strings"] = strings_;
   columns.numbers_of("frame.function", frames_, [](const Frame& f) { return std::get<0>(f); });
   columns.numbers_of("frame.file", frames_, [](const Frame& f) { return std::get<1>(f); });

@@ -19,7 +19,7 @@ class ReportFrames {
   std::uint32_t add(const std::vector<SourceFrame>& frames);
   // The frame by which people know a site: the innermost that is not the C++ library's.
   std::uint32_t label(const std::vector<SourceFrame>& frames);
-  void write(ReportColumns& columns, nlohmann::ordered_json& head) const;
+  void write(ReportColumns& columns, Json& head) const;
 
  private:
   using Frame =

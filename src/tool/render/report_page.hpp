@@ -1,19 +1,19 @@
 // The report page: the data of a report put into the page that is built into the tool (web/dist/report.html).
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "tool/model/compare.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/model/report.hpp"
 
 namespace loam::tool {
 
 // What stands beside a recording, null where it was not given.
 struct ReportBeside {
-  nlohmann::ordered_json policies;         // of `loam replay --format json`
-  nlohmann::ordered_json findings;         // of `loam check --format json`
+  Json policies;                           // of `loam replay --format json`
+  Json findings;                           // of `loam check --format json`
   const Comparison* comparison = nullptr;  // with an earlier recording
 };
 

@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "tool/model/files.hpp"
+#include "tool/model/json_value.hpp"
 #include "tool/render/json.hpp"
 #include "tool/render/record.hpp"
 
@@ -16,7 +16,6 @@ namespace {
 
 using format::Counter;
 using format::Group;
-using nlohmann::ordered_json;
 
 constexpr std::size_t kProcessLines = 40;
 
@@ -116,12 +115,12 @@ std::string run_json(const RunReport& report) {
   const rusage& usage = report.ended.usage;
   const Summary& sum = report.summary;
   const int status = report.ended.wait_status;
-  ordered_json out;
+  Json out;
   out["schema"] = "loam-run/1";
   out["program"] = report.program;
   out["pid"] = report.ended.pid;
-  out["status"] = WIFEXITED(status) ? ordered_json{{"exit", WEXITSTATUS(status)}}
-                                    : ordered_json{{"signal", WTERMSIG(status)}};
+  out["status"] =
+      WIFEXITED(status) ? Json{{"exit", WEXITSTATUS(status)}} : Json{{"signal", WTERMSIG(status)}};
   out["wall_ns"] = report.ended.wall_ns;
   out["usage"] = {{"user_s", seconds(usage.ru_utime)},
                   {"system_s", seconds(usage.ru_stime)},
@@ -129,14 +128,12 @@ std::string run_json(const RunReport& report) {
                   {"minor_faults", usage.ru_minflt},
                   {"major_faults", usage.ru_majflt}};
   out["prices"] = prices_json(report.prices);
-  out["processes"] = ordered_json::array();
+  out["processes"] = Json::array();
   for (const Record& record : report.records) out["processes"].push_back(record_json(record, report.prices));
-  ordered_json& summary = out["summary"];
+  Json& summary = out["summary"];
   summary = {{"processes", sum.processes}, {"records", sum.records}, {"without_record", sum.without_record}};
   const bool counted = sum.counted != 0;
-  const auto figure = [&](std::uint64_t number) {
-    return counted ? ordered_json(number) : ordered_json(nullptr);
-  };
+  const auto figure = [&](std::uint64_t number) { return counted ? Json(number) : Json(nullptr); };
   summary["allocations"] = figure(sum.allocations);
   summary["frees"] = figure(sum.frees);
   summary["requested_bytes"] = figure(sum.requested_bytes);
@@ -144,9 +141,9 @@ std::string run_json(const RunReport& report) {
   summary["failures"] = figure(sum.failures);
   summary["passed_on"] = figure(sum.foreign);
   summary["kernel_allocations"] = figure(sum.kernel_allocations);
-  summary["kernel_failures"] = sum.records != 0 ? ordered_json(sum.kernel_failures) : ordered_json(nullptr);
-  summary["served_share"] = sum.served() ? ordered_json(*sum.served()) : ordered_json(nullptr);
-  summary["crossing"] = sum.records != 0 ? crossing_json(sum.crossing) : ordered_json(nullptr);
+  summary["kernel_failures"] = sum.records != 0 ? Json(sum.kernel_failures) : Json(nullptr);
+  summary["served_share"] = sum.served() ? Json(*sum.served()) : Json(nullptr);
+  summary["crossing"] = sum.records != 0 ? crossing_json(sum.crossing) : Json(nullptr);
   if (!counted) {
     summary["reason"] = sum.records == 0 ? "no process left a record" : "no record has its calls counted";
   }

@@ -51,9 +51,9 @@ TEST(ReportColumns, ComeBackAsTheyWere) {
   whole.resize(length);
   const std::size_t head_length =
       static_cast<unsigned char>(whole[0]) + 256U * static_cast<unsigned char>(whole[1]);
-  const auto head = nlohmann::json::parse(whole.substr(4, head_length));
-  EXPECT_EQ(head["name"], "</script>");
-  EXPECT_EQ(head["columns"][0]["count"], 5);
+  const Json head = Json::parse(whole.substr(4, head_length));
+  EXPECT_EQ(head.at("name").get<std::string>(), "</script>");
+  EXPECT_EQ(head.at("columns").at(0).at("count").get<int>(), 5);
   EXPECT_EQ(whole.substr(4 + head_length, 6), std::string("\x00\x7f\x80\x01\xac\x02", 6));
   EXPECT_EQ(whole.substr(whole.size() - 3), "\x01\x02\xff");
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "synthetic.hpp"
+#include "tool/model/files.hpp"
 #include "tool/render/report_page.hpp"
 
 int main(int argc, char** argv) {
@@ -18,8 +19,8 @@ int main(int argc, char** argv) {
   loam::tool::ReportBeside beside;
   beside.comparison = &comparison;
   if (argc == 6) {
-    beside.policies = nlohmann::ordered_json::parse(std::ifstream(argv[4]));
-    beside.findings = nlohmann::ordered_json::parse(std::ifstream(argv[5]));
+    beside.policies = loam::tool::Json::parse(loam::tool::read_file(argv[4]).value());
+    beside.findings = loam::tool::Json::parse(loam::tool::read_file(argv[5]).value());
   }
   std::ofstream out(argv[3], std::ios::binary);
   out << loam::tool::report_page(loam::tool::report_data(*report, heap, beside));
