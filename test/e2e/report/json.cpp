@@ -59,7 +59,9 @@ TEST(Json, MembersKeepTheirOrderAndOneValueEach) {
   EXPECT_EQ(json.text(), "{" + expected + "}");
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(json.contains("n" + std::to_string(i)), i != 50);
-    if (i != 50) EXPECT_EQ(json.at("n" + std::to_string(i)).get<int>(), i);
+    if (i != 50) {
+      EXPECT_EQ(json.at("n" + std::to_string(i)).get<int>(), i);
+    }
   }
   json.update({{"n0", "new"}, {"more", 1}});
   EXPECT_EQ(json.at("n0").get<std::string>(), "new");
