@@ -30,7 +30,7 @@ step() {  # step NAME COMMAND...
 with_preset() {  # with_preset PRESET CTEST-OPTION...: build it and run its tests
   local preset=$1
   shift
-  cmake --preset "$preset" --log-level=WARNING && cmake --build --preset "$preset" -j "$JOBS" &&
+  cmake --preset "$preset" --log-level=WARNING && cmake --build --preset "$preset" -j "$JOBS" --target all extras &&
     ctest --preset "$preset" "$@" --no-tests=error -j "$JOBS" --timeout 900
 }
 
@@ -42,6 +42,7 @@ with_preset() {  # with_preset PRESET CTEST-OPTION...: build it and run its test
 } | tee -a "$log"
 
 step 'release build' make -s build BUILD="$BUILD"
+step 'programs of full tests' cmake --build "$BUILD" -j "$JOBS" --target extras
 step 'fast tests and house rules' ctest --test-dir "$BUILD" -L '^(fast|meta)$' --no-tests=error -j "$JOBS" \
   --output-on-failure --timeout 300
 # One at a time: storms and memory bounds are about a machine that is not busy with another test.
