@@ -129,7 +129,7 @@ MeasuredRun carry_out(const ReplayOptions& options, detail::policy_kind kind, co
   return measured;
 }
 
-Replayed replay_file(const ReplayOptions& options, std::string& remark) {
+Replayed replay_file(const ReplayOptions& options, std::string& remark, bool& damaged) {
   const std::vector<detail::policy_kind> kinds = chosen(options.policies);
   std::vector<bench::Allocator> allocators;
   if (!options.allocators.empty()) allocators = bench::parse_allocators(options.allocators);
@@ -146,6 +146,7 @@ Replayed replay_file(const ReplayOptions& options, std::string& remark) {
   });
   replayed.source = options.source;
   remark = source->remark();
+  damaged = source->is_damaged();
   if (!kinds.empty()) {
     replayed.recommended = recommended(replayed.placements);
     const detail::policy_kind kind = kinds[replayed.recommended];
@@ -161,7 +162,8 @@ Replayed replay_file(const ReplayOptions& options, std::string& remark) {
 void run(const ReplayOptions& options) {
   check(options);
   std::string remark;
-  const Replayed replayed = replay_file(options, remark);
+  bool damaged = false;
+  const Replayed replayed = replay_file(options, remark, damaged);
   const Palette palette = options.output.output.empty() ? Palette::for_file(stdout) : Palette(false);
   std::string text = options.output.json() ? replay_json(options.file, replayed)
                                            : replay_text(options.file, replayed, palette);
@@ -171,6 +173,7 @@ void run(const ReplayOptions& options) {
   }
   write_output(options.output.output, stdout, text);
   if (!remark.empty()) fmt::print(stderr, "loam: {}\n", remark);
+  if (damaged) set_exit_status(kExitFailure);
 }
 
 }  // namespace
@@ -181,6 +184,7 @@ void register_replay(CLI::App& app) {
       "The policies run as they are, on addresses without memory: places, sizes and steps are exact. "
       "Allocators do\n"
       "the operations in processes of their own, which are measured.\n\n"
+      "Exit status: 1 where the file cannot be read, or is damaged: then it is replayed as far as it could be read.\n\n"
       "Examples:\n"
       "  loam replay python3.loam\n"
       "  loam replay --policy none --allocator glibc,loam,/usr/lib/libmine.so python3.loam\n"

@@ -63,6 +63,7 @@ class EventOperations : public OperationSource {
     for (const std::string& remark : events_.facts().remarks) text += (text.empty() ? "" : "; ") + remark;
     return text;
   }
+  bool is_damaged() const override { return events_.facts().is_damaged; }
 
  private:
   HeaptrackEvents events_;

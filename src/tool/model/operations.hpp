@@ -41,6 +41,8 @@ class OperationSource {
   virtual std::uint64_t skipped() const = 0;
   // What a reader must know, at the end: that the file is damaged. Empty: nothing.
   virtual std::string remark() const { return {}; }
+  // Whether a part of the file could not be read.
+  virtual bool is_damaged() const { return !remark().empty(); }
   // Of an origin's stack, innermost first; complete once the operations have been read to their end. Empty: not known.
   virtual std::vector<SourceFrame> frames(std::uint32_t) { return {}; }
 
