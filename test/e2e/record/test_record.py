@@ -167,7 +167,9 @@ class Readers(Case):
         self.assertEqual(len(part) + missing, len(whole))
         first = next(i for i, event in enumerate(part) if event != whole[i])
         self.assertEqual(part[first:], whole[first + missing:])
-        self.assertIn("Recommended:", self.run_loam("replay", self.file, status=1).stdout)
+        replayed = self.run_loam("replay", self.file)
+        self.assertIn("Recommended:", replayed.stdout)
+        self.assertIn("damaged", replayed.stderr)
         page = self.run_loam("report", self.file, status=1)
         self.assertIn("damaged", page.stderr)
 
