@@ -167,7 +167,7 @@ class Readers(Case):
         self.assertEqual(len(part) + missing, len(whole))
         first = next(i for i, event in enumerate(part) if event != whole[i])
         self.assertEqual(part[first:], whole[first + missing:])
-        replayed = self.run_loam("replay", self.file)
+        replayed = self.run_loam("replay", self.file, status=1)
         self.assertIn("Recommended:", replayed.stdout)
         self.assertIn("damaged", replayed.stderr)
         page = self.run_loam("report", self.file, status=1)
