@@ -23,13 +23,15 @@ inline bool exchange_if(T* place, T& expected, T desired) {
     return done;
   }
 #endif
-  return __atomic_compare_exchange_n(place, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+  // Not the forms that end in _n: Clang takes no enumeration for those.
+  return __atomic_compare_exchange(place, &expected, &desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 // As std::atomic::exchange.
 template <class T>
 inline T exchange(T* place, T desired) {
-  T before = __atomic_load_n(place, __ATOMIC_RELAXED);
+  T before;
+  __atomic_load(place, &before, __ATOMIC_RELAXED);
   while (!exchange_if(place, before, desired)) {
   }
   return before;

@@ -9,6 +9,8 @@
 namespace loam::sys {
 namespace {
 
+enum class State : uint8_t { kFirst, kSecond };
+
 template <class T>
 void try_each(T first, T second) {
   std::atomic<T> place{first};
@@ -25,6 +27,7 @@ TEST(Lone, AnswersAsAnAtomicWould) {
   const auto each = [] {
     try_each<uint8_t>(3, 250);
     try_each<uint64_t>(3, ~uint64_t{0});
+    try_each(State::kFirst, State::kSecond);
     char byte = 0;
     try_each<char*>(nullptr, &byte);
   };
