@@ -11,6 +11,7 @@ namespace loam::sys {
 // Empty in a forked child.
 struct AbsentPages::Shared {
   std::atomic<int> descriptor;  // 0: none
+  std::atomic<int> lost;        // what it was, when a call said that it is none
   std::atomic<bool> opening;
 };
 
@@ -47,9 +48,10 @@ uint64_t word(const char* address) { return reinterpret_cast<uint64_t>(address);
 long AbsentPages::open_descriptor() {
   const long opened = userfault::open(userfault::kSignalsBus | userfault::kMoves);
   if (failed(opened)) return opened;
-  if (userfault::watch(opened, word(start_), bytes_, userfault::kMissing)) return opened;
+  const long watched = userfault::watch(opened, word(start_), bytes_, userfault::kMissing);
+  if (!failed(watched)) return opened;
   raw_call(SYS_close, opened);
-  return -ENOMEM;
+  return watched;
 }
 
 bool AbsentPages::open(char* start, uint64_t bytes) {
@@ -77,7 +79,11 @@ long AbsentPages::descriptor() {
   long opened = shared_->descriptor.load(std::memory_order_acquire);
   if (opened == 0) {
     opened = open_descriptor();
-    if (failed(opened))
+    // The range is watched all the same: this is a child in its parent's memory (vfork) that has closed what it knew, and the
+    // parent has not.
+    if (opened == -EBUSY)
+      shared_->descriptor.store(shared_->lost.load(std::memory_order_relaxed), std::memory_order_release);
+    else if (failed(opened))
       works_.store(false, std::memory_order_release);
     else
       shared_->descriptor.store(static_cast<int>(opened), std::memory_order_release);
@@ -108,6 +114,7 @@ AbsentPages::Next AbsentPages::after(long error, char* at, uint64_t bytes, long 
     case -EBADF:
     case -ENOTTY: {  // the program has closed it, and perhaps has a file of its own by that number
       int lost = static_cast<int>(descriptor);
+      shared_->lost.store(lost, std::memory_order_relaxed);
       shared_->descriptor.compare_exchange_strong(lost, 0, std::memory_order_acq_rel);
       return Next::kAgain;
     }

@@ -51,9 +51,9 @@ long open(uint64_t features) {
   return result;
 }
 
-bool watch(long descriptor, uint64_t start, uint64_t bytes, uint64_t mode) {
+long watch(long descriptor, uint64_t start, uint64_t bytes, uint64_t mode) {
   Register range{{start, bytes}, mode, 0};
-  return !failed(raw_call(SYS_ioctl, descriptor, kRegisterCall, reinterpret_cast<long>(&range)));
+  return raw_call(SYS_ioctl, descriptor, kRegisterCall, reinterpret_cast<long>(&range));
 }
 
 void unwatch(long descriptor, uint64_t start, uint64_t bytes) {

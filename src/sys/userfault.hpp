@@ -18,8 +18,8 @@ constexpr uint64_t kWriteProtect = uint64_t{1} << 1;
 // A descriptor where those of programs seldom are, closed by exec; negative where the kernel does not know the features, or forbids it.
 // A process with a filter on its system calls is not even asked for: the filter may end it.
 long open(uint64_t features);
-// Requires: private anonymous memory.
-bool watch(long descriptor, uint64_t start, uint64_t bytes, uint64_t mode);
+// 0, or a negative errno: EBUSY where another descriptor watches the range. Requires: private anonymous memory.
+long watch(long descriptor, uint64_t start, uint64_t bytes, uint64_t mode);
 void unwatch(long descriptor, uint64_t start, uint64_t bytes);
 
 }  // namespace loam::sys::userfault

@@ -24,7 +24,7 @@ bool WrittenPages::open(uint64_t start, uint64_t end) {
   if (is_open()) return true;
   const long descriptor = userfault::open(userfault::kAsynchronousWrites);
   if (failed(descriptor)) return false;
-  if (!userfault::watch(descriptor, start, end - start, userfault::kWriteProtect)) {
+  if (failed(userfault::watch(descriptor, start, end - start, userfault::kWriteProtect))) {
     close_descriptor(descriptor);
     return false;
   }

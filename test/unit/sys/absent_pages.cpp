@@ -163,6 +163,26 @@ TEST(AbsentPages, SurviveThatTheirNumberIsAnothersNow) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(AbsentPages, StayTheParentsWhenAChildInItsMemoryClosesAll) {
+  Range range;
+  if (!range.opened) return;
+  volatile bool placed = true;
+  const pid_t child = vfork();
+  if (child == 0) {
+    close_all();
+    placed = range.pages.place(range.page(5), kPage);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(placed);
+  EXPECT_TRUE(range.pages.works());
+  EXPECT_FALSE(range.is_there(5));
+  ASSERT_TRUE(range.pages.place(range.page(5), kPage));
+  EXPECT_TRUE(range.pages.move(range.page(5), range.page(6)));
+}
+
 TEST(AbsentPages, AreOrdinaryAfterTheEnd) {
   Range range;
   if (!range.opened) return;
