@@ -31,6 +31,15 @@ constexpr uint64_t kApi = 0xaa;
 constexpr long kUserModeOnly = 1;
 
 constexpr long kLeastDescriptor = 700;
+constexpr long kNotStandard = 3;
+
+// With few descriptors allowed it takes what there is, but never what a program takes for its standard input or output.
+long out_of_the_way(long descriptor) {
+  long moved = raw_call(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, kLeastDescriptor);
+  if (failed(moved)) moved = raw_call(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, kNotStandard);
+  raw_call(SYS_close, descriptor);
+  return moved;
+}
 
 }  // namespace
 
@@ -39,11 +48,8 @@ long open(uint64_t features) {
   if (is_filtered()) return kRefused;
   long descriptor = raw_call(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | kUserModeOnly);
   if (failed(descriptor)) return descriptor;
-  const long higher = raw_call(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, kLeastDescriptor);
-  if (!failed(higher)) {
-    raw_call(SYS_close, descriptor);
-    descriptor = higher;
-  }
+  descriptor = out_of_the_way(descriptor);
+  if (failed(descriptor)) return descriptor;
   Api api{kApi, features, 0};
   const long result = raw_call(SYS_ioctl, descriptor, kApiCall, reinterpret_cast<long>(&api));
   if (!failed(result)) return descriptor;
