@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,6 +160,20 @@ TEST(AbsentPages, SurviveThatTheirNumberIsAnothersNow) {
     }
     if (!range.pages.move(range.page(3), range.page(4))) return 2;
     return range.is_there(3) ? 3 : 0;
+  });
+  EXPECT_EQ(status, 0);
+}
+
+// With few descriptors there is none where those of programs seldom are. The standard ones are the program's also when they are closed.
+TEST(AbsentPages, LeaveTheStandardDescriptorsAlone) {
+  const int status = in_child([] {
+    constexpr rlimit kFew = {64, 64};
+    close(0);
+    if (setrlimit(RLIMIT_NOFILE, &kFew) != 0) return 1;
+    Range range;
+    if (fcntl(0, F_GETFD) != -1) return 2;
+    if (!range.opened) return 0;
+    return range.pages.place(range.page(3), kPage) && range.page(3)[5] == 0 ? 0 : 3;
   });
   EXPECT_EQ(status, 0);
 }
