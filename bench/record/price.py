@@ -37,7 +37,7 @@ def main():
                     "recorded, stacks": lambda p=program: run([*record, "--", *p])}
             if shutil.which("heaptrack"):
                 ways["glibc's malloc"] = lambda p=program: run(p)
-                ways["heaptrack"] = lambda p=program: run(["heaptrack", "--record-only", "-o", file + ".ht", *p])
+                ways["heaptrack"] = lambda p=program: run(["heaptrack", "-o", file + ".ht", *p])
             best = {}
             for _ in range(RUNS):
                 for way, start in ways.items():
