@@ -38,7 +38,8 @@ bool Guarded::open(uint64_t most_bytes, bool flip, uint64_t secret) {
       flip_ = flip;
       secret_ = secret;
       // A page in front of the first run, as each other run has one: it belongs to nobody.
-      if (!absent_.open(start_, bytes)) sys::guard(start_, kPage);
+      by_absence_ = absent_.open(start_, bytes);
+      if (!by_absence_) sys::guard(start_, kPage);
       records_[0].pages = 1;
       next_ = high_ = guarded_to_ = 1;
       return true;
@@ -102,13 +103,19 @@ uint64_t Guarded::claim(uint64_t pages) {
   return found;
 }
 
+// Whether pages fault by not being there. If they no longer do, what has to fault is guarded first. Requires: the lock.
+bool Guarded::keeps_absent() {
+  if (by_absence_ && !absent_.works()) {
+    by_absence_ = false;
+    guard_what_faults();
+  }
+  return by_absence_;
+}
+
 // All pages of the run but the last become accessible, all else still faults.
 bool Guarded::prepare(uint64_t first, uint64_t pages) {
-  if (!absent_.works()) return prepare_guarded(first, pages);
-  if (absent_.place(address_of(first), (pages - 1) * kPage)) return true;
-  if (absent_.works()) return false;
-  guard_what_faults();
-  return prepare_guarded(first, pages);
+  if (keeps_absent() && absent_.place(address_of(first), (pages - 1) * kPage)) return true;
+  return !keeps_absent() && prepare_guarded(first, pages);
 }
 
 bool Guarded::prepare_guarded(uint64_t first, uint64_t pages) {
@@ -173,7 +180,7 @@ GuardedRecord* Guarded::take(size_t size, unsigned alignment_log) {
 
 // The run's page goes to the next run of its kind, which waits for its block. On false nothing has changed.
 bool Guarded::keep_for_next(uint64_t first) {
-  if (!absent_.works() ||
+  if (!keeps_absent() ||
       waiting_count_ > kLeastWaiting + live_pages_.load(std::memory_order_relaxed) / kWaitingPart)
     return false;
   const uint64_t next = claim(kOnePageRun);
@@ -192,11 +199,10 @@ bool Guarded::keep_for_next(uint64_t first) {
 // The run's pages fault from now on.
 void Guarded::take_away(uint64_t first, uint64_t pages) {
   if (pages == kOnePageRun && keep_for_next(first)) return;
-  if (absent_.works()) {
+  if (keeps_absent())
     absent_.remove(address_of(first), (pages - 1) * kPage);
-    return;
-  }
-  sys::guard(address_of(first), (pages - 1) * kPage);
+  else
+    sys::guard(address_of(first), (pages - 1) * kPage);
 }
 
 void Guarded::give(GuardedRecord& record) {
@@ -213,7 +219,7 @@ void Guarded::guard_pages(uint64_t from, uint64_t to) {
   if (from < to) sys::guard(address_of(from), (to - from) * kPage);
 }
 
-// Absent pages do not fault any longer. Requires: the lock.
+// Of the pages that were ever in a run. Requires: the lock.
 void Guarded::guard_what_faults() {
   uint64_t from = 0;
   for (uint64_t page = 0; page < high_ && records_[page].pages != 0; page += records_[page].pages) {
@@ -229,16 +235,15 @@ void Guarded::guard_what_faults() {
 }
 
 void Guarded::renew() {
-  if (pages_ == 0 || !absent_.works()) return;
   absent_.renew();
-  if (!absent_.works()) guard_what_faults();
+  keeps_absent();
 }
 
 void Guarded::use_guards() {
-  if (pages_ == 0 || !absent_.works() || lock_.held_by_me()) return;
+  if (lock_.held_by_me()) return;
   sys::LockGuard guard(lock_);
   absent_.end();
-  guard_what_faults();
+  keeps_absent();
 }
 
 GuardedRecord* Guarded::find(const void* address) const {
@@ -298,7 +303,7 @@ bool Guarded::check_canaries(GuardedRecord& record, Finding* finding) const {
 bool Guarded::open_page(const void* address) {
   const uint64_t page = page_of(address);
   if (page >= pages_) return false;
-  return absent_.works() ? absent_.place(address_of(page), kPage) : sys::unguard(address_of(page), kPage);
+  return by_absence_ ? absent_.place(address_of(page), kPage) : sys::unguard(address_of(page), kPage);
 }
 
 void Guarded::for_each_live(void (*visit)(GuardedRecord& record, void* argument), void* argument) {

@@ -52,7 +52,7 @@ class Guarded {
   // Makes the page of a guarded address accessible, for a program that is to go on after a bad access.
   bool open_page(const void* address);
 
-  // In a forked child, before anything else runs.
+  // In a forked child, before anything else runs, the lock being the child's.
   void renew();
   // From now on pages are guarded: the process is about to have its system calls filtered.
   void use_guards();
@@ -82,6 +82,7 @@ class Guarded {
   uint64_t claim_used(uint64_t pages);
   void retire_unused(GuardedRecord& run);
   void set_run(uint64_t first, uint64_t pages);
+  bool keeps_absent();
   bool prepare(uint64_t first, uint64_t pages);
   bool prepare_guarded(uint64_t first, uint64_t pages);
   void take_away(uint64_t first, uint64_t pages);
@@ -103,6 +104,7 @@ class Guarded {
   uint64_t high_ = 0;        // pages from here on were never in a run
   uint64_t guarded_to_ = 0;  // pages from here on were never guarded
   sys::AbsentPages absent_;
+  bool by_absence_ = false;  // pages fault because they are absent, else because they are guarded
   // Runs of one page that have it already, the newest first: a waiting run's size is the number of the next. Whoever frees most of
   // what it has gives the memory back.
   static constexpr uint64_t kLeastWaiting = 256;

@@ -37,7 +37,7 @@ bool Pages::open(uint64_t most_bytes, uint64_t secret, Visitor retiring, Reporte
       sys::advise_huge(histories_, histories, true);
       bytes_ = bytes;
       secret_ = secret;
-      absent_.open(start_, bytes);
+      by_absence_.store(absent_.open(start_, bytes), std::memory_order_relaxed);
       reserve_poison();
       return true;
     }
@@ -89,7 +89,7 @@ bool Pages::next_chunk(PagePart& part) {
     memset(static_cast<void*>(&records_[chunk * units]), 0, units * sizeof(Record));
   }
   // Pages that are absent become accessible one after the other, as they are filled.
-  const bool by_page = absent_.works();
+  const bool by_page = keeps_absent();
   if (!by_page && used && !sys::unguard(start_ + chunk * kChunk, kChunk)) return false;
   char* first = start_ + chunk * kChunk;
   for (uint64_t i = 0; i < kChunk / kPage; ++i) {
@@ -117,11 +117,10 @@ bool Pages::make_ready(PagePart& part) {
     part.ready_end += bytes;
     return true;
   }
-  if (absent_.works()) {
+  if (keeps_absent()) {
     part.waits = kWaits;
     return false;
   }
-  use_guards();
   part.ready_end = part.chunk_end;
   return true;
 }
@@ -194,16 +193,15 @@ void Pages::describe_damage(const BlockInfo& block, const char* first, const cha
 
 // The page faults from now on.
 void Pages::retire(PagePart* part, char* page) {
-  if (!absent_.works()) {
-    sys::guard(page, kPage);
-    return;
-  }
-  if (part != nullptr && part->ready_end < part->chunk_end && absent_.move(page, part->ready_end)) {
+  const bool room = part != nullptr && part->ready_end < part->chunk_end;
+  if (keeps_absent() && room && absent_.move(page, part->ready_end)) {
     memset(part->ready_end, 0, kPage);
     part->ready_end += kPage;
-    return;
+  } else if (keeps_absent()) {
+    absent_.remove(page, kPage);
+  } else {
+    sys::guard(page, kPage);
   }
-  absent_.remove(page, kPage);
 }
 
 void Pages::release_page(PagePart* part, char* page) {
@@ -290,7 +288,7 @@ bool Pages::is_retired(const void* address) const {
 }
 
 bool Pages::is_unfilled(const void* address) const {
-  if (!covers(address) || !absent_.works() || is_retired(address)) return false;
+  if (!covers(address) || !by_absence_.load(std::memory_order_relaxed) || is_retired(address)) return false;
   const uint64_t unit = offset_of(address) / kPage * (kPage / kUnit);
   for (uint64_t i = 0; i < kPage / kUnit; ++i) {
     if (records_[unit + i].state.load(std::memory_order_acquire) != BlockState::kNone) return false;
@@ -301,7 +299,7 @@ bool Pages::is_unfilled(const void* address) const {
 bool Pages::open_page(const void* address) {
   if (!covers(address)) return false;
   char* page = start_ + base::align_down(offset_of(address), kPage);
-  return absent_.works() ? absent_.place(page, kPage) : sys::unguard(page, kPage);
+  return by_absence_.load(std::memory_order_relaxed) ? absent_.place(page, kPage) : sys::unguard(page, kPage);
 }
 
 BlockInfo Pages::find_before(const void* address) const {
@@ -316,17 +314,24 @@ BlockInfo Pages::find_before(const void* address) const {
 }
 
 void Pages::renew() {
-  if (bytes_ == 0 || !absent_.works()) return;
   absent_.renew();
-  if (!absent_.works()) guard_what_faults();
+  keeps_absent();
 }
 
 void Pages::use_guards() {
   absent_.end();
-  guard_what_faults();
+  keeps_absent();
 }
 
-// Absent pages do not fault any longer; those of chunks that are being filled are left to them.
+// Whether pages fault by not being there. If they no longer do, those that have to fault are guarded, by whoever sees it first.
+bool Pages::keeps_absent() {
+  if (!by_absence_.load(std::memory_order_acquire)) return false;
+  if (absent_.works()) return true;
+  if (by_absence_.exchange(false, std::memory_order_acq_rel)) guard_what_faults();
+  return false;
+}
+
+// Those of chunks that are being filled are left to who fills them.
 void Pages::guard_what_faults() {
   for (uint64_t at = 0; at < used_chunks_ * kChunk; at += kPage) {
     if (pages_[at / kPage].retired.load(std::memory_order_acquire)) sys::guard(start_ + at, kPage);

@@ -117,6 +117,7 @@ class Pages {
   static bool hold(Page& page);
   void release_page(PagePart* part, char* page);
   void retire(PagePart* part, char* page);
+  bool keeps_absent();
   bool make_ready(PagePart& part);
   void guard_what_faults();
   static Extent tail(const BlockInfo& block) {
@@ -144,6 +145,7 @@ class Pages {
   uint64_t used_chunks_ = 0;
   std::atomic<uint64_t> retired_{0};
   sys::AbsentPages absent_;
+  std::atomic<bool> by_absence_{false};  // pages fault because they are absent, else because they are guarded
   sys::RankedLock<sys::LockRank::kWindow> lock_;
 };
 

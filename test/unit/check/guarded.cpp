@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sys/kernel.hpp"
+#include "sys/probe.hpp"
 
 #include "support/damage.hpp"
 
@@ -111,6 +112,41 @@ TEST(Guarded, AddressesAreUsedAgainOnlyAfterAllOthers) {
     memset(record->user, 1, 50000);
     free_block(guarded, *record);
   }
+}
+
+bool is_there(const char* address) { return sys::readable(reinterpret_cast<uint64_t>(address)); }
+
+// As before a filter for system calls, or when the kernel's help is lost: all that faulted still does.
+TEST(Guarded, GoesOverToGuards) {
+  Guarded guarded;
+  ASSERT_TRUE(guarded.open(kWindow, false, 1));
+  std::vector<GuardedRecord*> records;
+  for (int i = 0; i < 40; ++i) {
+    records.push_back(guarded.take(i % 3 == 0 ? 9008 : 96, 4));
+    memset(records.back()->user, 'a', records.back()->size);
+  }
+  for (size_t i = 0; i < records.size(); i += 2) free_block(guarded, *records[i]);
+  const auto check = [&] {
+    for (size_t i = 0; i < records.size(); ++i) {
+      const GuardedRecord& record = *records[i];
+      ASSERT_EQ(is_there(record.user), i % 2 == 1) << i;
+      if (i % 2 == 0) continue;
+      ASSERT_EQ(record.user[record.size - 1], 'a') << i;
+      ASSERT_FALSE(is_there(record.user + record.size)) << i;
+    }
+  };
+  check();
+  guarded.use_guards();
+  check();
+  for (int i = 0; i < 40; ++i) {
+    GuardedRecord* record = guarded.take(100, 4);
+    ASSERT_NE(record, nullptr);
+    memset(record->user, 'b', 100);
+    ASSERT_FALSE(is_there(record->user + 112));
+    free_block(guarded, *record);
+    ASSERT_FALSE(is_there(record->user));
+  }
+  check();
 }
 
 TEST(Guarded, FullWindowGivesNothing) {

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "sys/probe.hpp"
+
 #include "support/damage.hpp"
 
 namespace loam::check {
@@ -94,6 +96,29 @@ TEST(Pages, PageIsRetiredWhenItsLastBlockGoes) {
   EXPECT_EQ(looked_at, on_page);
   EXPECT_DEATH(write_to(pages, first + 50), "");
   EXPECT_EQ(pages.find(first + 50).user, first);
+}
+
+// As before a filter for system calls, or when the kernel's help is lost: all that faulted still does.
+TEST(Pages, GoesOverToGuards) {
+  Pages pages;
+  ASSERT_TRUE(pages.open(kWindow, 1, look, tell));
+  PagePart part{};
+  std::vector<Block> old;
+  for (int i = 0; i < 500; ++i) old.push_back(take(pages, part, 100));
+  for (const Block& block : old) give(pages, block);
+  ASSERT_TRUE(pages.is_retired(old[0].user));
+  pages.use_guards();
+  EXPECT_FALSE(sys::readable(reinterpret_cast<uint64_t>(old[0].user)));
+  std::vector<Block> young;
+  for (int i = 0; i < 5000; ++i) {
+    young.push_back(take(pages, part, 100));
+    ASSERT_NE(young.back().record, nullptr);
+    ASSERT_EQ(young.back().user[99], 0);
+    memset(young.back().user, 'a', 100);
+  }
+  for (const Block& block : young) give(pages, block);
+  ASSERT_TRUE(pages.is_retired(young[0].user));
+  EXPECT_FALSE(sys::readable(reinterpret_cast<uint64_t>(young[0].user)));
 }
 
 // Also those of a page whose last block went while it was still being filled.

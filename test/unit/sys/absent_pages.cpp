@@ -12,6 +12,8 @@
 
 #include "sys/kernel.hpp"
 #include "sys/probe.hpp"
+#include "sys/syscall.hpp"
+#include "sys/userfault.hpp"
 
 namespace loam::sys {
 namespace {
@@ -19,10 +21,19 @@ namespace {
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kBytes = 256 * kPage;
 
+// Whether the kernel can, and lets us: the rest of this file has nothing to show where it does not.
+bool is_offered() {
+  const long descriptor = userfault::open(userfault::kSignalsBus | userfault::kMoves);
+  if (failed(descriptor)) return false;
+  close(static_cast<int>(descriptor));
+  return true;
+}
+
 struct Range {
   Range() : memory(static_cast<char*>(map_unreserved(kBytes))) {
     advise_huge(memory, kBytes, false);
     opened = pages.open(memory, kBytes);
+    EXPECT_EQ(opened, is_offered());
   }
   ~Range() {
     pages.end();
