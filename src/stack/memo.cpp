@@ -54,6 +54,24 @@ bool has_word(const Node* node, int at, uint64_t word) {
   return static_cast<unsigned>(at) < segment.word_count && segment.words[at].expected == word;
 }
 
+// Remembers that a word told successors of the node apart: the innermost one of all is looked at first, one further out for those
+// that do not differ there.
+void note_difference(Node& inner, Node& tried, const Word& word) {
+  if (inner.probe == 0 || word.offset < inner.probe) {
+    inner.probe = word.offset;
+    inner.is_relative = word.relative != 0;
+  } else if (word.offset > inner.probe && (tried.sibling_probe == 0 || word.offset < tried.sibling_probe)) {
+    tried.sibling_probe = word.offset;
+    tried.sibling_relative = word.relative != 0;
+  }
+}
+
+void take_over_probe(Node& node, const Node& sibling) {
+  if (node.sibling_probe != 0) return;
+  node.sibling_probe = sibling.sibling_probe;
+  node.sibling_relative = sibling.sibling_relative;
+}
+
 // For the eyes of a signal handler on the same thread.
 void set(bool& flag, bool value) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -231,24 +249,6 @@ inline void Memo::learn(const Node* inner, Node* child, const Spot& spot) {
   const uint64_t key = word ^ reinterpret_cast<uint64_t>(inner);
   oracle(key) = child;
   if (probed(child->sibling_probe, child->sibling_relative, spot, word)) oracle(key + spread(word)) = child;
-}
-
-// Remembers that a word told successors of the node apart: the innermost one of all is looked at first, one further out for those
-// that do not differ there.
-static void note_difference(Node& inner, Node& tried, const Word& word) {
-  if (inner.probe == 0 || word.offset < inner.probe) {
-    inner.probe = word.offset;
-    inner.is_relative = word.relative != 0;
-  } else if (word.offset > inner.probe && (tried.sibling_probe == 0 || word.offset < tried.sibling_probe)) {
-    tried.sibling_probe = word.offset;
-    tried.sibling_relative = word.relative != 0;
-  }
-}
-
-static void take_over_probe(Node& node, const Node& sibling) {
-  if (node.sibling_probe != 0) return;
-  node.sibling_probe = sibling.sibling_probe;
-  node.sibling_relative = sibling.sibling_relative;
 }
 
 // The successor for this stack when the one foretold is not it.

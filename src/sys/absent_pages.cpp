@@ -128,7 +128,7 @@ bool AbsentPages::place(char* at, uint64_t bytes) {
   uint64_t done = 0;
   for (unsigned tries = 0; tries < kMostTries; ++tries) {
     const long to_call = descriptor();
-    if (failed(to_call)) return false;
+    if (failed(to_call)) break;
     Copy copy{word(at) + done, word(zeros), bytes - done, kWakeNobody, 0};
     Zero zero{word(at) + done, bytes - done, kWakeNobody, 0};
     const long result = filled ? page_call(to_call, kCopyCall, &copy, bytes - done)

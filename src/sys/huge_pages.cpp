@@ -14,9 +14,9 @@ constexpr uint64_t kWorthPart = 2;
 
 // Processor time, so that being preempted does not count.
 uint64_t touch_ns(char* start, unsigned pages) {
-  const uint64_t begin = sys::thread_cpu_ns();
+  const uint64_t begin = thread_cpu_ns();
   for (unsigned i = 0; i < pages; ++i) *reinterpret_cast<volatile char*>(start + i * kPage) = 0;
-  return sys::thread_cpu_ns() - begin;
+  return thread_cpu_ns() - begin;
 }
 
 // By how much what grows has to grow before a kernel whose huge pages were dear is asked again: twofold, but not by less.
@@ -43,13 +43,13 @@ void HugePages::give_up(uint64_t until) {
 }
 
 bool HugePages::try_huge(char* region, uint64_t mapped) {
-  if (!sys::advise_huge(region, kHugePage, true)) {
+  if (!advise_huge(region, kHugePage, true)) {
     give_up(~uint64_t{0});  // a kernel without them will not get any
     return false;
   }
   if (huge_credit.account(small_ns_, touch_ns(region, 1))) return true;
   give_up(next_attempt(mapped));
-  sys::advise_huge(region, kHugePage, false);  // so that its mapping stays one with its neighbours'
+  advise_huge(region, kHugePage, false);  // so that its mapping stays one with its neighbours'
   return false;
 }
 
