@@ -4,6 +4,7 @@
 
 #include "base/bits.hpp"
 #include "heap/large.hpp"
+#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::heap {
@@ -64,12 +65,22 @@ void remove(size_t at) {
   for (size_t i = at; i < table.count; ++i) table.blocks[i] = table.blocks[i + 1];
 }
 
+// A handler that interrupted this table's owner could neither wait for it nor go another way: this is the last one.
+class Guard {
+ public:
+  Guard() : signals_(~sys::kOwnFaults), lock_(table.lock) {}
+
+ private:
+  sys::HeldSignals signals_;  // from before the lock until after it
+  sys::LockGuard lock_;
+};
+
 bool starts_at(size_t at, const void* block) { return at < table.count && table.blocks[at].block == block; }
 
 }  // namespace
 
 void* allocate_outside(size_t bytes, size_t alignment, bool* zero) {
-  if (table.lock.held_by_me()) return nullptr;  // a signal handler interrupted this table's owner
+  if (table.lock.held_by_me()) return nullptr;  // the handler of a fault or a trap inside this table
   const size_t extra = alignment > kPage ? alignment : 0;
   if (bytes > PTRDIFF_MAX || extra > PTRDIFF_MAX - bytes) return nullptr;
   auto* mapping = static_cast<char*>(sys::map(bytes + extra));
@@ -78,7 +89,7 @@ void* allocate_outside(size_t bytes, size_t alignment, bool* zero) {
   char* block = mapping + (base::align_up(start, extra == 0 ? kPage : alignment) - start);
   bool inserted;
   {
-    sys::LockGuard guard(table.lock);
+    const Guard guard;
     inserted = insert({block, bytes, mapping, bytes + extra});
   }
   if (!inserted) {
@@ -93,7 +104,7 @@ bool release_outside(void* block) {
   OutsideBlock found;
   {
     if (table.lock.held_by_me()) return false;
-    sys::LockGuard guard(table.lock);
+    const Guard guard;
     const size_t at = position(block);
     if (!starts_at(at, block)) return false;
     found = table.blocks[at];
@@ -106,7 +117,7 @@ bool release_outside(void* block) {
 void* resize_outside(void* block, size_t new_bytes) {
   const size_t bytes = base::align_up(new_bytes, kPage);
   if (table.lock.held_by_me()) return nullptr;
-  sys::LockGuard guard(table.lock);
+  const Guard guard;
   const size_t at = position(block);
   if (!starts_at(at, block) || table.blocks[at].block != table.blocks[at].mapping) return nullptr;
   // Room for the moved entry is certain: one is removed before one is inserted.
@@ -119,7 +130,7 @@ void* resize_outside(void* block, size_t new_bytes) {
 
 bool find_outside(const void* address, OutsideBlock* found) {
   if (table.lock.held_by_me()) return false;
-  sys::LockGuard guard(table.lock);
+  const Guard guard;
   const size_t at = position(address);
   if (at == table.count || static_cast<const char*>(address) < table.blocks[at].block) return false;
   *found = table.blocks[at];
@@ -143,6 +154,7 @@ bool lock_patiently() {
 }  // namespace
 
 bool for_each_outside(void (*visit)(const OutsideBlock&, void*), void* argument) {
+  const sys::HeldSignals signals(~sys::kOwnFaults);
   if (!lock_patiently()) return false;
   for (size_t i = 0; i < table.count; ++i) visit(table.blocks[i], argument);
   table.lock.unlock();
@@ -150,6 +162,7 @@ bool for_each_outside(void (*visit)(const OutsideBlock&, void*), void* argument)
 }
 
 bool next_outside(const void* address, OutsideBlock* found) {
+  const sys::HeldSignals signals(~sys::kOwnFaults);
   if (!lock_patiently()) return false;
   size_t at = position(address);
   // What alignment left over behind the block before still belongs to its mapping.
@@ -162,6 +175,7 @@ bool next_outside(const void* address, OutsideBlock* found) {
 }
 
 bool locate_outside_table(OutsideTable* where) {
+  const sys::HeldSignals signals(~sys::kOwnFaults);
   if (!lock_patiently()) return false;
   *where = {table.blocks, base::align_up(table.capacity * sizeof(OutsideBlock), kPage)};
   table.lock.unlock();

@@ -11,6 +11,7 @@
 #include "runtime/interposed.hpp"
 #include "stack/modules.hpp"
 #include "sys/access.hpp"
+#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 #include "sys/syscall.hpp"
 
@@ -63,8 +64,8 @@ void set_mask(const struct sigaction& action, int signal, const ucontext_t& cont
   __builtin_memcpy(&mask, &context.uc_sigmask, sizeof mask);
   __builtin_memcpy(&more, &action.sa_mask, sizeof more);
   mask |= more;
-  if ((action.sa_flags & SA_NODEFER) == 0) mask |= uint64_t{1} << (signal - 1);
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&mask), 0, sizeof mask);
+  if ((action.sa_flags & SA_NODEFER) == 0) mask |= sys::bit_of(signal);
+  sys::set_signal_mask(mask);
 }
 
 void pass_on(int signal, siginfo_t* info, void* context) {

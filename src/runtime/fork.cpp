@@ -14,8 +14,8 @@
 #include "runtime/runtime.hpp"
 #include "runtime/sites.hpp"
 #include "runtime/statistics.hpp"
+#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
-#include "sys/syscall.hpp"
 
 namespace loam::runtime {
 
@@ -50,20 +50,6 @@ constinit uint32_t forking = 0;  // the process that forks
 // The mask of the forking thread's signals. Guarded by the locks as well.
 constinit uint64_t signals_before = 0;
 
-// A handler that ran in this thread while it holds all locks could neither take nor wait for one: it would have to do without memory.
-// So signals wait.
-uint64_t hold_signals() {
-  const uint64_t all = ~uint64_t{0};
-  uint64_t before = 0;
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
-                reinterpret_cast<long>(&before), sizeof all);
-  return before;
-}
-
-void let_signals_go(uint64_t before) {
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
-}
-
 // A handler that interrupted a holder of the policy's lock wants memory from beside it, and with it locks of the heap: nobody may wait
 // for that lock, the last one, while holding those.
 void take_all() {
@@ -84,7 +70,9 @@ void take_all() {
 
 void before_fork() {
   forking = sys::process_id();
-  const uint64_t before = hold_signals();
+  // A handler that ran in this thread while it holds all locks could neither take nor wait for one: it would have to do without
+  // memory. So signals wait.
+  const uint64_t before = sys::hold_signals(sys::kEverySignal);
   take_all();
   signals_before = before;
 }
@@ -94,7 +82,7 @@ void in_parent() {
   for (unsigned i = kLocks; i-- > 0;) {
     if (!held_before[i]) lock_at(i)->unlock();
   }
-  let_signals_go(before);
+  sys::set_signal_mask(before);
 }
 
 void in_child() {
@@ -106,7 +94,7 @@ void in_child() {
   if (mode() == Mode::kStats) restart_statistics();
   if (mode() == Mode::kCheck) restart_checking();
   if (mode() == Mode::kRecord) restart_recording(forking);
-  let_signals_go(before);
+  sys::set_signal_mask(before);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "runtime/leaks.hpp"
 #include "runtime/runtime.hpp"
 #include "stack/walk.hpp"
+#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 #include "sys/mappings.hpp"
 #include "sys/side_thread.hpp"
@@ -162,13 +163,10 @@ void search_leaks_at_exit(const char* folder, uint64_t frame) {
   aside.ending_thread = sys::thread_id();
   aside.ending_stack = end_of_exit(frame);
   aside.ending_frames = end_of_frames(frame);
-  const uint64_t all = ~uint64_t{0};
-  uint64_t before = 0;
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
-                reinterpret_cast<long>(&before), sizeof all);
+  const uint64_t before = sys::hold_signals(sys::kEverySignal);
   const bool started =
       sys::start_side_thread(run_aside, &aside, aside.stack + kStackBytes, aside.storage + kStorageBytes / 2);
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
+  sys::set_signal_mask(before);
   while (started && done.load(std::memory_order_acquire) == 0)
     sys::raw_call(SYS_futex, reinterpret_cast<long>(&done), FUTEX_WAIT_PRIVATE, 0, 0);
 }

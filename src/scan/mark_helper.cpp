@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 #include "sys/sanitizer.hpp"
 #include "sys/side_thread.hpp"
@@ -31,13 +32,10 @@ bool has_processors() {
 }
 
 bool start_thread(sys::SideThread run, void* argument, char* memory) {
-  const uint64_t all = ~uint64_t{0};
-  uint64_t before = 0;
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
-                reinterpret_cast<long>(&before), sizeof all);
+  const uint64_t before = sys::hold_signals(sys::kEverySignal);
   const bool started =
       sys::start_side_thread(run, argument, memory + kStackBytes, memory + kStackBytes + kStorageBytes / 2);
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
+  sys::set_signal_mask(before);
   return started;
 }
 

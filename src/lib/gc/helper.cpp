@@ -5,6 +5,7 @@
 
 #include "lib/gc/heap.hpp"
 #include "lib/gc/stop.hpp"
+#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 #include "sys/side_thread.hpp"
 #include "sys/syscall.hpp"
@@ -55,13 +56,10 @@ bool start_thread() {
   }
   auto* memory = static_cast<char*>(sys::map(kStackBytes + kStorageBytes));
   if (memory == nullptr) return false;
-  uint64_t all = ~uint64_t{0};
-  uint64_t before = 0;
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
-                reinterpret_cast<long>(&before), sizeof all);
+  const uint64_t before = sys::hold_signals(sys::kEverySignal);
   const bool runs =
       sys::start_side_thread(help, nullptr, memory + kStackBytes, memory + kStackBytes + kStorageBytes / 2);
-  sys::raw_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
+  sys::set_signal_mask(before);
   if (!runs) return false;
   while (helper_id.load(std::memory_order_acquire) == 0) sys::yield();
   spare_thread(helper_id.load(std::memory_order_relaxed));

@@ -1,7 +1,10 @@
 #include "heap/outside.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/time.h>
 
+#include <atomic>
+#include <csignal>
 #include <vector>
 
 #include "heap/large.hpp"
@@ -37,6 +40,37 @@ TEST_F(Outside, FoundFromAnyAddressInside) {
   EXPECT_FALSE(find_outside(block, &found));
   EXPECT_FALSE(release_outside(block));
   EXPECT_EQ(outside_bytes(), before);
+}
+
+std::atomic<int> handled;
+std::atomic<int> refused;
+
+void use_outside(int) {
+  ++handled;
+  void* block = allocate_outside(kPage, kPage, nullptr);
+  OutsideBlock found;
+  if (block == nullptr || !find_outside(block, &found) || !release_outside(block)) ++refused;
+}
+
+// The handler of a handler's handler is the one that has no other way to go.
+TEST_F(Outside, AHandlerGetsMemoryWhateverItInterrupted) {
+  struct sigaction action = {};
+  struct sigaction before = {};
+  action.sa_handler = use_outside;
+  sigaction(SIGALRM, &action, &before);
+  const itimerval often = {{0, 50}, {0, 50}};
+  setitimer(ITIMER_REAL, &often, nullptr);
+  handled = refused = 0;
+  while (handled < 3000 && refused == 0) {
+    void* block = allocate_outside(kPage, kPage, nullptr);
+    block = resize_outside(block, 2 * kPage);
+    if (!release_outside(block)) ++refused;
+    for_each_outside([](const OutsideBlock&, void*) {}, nullptr);
+  }
+  const itimerval never = {};
+  setitimer(ITIMER_REAL, &never, nullptr);
+  sigaction(SIGALRM, &before, nullptr);
+  EXPECT_EQ(refused, 0);
 }
 
 TEST_F(Outside, Alignments) {
