@@ -11,9 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sys/huge_pages.hpp"
 #include "heap/slice_words.hpp"
 #include "meta/page_map.hpp"
+#include "sys/huge_pages.hpp"
 #include "sys/lock.hpp"
 #include "sys/source.hpp"
 

@@ -108,8 +108,7 @@ bool Roots::next_hole(uint64_t start, uint64_t end, uint64_t* hole_start, uint64
 
 void Roots::read(RootSink& sink, const Mapping& mapping, uint64_t start, uint64_t end) {
   const bool stack = mapping.main_stack || (mapping.guarded && mapping.nameless);
-  Reader reader{&sink, stack ? &figures_.stack_bytes : &figures_.data_bytes, start, end,
-                mapping.executable};
+  Reader reader{&sink, stack ? &figures_.stack_bytes : &figures_.data_bytes, start, end, mapping.executable};
   if (mapping.shared) {
     const uint64_t before = figures_.data_bytes;
     read_shared(reader);

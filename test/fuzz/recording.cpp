@@ -20,7 +20,7 @@ std::string as_blocks(const std::uint8_t* data, std::size_t size) {
   const format::RecordingHead head{format::kRecordingMagic, format::kRecordingVersion, 0};
   std::string file(reinterpret_cast<const char*>(&head), sizeof head);
   while (size > 4) {
-    const std::size_t wanted = data[1] | data[2] << 8;
+    const std::size_t wanted = static_cast<std::size_t>(data[1] | data[2] << 8);
     const std::size_t bytes = wanted < size - 4 ? wanted : size - 4;
     std::string packed(ZSTD_compressBound(bytes), '\0');
     packed.resize(ZSTD_compress(packed.data(), packed.size(), data + 4, bytes, 1));

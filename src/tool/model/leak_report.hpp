@@ -98,7 +98,7 @@ struct LeakReport {
   std::vector<std::string> silent;  // threads that did not stop: "4711 (name)"
   std::vector<format::LeakRecord> records;
   std::map<std::uint64_t, std::string> notes;  // what the program says of blocks, by an address in them
-  std::vector<LeakGroup> groups;  // biggest first, with what hangs on them
+  std::vector<LeakGroup> groups;               // biggest first, with what hangs on them
   bool has_before = false;
   double seconds_since = 0;      // since the look before; 0: not known
   std::uint64_t suppressed = 0;  // groups and places that were not to be reported

@@ -24,7 +24,8 @@ std::uint32_t BlockNumbers::add(std::uint64_t address) {
 
 namespace {
 
-constexpr std::size_t kPiece = 1U << 16;  // reading pushes the tables of a replay out of the cache: not too often
+constexpr std::size_t kPiece =
+    1U << 16;  // reading pushes the tables of a replay out of the cache: not too often
 
 class MtraceReader : public OperationSource {
  public:

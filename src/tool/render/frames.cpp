@@ -52,7 +52,8 @@ std::string short_name(const std::string& function) {
   replace_all(name, "std::__cxx11::", "std::");
   drop_allocators(name);
   const std::size_t parameters = name.find('(', name.starts_with("operator()") ? 10 : 1);
-  if (name.size() > kMost && parameters != std::string::npos) name = name.substr(0, parameters) + "(...)";
+  if (name.size() > kMost && parameters != std::string::npos)
+    name.replace(parameters, std::string::npos, "(...)");
   return name;
 }
 

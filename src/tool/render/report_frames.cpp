@@ -15,7 +15,7 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 std::string name_of(const SourceFrame& frame) {
   if (frame.function.empty()) return frame_name(frame);
   std::string name = short_name(frame.function);
-  if (name.size() > kMostName) name = name.substr(0, kMostName) + "...";
+  if (name.size() > kMostName) name.replace(kMostName, std::string::npos, "...");
   return name;
 }
 
