@@ -25,7 +25,7 @@ inline void prefetch(uint64_t address, uint64_t bytes) {
 }  // namespace
 
 bool Marker::prepare(Scratch& scratch) {
-  ring_mask_ = (uint64_t{2} << base::highest_bit(map_.words() + 1)) - 1;
+  ring_mask_ = (uint64_t{2} << base::highest_bit((map_.words() + 1) | 1)) - 1;
   waiting_ = scratch.take<uint64_t>(map_.words());
   ring_ = scratch.take<Group>(ring_mask_ + 1);
   return waiting_ != nullptr && ring_ != nullptr;

@@ -18,6 +18,7 @@ struct Registers {
   // The pc is that of the next instruction (of an interrupted frame), not one that follows a call.
   bool interrupted;
 
+  // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn): it does not see that here() writes it
   uint64_t pc() const { return value[kReturnAddress]; }
   uint64_t sp() const { return value[kRsp]; }
   uint64_t bp() const { return value[kRbp]; }

@@ -311,12 +311,10 @@ bool Cycle::work() {
   marker.set_beside(true);
   const bool done = now == Phase::kOpening ? open() : mark();
   marker.set_beside(false);
-  if (!done)
+  if (!done || (now == Phase::kMarking && !wait_for_last_stop()))
     set_phase(Phase::kFailed);
   else if (now == Phase::kOpening)
     set_phase(Phase::kOpened);
-  else if (!wait_for_last_stop())
-    set_phase(Phase::kFailed);
   return true;
 }
 

@@ -63,8 +63,12 @@ bool read_pair(Settings& settings, const char* start, const char* end) {
   return false;
 }
 
+const char* environment(const char* variable) {
+  return getenv(variable);  // NOLINT(concurrency-mt-unsafe): read once, when the heap opens
+}
+
 uint64_t number_from(const char* variable, uint64_t otherwise) {
-  const char* text = getenv(variable);
+  const char* text = environment(variable);
   uint64_t value = 0;
   return text != nullptr && read_number(text, text + strlen(text), &value) ? value : otherwise;
 }
@@ -95,10 +99,10 @@ void read_settings(Settings& settings, unsigned processors) {
   settings.markers = static_cast<unsigned>(number_from("GC_MARKERS", processors < 2 ? 1 : 2));
   settings.concurrent = settings.markers >= 2;
   settings.concurrent_from = kConcurrentFrom;
-  if (getenv("GC_FIND_LEAK") != nullptr) settings.find_leaks = true;
-  if (getenv("GC_DONT_GC") != nullptr) ++settings.disabled;
-  if (getenv("GC_PRINT_STATS") != nullptr) settings.print_statistics = true;
-  const char* text = getenv("LOAM_GC");
+  if (environment("GC_FIND_LEAK") != nullptr) settings.find_leaks = true;
+  if (environment("GC_DONT_GC") != nullptr) ++settings.disabled;
+  if (environment("GC_PRINT_STATS") != nullptr) settings.print_statistics = true;
+  const char* text = environment("LOAM_GC");
   while (text != nullptr && *text != '\0') {
     const char* end = strchrnul(text, ':');
     if (end != text && !read_pair(settings, text, end)) complain(text, end);

@@ -128,7 +128,9 @@ struct Outsider {
 
 void outsider_lives(const Type* type) {
   static Outsider* volatile object;
-  const auto outside = std::make_unique<Node*>(nullptr);
+  // For good: an object that is dead may still be held by what looks like a pointer to it, and is traced then.
+  static const auto outside = std::make_unique<Node*>(nullptr);
+  *outside = nullptr;
   elsewhere([&] {
     object = static_cast<Outsider*>(allocate(Kind::kTyped, sizeof(Outsider)));
     object->outside = outside.get();
