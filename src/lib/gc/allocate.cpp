@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bits.hpp"
+#include "lib/gc/ahead.hpp"
 #include "lib/gc/collect.hpp"
 #include "lib/gc/cycle.hpp"
 #include "lib/gc/finalize.hpp"
@@ -94,6 +95,7 @@ bool next_block(Buffer& buffer, Kind kind, unsigned size_class) {
   } else {
     number = space.take(1);
     if (number == kNoBlock) return false;
+    ahead.note(number);
     space.make_small(number, kind, size_class);
   }
   space.more(number).owned = true;
@@ -234,6 +236,7 @@ void* allocate_slowly(Kind kind, size_t bytes) {
       taken = take(*self, kind, bytes);
     }
   }
+  ahead.wait_for(reinterpret_cast<uint64_t>(taken));
   cycle.pay();
   if (finalizers.due()) run_finalizers_automatically();
   return taken;

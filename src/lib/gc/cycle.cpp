@@ -1,9 +1,8 @@
 #include "lib/gc/cycle.hpp"
 
-#include <linux/futex.h>
-#include <time.h>
-
+#include "lib/gc/ahead.hpp"
 #include "lib/gc/collect.hpp"
+#include "lib/gc/futex.hpp"
 #include "lib/gc/generations.hpp"
 #include "lib/gc/heap.hpp"
 #include "lib/gc/helper.hpp"
@@ -12,7 +11,6 @@
 #include "lib/gc/sweep.hpp"
 #include "lib/gc/toggles.hpp"
 #include "sys/kernel.hpp"
-#include "sys/syscall.hpp"
 
 namespace loam::collector {
 
@@ -40,20 +38,9 @@ constexpr uint64_t kReadPerObject = 64;
 constexpr uint64_t kSmallObject = 64;
 constexpr uint64_t kHelpFrom = uint64_t{8} << 20;
 
-void wait(std::atomic<uint32_t>& word, uint32_t value, uint64_t nanoseconds) {
-  const timespec time{static_cast<time_t>(nanoseconds / 1'000'000'000),
-                      static_cast<long>(nanoseconds % 1'000'000'000)};
-  sys::raw_call(SYS_futex, reinterpret_cast<long>(&word), FUTEX_WAIT_PRIVATE, static_cast<long>(value),
-                reinterpret_cast<long>(&time));
-}
-
-void wake(std::atomic<uint32_t>& word) {
-  sys::raw_call(SYS_futex, reinterpret_cast<long>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX);
-}
-
 uint64_t allocated() { return sys::peek(heap.figures.allocated_bytes); }
 
-bool work_of_cycle() { return cycle.work(); }
+bool work_of_cycle() { return ahead.work() || cycle.work(); }
 
 // How many a collection now would mark.
 uint64_t expected_objects(bool young) {
@@ -89,6 +76,7 @@ bool Cycle::worth_it() const {
 
 bool Cycle::begin() {
   if (!worth_it() || !generations.able() || !start_helper(work_of_cycle) || !marker.prepare()) return false;
+  ahead.begin();
   tell_observer(true);
   young_ = generations.wanted();
   blocks_ = space.block_count();
@@ -201,7 +189,9 @@ void Cycle::break_off() {
 
 void Cycle::pay() {
   if (!beside()) return;
-  for (uint64_t slept = 0; slept < kMostNapsNs && beside(); slept += kNapNs) {
+  // By the clock: a nap takes longer than asked for.
+  const uint64_t begin = sys::monotonic_ns();
+  while (beside() && sys::monotonic_ns() - begin < kMostNapsNs) {
     if (allocated() <= allowed_.load(std::memory_order_relaxed)) return;
     const uint32_t now = phase_.load(std::memory_order_relaxed);
     wait(phase_, now, kNapNs);
@@ -220,6 +210,7 @@ void Cycle::let_go() {
 }
 
 void Cycle::after_fork() {
+  ahead.after_fork();
   hold_.store(kGoOn, std::memory_order_relaxed);
   held_.store(0, std::memory_order_relaxed);
   if (!marking()) return;
@@ -228,6 +219,7 @@ void Cycle::after_fork() {
 }
 
 bool Cycle::may_go_on() {
+  ahead.work();
   if (hold_.load(std::memory_order_acquire) == kStand) {
     held_.store(1, std::memory_order_release);
     while (hold_.load(std::memory_order_acquire) == kStand) wait(hold_, kStand, kMostWaitNs);

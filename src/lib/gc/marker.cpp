@@ -17,15 +17,6 @@ constexpr uint64_t kFetchBytes = 320;
 constexpr uint64_t kLine = 64;
 // Of a large object at a time, so that others may have the rest.
 constexpr uint64_t kPiece = uint64_t{128} << 10;
-// So many objects are read between looks at whether somebody has nothing to do.
-constexpr unsigned kPatience = 64;
-
-// An object that is smaller than a line may lie on two.
-inline void prefetch(uint64_t start, uint64_t end) {
-  if (end > start + kFetchBytes) end = start + kFetchBytes;
-  for (uint64_t at = base::align_down(start, kLine); at < end; at += kLine)
-    __builtin_prefetch(reinterpret_cast<const void*>(at));
-}
 
 LOAM_UNWATCHED inline uint64_t load(uint64_t address) {
   return *reinterpret_cast<const volatile uint64_t*>(address);
@@ -55,12 +46,11 @@ bool Marker::prepare() {
   marks_ = space.marks(0);
   objects_ = 0;
   // What is left of one that was broken off.
-  taken_count_ = taken_at_ = 0;
-  bits_ = start_ = rest_start_ = rest_end_ = 0;
+  taken_count_ = taken_at_ = queued_ = found_ = 0;
+  rest_start_ = rest_end_ = 0;
   shared_ = beside_ = false;
-  if (taken_ == nullptr)
-    taken_ = static_cast<Taken*>(sys::map_unreserved(uint64_t{kRegionBlocks} * kBitWords * sizeof(Taken)));
-  return taken_ != nullptr && regions.open() && buckets_.prepare();
+  if (tables_ == nullptr) tables_ = static_cast<Tables*>(sys::map_unreserved(sizeof(Tables)));
+  return tables_ != nullptr && regions.open() && buckets_.prepare();
 }
 
 // The large object that starts there.
@@ -105,7 +95,16 @@ void Marker::settle(uint32_t region, bool begun) {
   regions.region(region).blocks |= found;
 }
 
+// Puts what was found into the buckets.
+void Marker::follow_found() {
+  const uint64_t* found = tables_->found;
+  const uint32_t count = found_;
+  found_ = 0;
+  for (uint32_t i = 0; i < count; ++i) follow_offset(found[i]);
+}
+
 void Marker::settle_all() {
+  follow_found();
   buckets_.for_each([&](uint32_t region) {
     if (buckets_.has_some(region)) settle(region, true);
   });
@@ -120,7 +119,7 @@ void Marker::take_waiting(uint32_t number) {
     uint64_t& words = regions.words(block);
     for (uint64_t rest = words; rest != 0; rest &= rest - 1) {
       const uint32_t word = block * kBitWords + base::lowest_bit(rest);
-      taken_[taken_count_++] = {marks_[word].waiting, word};
+      tables_->taken[taken_count_++] = {marks_[word].waiting, word};
       marks_[word].waiting = 0;
     }
     words = 0;
@@ -128,12 +127,21 @@ void Marker::take_waiting(uint32_t number) {
   region.blocks = 0;
 }
 
+// Whether a word is a pointer is as good as random: no branch.
 LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
   const uint64_t base = base_;
   const uint64_t extent = extent_;
-  for (uint64_t at = start; at < end; at += sizeof(uint64_t)) {
-    const uint64_t word = load(at);
-    if (word - base < extent) follow(word);
+  while (start < end) {
+    if (found_ == kFound) follow_found();
+    const uint64_t room = (kFound - found_) * sizeof(uint64_t);
+    const uint64_t part_end = end - start <= room ? end : start + room;
+    uint64_t* found = tables_->found + found_;
+    for (; start < part_end; start += sizeof(uint64_t)) {
+      const uint64_t offset = load(start) - base;
+      *found = offset;
+      found += offset < extent ? 1 : 0;
+    }
+    found_ = static_cast<uint32_t>(found - tables_->found);
   }
 }
 
@@ -187,6 +195,7 @@ inline void Marker::read(const Entry& entry) {
 
 // Half of what waits: of a large object, else of the regions.
 void Marker::share(Pool& pool) {
+  follow_found();
   if (rest_end_ - rest_start_ > 2 * kPiece) {
     const uint64_t middle = base::align_down((rest_start_ + rest_end_) / 2, sizeof(uint64_t));
     const Work half{middle, rest_end_};
@@ -214,75 +223,96 @@ void Marker::accept(const Work& work) {
   }
 }
 
-// The next object that waits, if there is one.
-inline bool Marker::next(Entry& entry) {
-  if (bits_ == 0) {
-    while (taken_at_ == taken_count_) {
-      if (buckets_.empty()) return false;
-      const uint32_t region = buckets_.take();
-      lock(region);
-      settle(region, false);
-      take_waiting(region);
-      unlock(region);
-    }
-    bits_ = taken_[taken_at_].bits;
-    const uint32_t word = taken_[taken_at_++].word;
-    const Block& block = space.block(word / kBitWords);
-    const bool usual = block.state == State::kSmall && block.kind != Kind::kTyped;
-    step_ = block.bytes;
-    start_ = space.address(word / kBitWords) + uint64_t{word % kBitWords} * 64 * step_;
-    read_bytes_ = usual ? step_ : 0;
-  }
-  const unsigned at = base::lowest_bit(bits_);
-  entry.start = start_ + at * step_;
-  if (read_bytes_ == 0) [[unlikely]] {
-    entry.end = entry.start;
-    bits_ &= bits_ - 1;
-    return true;
-  }
-  // Neighbours are read as one.
-  const uint64_t left = bits_ & (bits_ + (uint64_t{1} << at));
-  entry.end = entry.start + base::lowest_bit(~(bits_ >> at)) * read_bytes_;
-  bits_ = left;
+// An object that is smaller than a line may lie on two. In place: a compiler takes calls of a function that only fetches for calls of one
+// that does nothing.
+__attribute__((always_inline)) inline void Marker::prefetch(const Entry& entry) {
+  const uint64_t end = entry.end - entry.start > kFetchBytes ? entry.start + kFetchBytes : entry.end;
+  __builtin_prefetch(reinterpret_cast<const void*>(entry.start));
+  __builtin_prefetch(reinterpret_cast<const void*>(end - 1));
+  for (uint64_t at = entry.start + kLine; at + kLine < end; at += kLine) [[unlikely]]
+    __builtin_prefetch(reinterpret_cast<const void*>(at));
+}
+
+// Takes what waits in the region whose turn it is. Returns false if there is none.
+bool Marker::take_region() {
+  if (buckets_.empty()) return false;
+  const uint32_t region = buckets_.take();
+  lock(region);
+  settle(region, false);
+  take_waiting(region);
+  unlock(region);
   return true;
 }
 
+inline void Marker::queue_word(const Taken& taken) {
+  const uint32_t number = taken.word / kBitWords;
+  const Block& block = space.block(number);
+  const uint64_t step = block.bytes;
+  const uint64_t start = space.address(number) + uint64_t{taken.word % kBitWords} * 64 * step;
+  const bool usual = block.state == State::kSmall && block.kind != Kind::kTyped;
+  uint64_t bits = taken.bits;
+  Entry* queue = tables_->queue + queued_;
+  const unsigned low = base::lowest_bit(bits);
+  const uint64_t run = bits >> low;
+  if (usual && (run & (run + 1)) == 0) {
+    // Neighbours are read as one.
+    *queue++ = {start + low * step, start + (low + base::count_bits(run)) * step};
+  } else {
+    const uint64_t read_bytes = usual ? step : 0;
+    for (; bits != 0; bits &= bits - 1) {
+      const uint64_t at = start + base::lowest_bit(bits) * step;
+      *queue++ = {at, at + read_bytes};
+    }
+  }
+  queued_ = static_cast<uint32_t>(queue - tables_->queue);
+}
+
+// Another region gets its turn only when nothing else is there to be fetched: until then more of its objects are found.
+void Marker::fill_queue() {
+  const uint32_t fetched = queued_;
+  while (queued_ < kAtOnce + kFetched) {
+    if (taken_at_ == taken_count_) {
+      if (queued_ > kFetched || !take_region()) break;
+      continue;
+    }
+    queue_word(tables_->taken[taken_at_++]);
+  }
+  for (uint32_t i = fetched; i < queued_ && i < kFetched; ++i) prefetch(tables_->queue[i]);
+}
+
+void Marker::read_queue() {
+  Entry* queue = tables_->queue;
+  const uint32_t count = queued_;
+  // What is last in the queue is read the next time, when it has come.
+  const uint32_t left = count > kFetched ? kFetched : 0;
+  for (uint32_t i = 0; i < count - left; ++i) {
+    if (i + kFetched < count) prefetch(queue[i + kFetched]);
+    read(queue[i]);
+  }
+  for (uint32_t i = 0; i < left; ++i) queue[i] = queue[count - left + i];
+  queued_ = left;
+}
+
 bool Marker::run(Pool* pool, GoOn go_on) {
-  Entry queue[kQueue] = {};
-  unsigned at = 0;
-  unsigned waiting = 0;
-  unsigned patience = kPatience;
   for (;;) {
-    while (waiting < kQueue) {
-      Entry& entry = queue[(at + waiting) % kQueue];
-      if (!next(entry)) break;
-      prefetch(entry.start, entry.end > entry.start ? entry.end : entry.start + kLine);
-      ++waiting;
+    fill_queue();
+    if (queued_ == 0 && rest_start_ == rest_end_) {
+      // What was just read may have led further.
+      follow_found();
+      if (buckets_.empty()) break;
+      continue;
     }
     if (rest_start_ < rest_end_) [[unlikely]] {
       const uint64_t start = rest_start_;
       rest_start_ = rest_end_ - start > kPiece ? start + kPiece : rest_end_;
       read_words(start, rest_start_);
-      if (pool != nullptr && pool->hungry()) share(*pool);
-      if (go_on != nullptr && !go_on(objects_)) return false;
     }
-    if (waiting == 0) {
-      // What was just read may have led further.
-      if (!buckets_.empty() || rest_start_ < rest_end_) continue;
-      break;
-    }
-    const Entry oldest = queue[at];
-    at = (at + 1) % kQueue;
-    --waiting;
-    read(oldest);
-    if (--patience == 0) {
-      patience = kPatience;
-      if (pool != nullptr && pool->hungry()) share(*pool);
-      if (go_on != nullptr && !go_on(objects_)) return false;
-    }
+    read_queue();
+    if (pool != nullptr && pool->hungry()) share(*pool);
+    if (go_on != nullptr && !go_on(objects_)) return false;
   }
   // Addresses that stay here would hold objects where the marker itself lies in a module whose data is searched.
-  start_ = rest_start_ = rest_end_ = 0;
+  rest_start_ = rest_end_ = 0;
   return true;
 }
 

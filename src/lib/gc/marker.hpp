@@ -79,29 +79,44 @@ class Marker {
   uint64_t objects() const { return objects_; }
 
  private:
-  static constexpr unsigned kQueue = 8;
+  // Objects at a time: between two times everything else is looked at, whether another wants work, or whether to stop.
+  static constexpr uint32_t kAtOnce = 64;
+  // So many objects are on their way from RAM.
+  static constexpr uint32_t kFetched = 16;
+  // Pointers that are put into buckets at a time.
+  static constexpr uint32_t kFound = 256;
 
   // Objects that wait no longer in the bits, and are not read yet: of 64 neighbours.
   struct Taken {
     uint64_t bits;
     uint32_t word;
   };
-  // An object on its way from RAM. start == end: typed or large.
+  // An object that is about to be read, or neighbours. start == end: typed or large.
   struct Entry {
     uint64_t start;
     uint64_t end;
   };
+  struct Tables {
+    Entry queue[kAtOnce + kFetched + 64];
+    uint64_t found[kFound];
+    Taken taken[uint64_t{kRegionBlocks} * kBitWords];  // of the region whose turn it is
+  };
 
-  void follow(uint64_t word) {
-    const uint64_t offset = word - base_;
+  void follow(uint64_t word) { follow_offset(word - base_); }
+  void follow_offset(uint64_t offset) {
     if (buckets_.add(offset)) [[unlikely]]
       settle(static_cast<uint32_t>(offset >> kRegionShift), true);
   }
+  void follow_found();
   void settle(uint32_t region, bool begun);
   void settle_large(uint32_t number);
   void settle_rest(uint32_t region, uint32_t number);
   void take_waiting(uint32_t region);
-  bool next(Entry& entry);
+  bool take_region();
+  void queue_word(const Taken& taken);
+  void fill_queue();
+  void read_queue();
+  static void prefetch(const Entry& entry);
   void read(const Entry& entry);
   void read_words(uint64_t start, uint64_t end);
   void read_unusual(uint64_t address);
@@ -122,14 +137,11 @@ class Marker {
   bool outside_ = false;  // the object that is being traced has pointers outside the heap
   Marks* marks_ = nullptr;
   Buckets buckets_;
-  Taken* taken_ = nullptr;  // of the region whose turn it is
+  Tables* tables_ = nullptr;
   uint32_t taken_count_ = 0;
   uint32_t taken_at_ = 0;
-  // The word whose turn it is: which of its objects are left, where they lie.
-  uint64_t bits_ = 0;
-  uint64_t start_ = 0;
-  uint64_t step_ = 0;
-  uint64_t read_bytes_ = 0;  // of each; 0: to be looked up
+  uint32_t queued_ = 0;
+  uint32_t found_ = 0;
   // What is left of a large object.
   uint64_t rest_start_ = 0;
   uint64_t rest_end_ = 0;

@@ -1,13 +1,12 @@
 #include "lib/gc/stop.hpp"
 
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/single_threaded.h>
-#include <time.h>
 
 #include "base/text.hpp"
+#include "lib/gc/futex.hpp"
 #include "sys/kernel.hpp"
 #include "sys/proc.hpp"
 #include "sys/registers.hpp"
@@ -31,17 +30,6 @@ constinit int signal_number = SIGPWR;
 constinit bool installed = false;
 constinit bool stopped = false;
 
-void futex_wait(std::atomic<uint32_t>& word, uint32_t value, uint64_t patience_ns) {
-  const timespec patience{static_cast<time_t>(patience_ns / 1'000'000'000),
-                          static_cast<long>(patience_ns % 1'000'000'000)};
-  sys::raw_call(SYS_futex, reinterpret_cast<long>(&word), FUTEX_WAIT_PRIVATE, static_cast<long>(value),
-                patience_ns == 0 ? 0 : reinterpret_cast<long>(&patience));
-}
-
-void futex_wake(std::atomic<uint32_t>& word) {
-  sys::raw_call(SYS_futex, reinterpret_cast<long>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX);
-}
-
 Standing* standing_of_caller() {
   if (current != nullptr) return &current->standing;
   const uint32_t id = sys::thread_id();
@@ -59,8 +47,8 @@ void on_stop(int, siginfo_t*, void*) {
   me->thread_pointer = sys::thread_pointer();
   uint32_t expected = kAsked;
   if (!me->stand.compare_exchange_strong(expected, kStopped, std::memory_order_acq_rel)) return;
-  if (answers_wanted.fetch_sub(1, std::memory_order_acq_rel) == 1) futex_wake(answers_wanted);
-  while (me->stand.load(std::memory_order_acquire) == kStopped) futex_wait(me->stand, kStopped, 0);
+  if (answers_wanted.fetch_sub(1, std::memory_order_acq_rel) == 1) wake(answers_wanted);
+  while (me->stand.load(std::memory_order_acquire) == kStopped) wait(me->stand, kStopped, 0);
 }
 
 bool send(uint32_t id) {
@@ -159,7 +147,7 @@ void wait_for_answers() {
   for (;;) {
     const uint32_t left = answers_wanted.load(std::memory_order_acquire);
     if (left == 0) return;
-    futex_wait(answers_wanted, left, kStrangerPatienceNs / 4);
+    wait(answers_wanted, left, kStrangerPatienceNs / 4);
     const uint64_t now = sys::monotonic_ns();
     if (!known_are_missing() && now - begin >= kStrangerPatienceNs)
       let_strangers_go(now - begin >= kLongestPatienceNs);
@@ -211,11 +199,11 @@ void resume_world() {
   for (Thread* thread = threads.first(); thread != nullptr; thread = thread->next) {
     uint32_t expected = kStopped;
     if (thread->used && thread->standing.stand.compare_exchange_strong(expected, kRuns))
-      futex_wake(thread->standing.stand);
+      wake(thread->standing.stand);
   }
   for (unsigned i = 0; i < strangers_count; ++i) {
     uint32_t expected = kStopped;
-    if (strangers[i].stand.compare_exchange_strong(expected, kRuns)) futex_wake(strangers[i].stand);
+    if (strangers[i].stand.compare_exchange_strong(expected, kRuns)) wake(strangers[i].stand);
   }
 }
 

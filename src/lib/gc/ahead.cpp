@@ -1,0 +1,71 @@
+#include "lib/gc/ahead.hpp"
+
+#include "lib/gc/futex.hpp"
+#include "lib/gc/helper.hpp"
+#include "lib/gc/regions.hpp"
+#include "lib/gc/space.hpp"
+#include "sys/kernel.hpp"
+#include "sys/sanitizer.hpp"
+
+namespace loam::collector {
+
+constinit Ahead ahead;
+
+namespace {
+
+// So many regions; of a smaller heap they would be too large a part.
+constexpr uint32_t kAhead = 4;
+constexpr uint64_t kFrom = uint64_t{256} << 20;
+// A fault took 2.7 ms where the host had to find the memory, 0.35 ms where it had it.
+constexpr uint64_t kMostWaitNs = 3'000'000;
+
+// As a write does, and without a change of what is there, which others may be writing to.
+LOAM_UNWATCHED void touch(uint64_t address) {
+  uint64_t nothing = 0;
+  __atomic_compare_exchange_n(reinterpret_cast<uint64_t*>(address), &nothing, 0, false, __ATOMIC_RELAXED,
+                              __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+void Ahead::note(uint32_t block) {
+  const uint32_t wanted = Regions::of_block(block) + 1 + kAhead;
+  if (!on_ || wanted <= noted_ || space.used_bytes() < kFrom) return;
+  // Where the limit forbids more, the program will not get there either.
+  if (!space.grow_to(uint64_t{wanted} << kRegionShift)) return;
+  noted_ = wanted;
+  asked_.store(wanted, std::memory_order_release);
+  wake_helper();
+}
+
+bool Ahead::work() {
+  const uint32_t asked = asked_.load(std::memory_order_acquire);
+  const uint32_t touched = touched_.load(std::memory_order_relaxed);
+  if (touched >= asked) return false;
+  // What lies below was there before.
+  const uint32_t region = asked - touched > kAhead + 1 ? asked - kAhead - 1 : touched;
+  touch(space.base() + (uint64_t{region} << kRegionShift));
+  touched_.store(region + 1, std::memory_order_release);
+  wake(touched_);
+  return true;
+}
+
+void Ahead::wait_for(uint64_t address) {
+  const auto region = static_cast<uint32_t>((address - space.base()) >> kRegionShift);
+  uint32_t touched = touched_.load(std::memory_order_acquire);
+  if (region < touched || region >= asked_.load(std::memory_order_relaxed)) return;
+  const uint64_t begin = sys::monotonic_ns();
+  while (touched <= region && given_up_.load(std::memory_order_relaxed) <= region) {
+    const uint64_t waited = sys::monotonic_ns() - begin;
+    if (waited >= kMostWaitNs) return given_up_.store(region + 1, std::memory_order_relaxed);
+    wait(touched_, touched, kMostWaitNs - waited);
+    touched = touched_.load(std::memory_order_acquire);
+  }
+}
+
+void Ahead::after_fork() {
+  on_ = false;
+  touched_.store(asked_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+}  // namespace loam::collector
