@@ -68,7 +68,7 @@ bench: setup-bench build
 # Configured anew: the peers may have come since.
 bench-library: setup-bench-library configure
 	@cmake $(BUILD) >/dev/null && cmake --build $(BUILD) -j $(JOBS) --target bench-library gc-shapes
-	@$(BUILD)/bench/bench-library --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
+	@$(BUILD)/bench/bench-library --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true --benchmark_report_aggregates_only=true
 	@python3 -B bench/gc/run.py $(BUILD)
 
 install: build
