@@ -1,11 +1,12 @@
 // The binary buddy system: blocks of powers of two, each at a multiple of its size, cut into halves on the way to the size wanted
 // and joined with their other half as soon as both are free. Not for direct use.
 //
-// The free blocks of each order are a set of bits (the lowest is taken). Thread safety: none.
+// A byte for each unit, outside of the region, tells whether a block begins there, of which order and whether it is free: what a search of
+// bits for the next start would tell, in one look. The free blocks of each order are a set (the lowest is taken). Thread safety: none.
 #ifndef LOAM_DETAIL_POLICY_BUDDY_HPP
 #define LOAM_DETAIL_POLICY_BUDDY_HPP
 
-#include <loam/detail/policy_blocks.hpp>
+#include <loam/detail/policy_lowest_set.hpp>
 #include <loam/detail/policy_space.hpp>
 
 namespace loam::detail {
@@ -17,12 +18,11 @@ class buddy_policy {
     least_ = order_of(minimum);
   }
   void close() {
-    blocks_.release(space_->tables());
-    fences_.release(space_->tables());
-    for (summary_bits& order : free_) order.release(space_->tables());
+    tags_.clear(space_->tables());
+    for (lowest_set& order : free_) order.release(space_->tables());
+    end_ = 0;
     orders_ = 0;
     tail_ = 0;
-    for (std::uint64_t& from : from_) from = 0;
     counts_ = {};
   }
 
@@ -37,20 +37,17 @@ class buddy_policy {
       from = first_order(order);
       if (from == max_orders) return policy_none;
     }
-    const std::uint64_t start = lowest(from) << from;
+    const std::uint64_t start = free_[from].lowest() << from;
     remove(start, from);
-    for (; from > order; --from) {
-      const std::uint64_t half = start + (std::uint64_t{1} << (from - 1));
-      blocks_.add_start(half);
-      add(half, from - 1);
-      ++counts_.splits;
-    }
+    tags_[start] = live_tag(order);
+    if (from != order) halve(start, from, order);
     return start;
   }
 
   void release(std::uint64_t start) {
-    const std::uint64_t end = start + blocks_.size_of(start);
-    put(start, order_of(end - start));
+    const unsigned order = tags_[start] & order_bits;
+    const std::uint64_t end = start + (std::uint64_t{1} << order);
+    put(start, order);
     // Only what lies at the free end of the region can make that longer.
     if (end < tail_) return;
     tail_ = 0;
@@ -59,38 +56,39 @@ class buddy_policy {
 
   // Only downwards, and up within the block's own power of two.
   bool resize(std::uint64_t start, std::uint64_t units) {
-    unsigned order = order_of(blocks_.size_of(start));
+    const unsigned order = tags_[start] & order_bits;
     unsigned wanted = order_of(units);
     if (wanted < least_) wanted = least_;
     if (wanted > order) return false;
     tail_ = 0;
-    while (order > wanted) {
-      --order;
-      const std::uint64_t half = start + (std::uint64_t{1} << order);
-      blocks_.add_start(half);
-      add(half, order);
-      ++counts_.splits;
-    }
+    tags_[start] = live_tag(wanted);
+    halve(start, order, wanted);
     return true;
   }
 
-  bool is_live(std::uint64_t unit) const {
-    return blocks_.is_live(unit) && (fences_.count() == 0 || !fences_.contains(unit));
-  }
-  std::uint64_t size_of(std::uint64_t start) const { return blocks_.size_of(start); }
-  std::uint64_t end() const { return blocks_.end(); }
+  bool is_live(std::uint64_t unit) const { return unit < end_ && (tags_[unit] & kind_bits) == live; }
+  // Requires: a block starts there.
+  std::uint64_t size_of(std::uint64_t start) const { return std::uint64_t{1} << (tags_[start] & order_bits); }
+  std::uint64_t end() const { return end_; }
+  // The block, live or free, that the unit lies in; policy_none in a fence and beyond the end.
   std::uint64_t holding(std::uint64_t unit) const {
-    if (unit >= blocks_.end()) return policy_none;
-    const std::uint64_t start = blocks_.holding(unit);
-    return fences_.count() != 0 && fences_.contains(start) ? policy_none : start;
+    if (unit >= end_) return policy_none;
+    for (unsigned order = 0; order < max_orders; ++order) {
+      const std::uint64_t start = unit >> order << order;
+      const std::uint8_t tag = tags_[start];
+      if (tag == live_tag(order) || tag == free_tag(order)) return start;
+    }
+    return policy_none;
   }
   std::uint64_t largest_free() const {
     return orders_ == 0 ? 0 : std::uint64_t{1} << (63 - static_cast<unsigned>(std::countl_zero(orders_)));
   }
-  void prefetch(std::uint64_t start) const { blocks_.prefetch(start); }
+  void prefetch(std::uint64_t start) const {
+    if (start < end_) ask_for(&tags_[start]);
+  }
   void prefetch_more(std::uint64_t start) const {
-    if (!blocks_.is_start(start)) return;
-    const unsigned order = order_of(blocks_.size_of(start));
+    if (start >= end_) return;
+    const unsigned order = tags_[start] & order_bits;
     free_[order].prefetch(start >> order);
   }
   void prefetch_allocation(std::uint64_t units) const {
@@ -98,20 +96,27 @@ class buddy_policy {
     const std::uint64_t rest = order < max_orders ? orders_ >> order : 0;
     if (rest == 0) return;
     const unsigned from = order + static_cast<unsigned>(std::countr_zero(rest));
-    free_[from].prefetch(from_[from]);
-    blocks_.prefetch(from_[from] << from);
+    const std::uint64_t lowest = free_[from].lowest();
+    free_[from].prefetch(lowest);
+    prefetch(lowest << from);
   }
   std::uint64_t free_units() const { return counts_.free_units; }
   policy_counters counters() const { return counts_; }
   std::size_t bytes() const {
-    std::size_t sum = blocks_.bytes();
-    for (const summary_bits& order : free_) sum += order.bytes();
+    std::size_t sum = tags_.bytes();
+    for (const lowest_set& order : free_) sum += order.bytes();
     return sum;
   }
 
  private:
   static constexpr unsigned max_orders = 32;
+  // The bits of a tag; 0 where no block begins.
+  static constexpr std::uint8_t order_bits = 31, kind_bits = 0xe0, live = 0x20, free = 0x40;
+  // A place that is no block of the policy's: somebody else's, or too small.
+  static constexpr std::uint8_t fence = 0x80;
 
+  static std::uint8_t live_tag(unsigned order) { return static_cast<std::uint8_t>(live | order); }
+  static std::uint8_t free_tag(unsigned order) { return static_cast<std::uint8_t>(free | order); }
   static unsigned order_of(std::uint64_t units) { return static_cast<unsigned>(std::bit_width(units - 1)); }
 
   // The least order from this on that has a free block, or max_orders.
@@ -120,35 +125,35 @@ class buddy_policy {
     const std::uint64_t rest = orders_ >> order;
     return rest == 0 ? max_orders : order + static_cast<unsigned>(std::countr_zero(rest));
   }
-  // The lowest free block of an order that has one; the search begins where none is below.
-  std::uint64_t lowest(unsigned order) {
-    const std::uint64_t found = free_[order].next(from_[order]);
-    from_[order] = found;
-    return found;
-  }
   void add(std::uint64_t start, unsigned order) {
-    blocks_.set_free(start);
-    free_[order].set(start >> order);
-    if (start >> order < from_[order]) from_[order] = start >> order;
+    tags_[start] = free_tag(order);
+    free_[order].add(start >> order);
     orders_ |= std::uint64_t{1} << order;
-    ++in_order_[order];
     counts_.free_units += std::uint64_t{1} << order;
     ++counts_.free_blocks;
   }
+  // What begins there then the caller says.
   void remove(std::uint64_t start, unsigned order) {
-    blocks_.set_live(start);
-    free_[order].clear(start >> order);
-    if (--in_order_[order] == 0) orders_ &= ~(std::uint64_t{1} << order);
+    free_[order].remove(start >> order);
+    orders_ &= ~(std::uint64_t{free_[order].empty()} << order);
     counts_.free_units -= std::uint64_t{1} << order;
     --counts_.free_blocks;
+  }
+  // Gives free what a block of order `from` has beyond one of order `to`.
+  void halve(std::uint64_t start, unsigned from, unsigned to) {
+    while (from > to) {
+      --from;
+      add(start + (std::uint64_t{1} << from), from);
+      ++counts_.splits;
+    }
   }
   // Adds a block, joined with its buddy as long as that is free.
   void put(std::uint64_t start, unsigned order) {
     for (; order + 1 < max_orders; ++order) {
       const std::uint64_t buddy = start ^ std::uint64_t{1} << order;
-      if (!free_[order].test(buddy >> order)) break;
+      if (buddy >= end_ || tags_[buddy] != free_tag(order)) break;
       remove(buddy, order);
-      blocks_.remove_start(start > buddy ? start : buddy);
+      tags_[start > buddy ? start : buddy] = 0;
       if (buddy < start) start = buddy;
       ++counts_.merges;
     }
@@ -161,23 +166,20 @@ class buddy_policy {
       if (start != 0 && order > static_cast<unsigned>(std::countr_zero(start)))
         order = static_cast<unsigned>(std::countr_zero(start));
       if (order >= max_orders) order = max_orders - 1;
-      blocks_.add_start(start);
-      const std::uint64_t next = start + (std::uint64_t{1} << order);
-      blocks_.add_start(next);
       if (order < least_) {
-        fences_.add(space_->tables(), start);
+        tags_[start] = fence;
       } else {
         put(start, order);
       }
-      start = next;
+      start += std::uint64_t{1} << order;
     }
   }
   // Where the free blocks at the end of the region begin.
   std::uint64_t free_tail() {
-    std::uint64_t tail = blocks_.end();
+    std::uint64_t tail = end_;
     while (tail > 0) {
-      const std::uint64_t before = blocks_.before(tail);
-      if (!blocks_.is_free(before)) break;
+      const std::uint64_t before = holding(tail - 1);
+      if (before == policy_none || (tags_[before] & kind_bits) != free) break;
       tail = before;
     }
     tail_ = tail;
@@ -188,51 +190,51 @@ class buddy_policy {
   bool grow(unsigned order) {
     const std::uint64_t size = std::uint64_t{1} << order;
     for (int attempt = 0; attempt < 64 && first_order(order) == max_orders; ++attempt) {
-      const std::uint64_t end = blocks_.end();
+      const std::uint64_t end = end_;
       const std::uint64_t place = (free_tail() + size - 1) & ~(size - 1);
       const policy_space::grown grown = space_->grow(end, place + size - end);
-      if (grown.end == 0) return false;
-      if (!blocks_.extend(space_->tables(), grown.end)) return false;
-      for (unsigned i = least_; i < max_orders; ++i) {
-        if (!free_[i].reserve(space_->tables(), (grown.end >> i) + 1)) return false;
-      }
+      if (grown.end == 0 || !reserve(grown.end)) return false;
       ++counts_.grows;
       tail_ = 0;
-      blocks_.add_start(end);
-      if (grown.start != end && !fences_.add(space_->tables(), end)) return false;
+      if (grown.start != end) tags_[end] = fence;
+      end_ = grown.end;
       put_range(grown.start, grown.end);
     }
     return first_order(order) != max_orders;
   }
-  void shrink() {
-    const std::uint64_t end = blocks_.end();
-    const std::uint64_t tail = free_tail();
-    if (!space_->wants_shrink(end - tail)) return;
-    const std::uint64_t new_end = space_->shrink(end, tail);
-    if (new_end == end) return;
-    ++counts_.shrinks;
-    for (std::uint64_t at = tail; at < end;) {
-      const std::uint64_t size = blocks_.size_of(at);
-      remove(at, order_of(size));
-      if (at > tail) blocks_.remove_start(at);
-      at += size;
+  bool reserve(std::uint64_t end) {
+    if (!tags_.reserve(space_->tables(), end)) return false;
+    const unsigned depth = lowest_set::depth_for((end >> least_) + 1);
+    for (unsigned i = least_; i < max_orders; ++i) {
+      if (!free_[i].reserve(space_->tables(), (end >> i) + 1, depth)) return false;
     }
-    if (new_end > tail) blocks_.add_start(new_end);
-    blocks_.truncate(new_end);
+    return true;
+  }
+  void shrink() {
+    const std::uint64_t tail = free_tail();
+    if (!space_->wants_shrink(end_ - tail)) return;
+    const std::uint64_t new_end = space_->shrink(end_, tail);
+    if (new_end == end_) return;
+    ++counts_.shrinks;
+    for (std::uint64_t at = tail; at < end_;) {
+      const unsigned order = tags_[at] & order_bits;
+      remove(at, order);
+      tags_[at] = 0;
+      at += std::uint64_t{1} << order;
+    }
+    end_ = new_end;
     put_range(tail, new_end);
   }
 
   policy_space* space_ = nullptr;
   unsigned least_ = 0;
-  block_map blocks_;
-  fence_list fences_;
-  summary_bits free_[max_orders];
-  std::uint64_t from_[max_orders] = {};  // no free block of the order is below
+  std::uint64_t end_ = 0;
+  growing_table<std::uint8_t> tags_;  // by unit
+  lowest_set free_[max_orders];
   // No free block that ends at or above, but for those at the end of the region, where they may begin higher up by now. What is
   // freed below does not lengthen that end.
   std::uint64_t tail_ = 0;
   std::uint64_t orders_ = 0;  // those with a free block
-  std::uint64_t in_order_[max_orders] = {};
   policy_counters counts_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <loam/detail/policy_address_index.hpp>
 #include <loam/detail/policy_fit.hpp>
+#include <loam/detail/policy_lowest_set.hpp>
 
 namespace loam::detail {
 
@@ -34,6 +35,8 @@ class segregated_policy {
     page_units_ = std::uint64_t{1} << log_page_units_;
     minimum_ = minimum;
     pages_.open(&pages_space_, 1);
+    for (std::uint64_t units = 1; units <= size_classes::largest; ++units)
+      index_of_[units] = static_cast<std::uint8_t>(size_classes::index_of(units));
     for (unsigned i = 0; i < size_classes::count; ++i) {
       shape& of = shapes_[i];
       of.units = static_cast<std::uint32_t>(size_classes::units_of(i));
@@ -49,8 +52,8 @@ class segregated_policy {
     pages_.close();
     runs_.clear(memory);
     run_of_page_.clear(memory);
-    for (summary_bits& of : available_) of.release(memory);
-    for (std::uint64_t& from : from_) from = 0;
+    for (lowest_set& of : available_) of.release(memory);
+    available_pages_ = 0;
     unused_ = 0;
     used_ = 1;
     free_units_ = free_blocks_ = searches_ = 0;
@@ -59,14 +62,8 @@ class segregated_policy {
   std::uint64_t allocate(std::uint64_t units, std::uint64_t alignment) {
     if (units < minimum_) units = minimum_;
     ++searches_;
-    const std::uint64_t rounded = (units + alignment - 1) & ~(alignment - 1);
-    if (rounded > size_classes::largest || alignment > page_units_) return allocate_pages(units, alignment);
-    unsigned index = size_classes::index_of(rounded);
-    // Blocks of a run are aligned as their size is; a power of two is not far.
-    if (alignment > 1) {
-      while (shapes_[index].units % alignment != 0) ++index;
-    }
-    return allocate_small(index);
+    if (alignment > 1) return allocate_aligned(units, alignment);
+    return units > size_classes::largest ? allocate_pages(units, 1) : allocate_small(index_of_[units]);
   }
 
   void release(std::uint64_t start) {
@@ -79,10 +76,7 @@ class segregated_policy {
     of.free[block / 64] |= std::uint64_t{1} << block % 64;
     free_units_ += shape_of.units;
     ++free_blocks_;
-    if (of.free_count++ == 0) {
-      available_[of.index].set(of.page);
-      if (of.page < from_[of.index]) from_[of.index] = of.page;
-    }
+    if (of.free_count++ == 0) available_[of.index].add(of.page);
     if (of.free_count == shape_of.blocks) remove_run(name);
   }
 
@@ -131,8 +125,11 @@ class segregated_policy {
     const std::uint64_t page = start >> log_page_units_;
     if (page < pages_.end()) ask_for(&runs_[run_of_page_[page]]);
   }
-  // The run that the last one came from is near, and so is one where a block was freed since.
-  void prefetch_allocation(std::uint64_t) const {}
+  void prefetch_allocation(std::uint64_t units) const {
+    if (units > size_classes::largest) return;
+    const std::uint64_t page = available_[index_of_[units]].lowest();
+    if (page != policy_none) ask_for(&runs_[run_of_page_[page]]);
+  }
   std::uint64_t largest_free() { return pages_.largest_free() * page_units_; }
 
   std::uint64_t free_units() const { return pages_.free_units() * page_units_ + free_units_; }
@@ -146,7 +143,7 @@ class segregated_policy {
   }
   std::size_t bytes() const {
     std::size_t sum = pages_.bytes() + runs_.bytes() + run_of_page_.bytes();
-    for (const summary_bits& of : available_) sum += of.bytes();
+    for (const lowest_set& of : available_) sum += of.bytes();
     return sum;
   }
 
@@ -187,33 +184,41 @@ class segregated_policy {
     }
     return page * page_units_;
   }
+  std::uint64_t allocate_aligned(std::uint64_t units, std::uint64_t alignment) {
+    const std::uint64_t rounded = (units + alignment - 1) & ~(alignment - 1);
+    if (rounded > size_classes::largest || alignment > page_units_) return allocate_pages(units, alignment);
+    // Blocks of a run are aligned as their size is; a power of two is not far.
+    unsigned index = index_of_[rounded];
+    while (shapes_[index].units % alignment != 0) ++index;
+    return allocate_small(index);
+  }
   std::uint64_t allocate_small(unsigned index) {
-    std::uint64_t page = available_[index].next(from_[index]);
-    if (page == policy_none) {
-      page = add_run(index);
-      if (page == policy_none) return policy_none;
-    }
-    from_[index] = page;
-    run& of = runs_[run_of_page_[page]];
-    unsigned word = 0;
-    while (of.free[word] == 0) ++word;
+    if (available_[index].empty() && !add_run(index)) return policy_none;
+    run& of = runs_[run_of_page_[available_[index].lowest()]];
+    const unsigned word = first_word(of);
     const std::uint64_t block = word * 64 + static_cast<unsigned>(std::countr_zero(of.free[word]));
     of.free[word] &= of.free[word] - 1;
     free_units_ -= shapes_[index].units;
     --free_blocks_;
-    if (--of.free_count == 0) available_[index].clear(page);
+    if (--of.free_count == 0) available_[index].remove(of.page);
     return start_in(of, block);
   }
+  // Which of its words has the lowest free block. Requires: one has. Not a search, since where that ends nobody can foretell.
+  static unsigned first_word(const run& of) {
+    const unsigned filled =
+        (of.free[0] != 0 ? 1u : 0u) | (of.free[1] != 0 ? 2u : 0u) | (of.free[2] != 0 ? 4u : 0u) | 8u;
+    return static_cast<unsigned>(std::countr_zero(filled));
+  }
 
-  std::uint64_t add_run(unsigned index) {
+  bool add_run(unsigned index) {
     const table_memory memory = pages_space_.tables();
     const shape& shape_of = shapes_[index];
-    if (!runs_.reserve(memory, used_ + 1)) return policy_none;
+    if (!runs_.reserve(memory, used_ + 1)) return false;
     const std::uint64_t page = pages_.allocate(shape_of.pages, 1);
-    if (page == policy_none) return policy_none;
-    if (!run_of_page_.reserve(memory, pages_.end()) || !available_[index].reserve(memory, pages_.end())) {
+    if (page == policy_none) return false;
+    if (!run_of_page_.reserve(memory, pages_.end()) || !reserve_available(pages_.end())) {
       pages_.release(page);
-      return policy_none;
+      return false;
     }
     const std::uint32_t name = unused_ != 0 ? unused_ : used_++;
     run& of = runs_[name];
@@ -221,15 +226,24 @@ class segregated_policy {
     of = {static_cast<std::uint32_t>(page), index, shape_of.blocks, 0, {}};
     for (std::uint32_t i = 0; i < shape_of.blocks; ++i) of.free[i / 64] |= std::uint64_t{1} << i % 64;
     for (std::uint32_t i = 0; i < shape_of.pages; ++i) run_of_page_[page + i] = name;
-    available_[index].set(page);
+    available_[index].add(page);
     free_units_ += std::uint64_t{shape_of.blocks} * shape_of.units;
     free_blocks_ += shape_of.blocks;
-    return page;
+    return true;
+  }
+  bool reserve_available(std::uint64_t pages) {
+    if (pages <= available_pages_) return true;
+    const unsigned depth = lowest_set::depth_for(2 * pages);
+    for (lowest_set& of : available_) {
+      if (!of.reserve(pages_space_.tables(), 2 * pages, depth)) return false;
+    }
+    available_pages_ = 2 * pages;
+    return true;
   }
   void remove_run(std::uint32_t name) {
     run& of = runs_[name];
     const shape& shape_of = shapes_[of.index];
-    available_[of.index].clear(of.page);
+    available_[of.index].remove(of.page);
     for (std::uint32_t i = 0; i < shape_of.pages; ++i) run_of_page_[of.page + i] = 0;
     free_units_ -= std::uint64_t{shape_of.blocks} * shape_of.units;
     free_blocks_ -= shape_of.blocks;
@@ -245,9 +259,10 @@ class segregated_policy {
   fit_policy<first_fit_index> pages_;
   growing_table<run> runs_;
   growing_table<std::uint32_t> run_of_page_;  // 0: none
-  summary_bits available_[size_classes::count];
-  std::uint64_t from_[size_classes::count] = {};  // none of them is below
+  lowest_set available_[size_classes::count];
+  std::uint64_t available_pages_ = 0;  // that they have room for
   shape shapes_[size_classes::count] = {};
+  std::uint8_t index_of_[size_classes::largest + 1] = {};
   std::uint32_t unused_ = 0;
   std::uint32_t used_ = 1;  // 0 names none
   std::uint64_t free_units_ = 0;

@@ -75,66 +75,72 @@ class PolicySimulation : public Simulation {
 
  private:
   void place_stretch(std::span<const Operation> operations, std::size_t first, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const Operation& operation = operations[first + i];
-      if (watcher_ == nullptr) {
-        if (first + i + kFar < operations.size()) look_ahead(&operation);
-        place(operation);
-      } else {
-        place_watched(operation);
-      }
-      heap_[i] = region_.end() - region_.begin() + apart_bytes_;
+    if (watcher_ != nullptr) return place_each<false, true>(operations.data() + first, 0, count);
+    const std::size_t ahead = operations.size() > kFar ? operations.size() - kFar : 0;
+    const std::size_t seen = ahead > first ? std::min(count, ahead - first) : 0;
+    place_each<true, false>(operations.data() + first, 0, seen);
+    place_each<false, false>(operations.data() + first, seen, count);
+  }
+  template <bool Ahead, bool Watched>
+  void place_each(const Operation* operations, std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      if constexpr (Ahead) look_ahead(operations + i);
+      if constexpr (Watched)
+        place_watched(operations[i]);
+      else
+        place(operations[i]);
+      const std::uint64_t heap = region_.end() - region_.begin();
+      placement_.peak_region = std::max(placement_.peak_region, heap);
+      heap_[i] = heap + apart_bytes_;
       free_[i] = region_.free_bytes();
-      placement_.peak_region = std::max(placement_.peak_region, region_.end() - region_.begin());
     }
   }
   // A million blocks are more than a cache holds: what the next operations will look at is asked for while others are dealt with.
   void look_ahead(const Operation* now) {
-    __builtin_prefetch(now + kFarther);
     __builtin_prefetch(&blocks_[now[kFar].block], 1);
-    if (const Operation& near = now[kNear]; near.kind == OperationKind::kRelease) {
-      const std::uint64_t block = blocks_[near.block];
-      if (block != 0) region_.prefetch(block);
-    }
+    const Operation& near = now[kNear];
+    if (near.kind == OperationKind::kRelease) region_.prefetch(blocks_[near.block]);
     const Operation& next = now[kNext];
     if (next.kind == OperationKind::kAllocate) return region_.prefetch_allocation(next.size);
-    const std::uint64_t block = blocks_[next.block];
-    if (block != 0 && next.kind == OperationKind::kRelease) region_.prefetch_more(block);
+    if (next.kind == OperationKind::kRelease) region_.prefetch_more(blocks_[next.block]);
   }
-  void place(const Operation& operation) {
+  // Inlined by order: GCC thinks it too large, and a call and what it saves are a tenth of an operation.
+  [[gnu::always_inline]] void place(const Operation& operation) {
     std::uint64_t& block = blocks_[operation.block];
-    switch (operation.kind) {
-      case OperationKind::kAllocate:
-        block = allocate(operation);
-        break;
-      case OperationKind::kRelease:
-        release(block);
-        block = 0;
-        break;
-      case OperationKind::kResize:
-        resize(block, operation);
+    if (operation.kind == OperationKind::kAllocate) {
+      block = allocate(operation);
+    } else if (operation.kind == OperationKind::kRelease) {
+      release(block);
+      block = 0;
+    } else {
+      resize(block, operation);
     }
   }
-  std::uint64_t allocate(const Operation& operation) {
-    if (operation.size >= big_) [[unlikely]] {
-      const std::uint64_t bytes = pages_for(operation.size);
-      apart_bytes_ += bytes;
-      ++apart_made_;
-      return kApart | bytes;
-    }
-    const std::uint64_t block = region_.allocate(operation.size, std::size_t{1} << operation.log_alignment);
-    if (block == 0) [[unlikely]]
-      ++placement_.refused;
+  [[gnu::always_inline]] std::uint64_t allocate(const Operation& operation) {
+    if (operation.log_alignment != 0 || operation.size >= big_) [[unlikely]]
+      return allocate_other(operation);
+    return known(region_.allocate(operation.size));
+  }
+  [[gnu::noinline]] std::uint64_t allocate_other(const Operation& operation) {
+    if (operation.size < big_)
+      return known(region_.allocate(operation.size, std::size_t{1} << operation.log_alignment));
+    const std::uint64_t bytes = pages_for(operation.size);
+    apart_bytes_ += bytes;
+    ++apart_made_;
+    return kApart | bytes;
+  }
+  std::uint64_t known(std::uint64_t block) {
+    placement_.refused += block == 0 ? 1 : 0;
     return block;
   }
   void release(std::uint64_t block) {
-    if (block == 0) return;
-    if ((block & kApart) == 0) [[likely]]
+    if (block != 0 && (block & kApart) == 0) [[likely]]
       return region_.release_known(block);
+    if (block == 0) return;
     apart_bytes_ -= block & ~kApart;
     ++apart_gone_;
   }
-  void resize(std::uint64_t& block, const Operation& operation) {
+  [[gnu::noinline]] void resize(std::uint64_t& block, const Operation& operation) {
     if ((block & kApart) != 0) {
       if (operation.size < big_) return move(block, operation);
       // The kernel moves mappings without a copy.
@@ -216,8 +222,7 @@ class PolicySimulation : public Simulation {
 
   // Operations whose figures are kept until they are looked at, which the time does not count: few enough for the first cache.
   static constexpr std::size_t kStretch = 1024;
-  static constexpr std::size_t kFarther = 96;  // operations ahead: they themselves
-  static constexpr std::size_t kFar = 32;
+  static constexpr std::size_t kFar = 32;  // operations ahead
   static constexpr std::size_t kNear = 20;
   static constexpr std::size_t kNext = 8;
   // Marks a number in blocks_ as the bytes of a mapping of its own.
