@@ -34,6 +34,13 @@ constexpr std::array kKnownAllocators = {
     Allocator{"libsnmalloc", "snmalloc"}, Allocator{"libhardened_malloc", "hardened_malloc"},
 };
 
+// Their runtimes serve malloc themselves and end, or crash, where another comes before them.
+constexpr std::array kSanitizers = {
+    Allocator{"libasan", "AddressSanitizer"},
+    Allocator{"libhwasan", "HWAddressSanitizer"},
+    Allocator{"libtsan", "ThreadSanitizer"},
+};
+
 bool is_directory(const std::string& path) {
   struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
@@ -119,6 +126,15 @@ void refuse_unfit(const std::string& path, const ElfFacts& facts) {
         fmt::format("cannot serve '{}': the executable itself defines {}, which comes before any preloaded "
                     "library",
                     path, fmt::join(facts.exported_malloc, ", ")));
+  }
+  for (const std::string& library : facts.needed) {
+    for (const Allocator& known : kSanitizers) {
+      if (!library.starts_with(known.prefix)) continue;
+      throw Failure(kExitRefused,
+                    fmt::format("cannot serve '{}': it is built with {} ({}), which suffers no other malloc; "
+                                "loam wants the build without -fsanitize",
+                                path, known.name, library));
+    }
   }
 }
 

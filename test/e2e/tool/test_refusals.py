@@ -56,6 +56,9 @@ class Refusals(unittest.TestCase):
     def test_static(self):
         self.refused(125, "it is statically linked", PROGRAMS / "static")
 
+    def test_sanitizer(self):
+        self.refused(125, "it is built with AddressSanitizer (libasan.so.8)", PROGRAMS / "sanitized")
+
     def test_program_with_its_own_malloc(self):
         self.refused(125, "the executable itself defines malloc", PROGRAMS / "exporting")
 
