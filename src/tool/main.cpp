@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -50,11 +51,17 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+// The option's own part of `--option=value` and `-oVALUE`.
+std::string name_of(const std::string& word) {
+  const bool is_long = word.starts_with("--");
+  return word.substr(0, is_long ? word.find('=') : 2);
+}
+
 bool is_option(const std::string& word) { return word.size() > 1 && word[0] == '-'; }
 
-// Does `word` take the next argument as its value? Flags and `--option=value` do not.
+// Does `word` take the next argument as its value? Flags, `--option=value` and `-oVALUE` do not.
 bool takes_next(const CLI::App& command, const std::string& word) {
-  if (word.find('=') != std::string::npos) return false;
+  if (word.find('=') != std::string::npos || name_of(word) != word) return false;
   const CLI::Option* option = command.get_option_no_throw(word);
   return option != nullptr && option->get_items_expected_max() > 0;
 }
@@ -98,7 +105,7 @@ void refuse_unknown(const CLI::App& command, const std::vector<std::string>& arg
       --files;
       continue;
     }
-    const std::string name = arguments[i].substr(0, arguments[i].find('='));
+    const std::string name = is_option(arguments[i]) ? name_of(arguments[i]) : arguments[i];
     if (command.get_option_no_throw(name) == nullptr) {
       throw Failure(kExitUsage,
                     fmt::format("{} '{}'; see 'loam {} --help'",
@@ -106,6 +113,19 @@ void refuse_unknown(const CLI::App& command, const std::vector<std::string>& arg
     }
     if (takes_next(command, arguments[i])) ++i;
   }
+}
+
+// CLI11 lists all that is left over, last first, values of unknown options among it.
+std::string unexpected(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {
+    const std::vector<std::string> left = command->remaining(true);
+    const auto option = std::find_if(left.begin(), left.end(), is_option);
+    if (option != left.end())
+      return fmt::format("unknown option '{}'; see 'loam {} --help'", name_of(*option), command->get_name());
+    if (!left.empty())
+      return fmt::format("unexpected '{}'; see 'loam {} --help'", left.front(), command->get_name());
+  }
+  return "unexpected arguments; see 'loam --help'";
 }
 
 int run(int argc, char** argv) {
@@ -146,6 +166,8 @@ int run(int argc, char** argv) {
   try {
     for (const CLI::App* command : app.get_subcommands({})) refuse_unknown(*command, arguments);
     app.parse(reversed);
+  } catch (const CLI::ExtrasError&) {
+    throw Failure(kExitUsage, unexpected(app));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitClean : kExitUsage;
   }

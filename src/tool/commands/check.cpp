@@ -116,7 +116,7 @@ void add_options(CLI::App& command, CheckOptions& options) {
   add_text(command, "--guard-rate", options.guard_rate, "N", "After those, one block in N (1000)");
   add_choice(command, "--format", options.format, {"text", "json", "sarif", "junit"},
              "text (for people), or json, sarif, junit (for machines)");
-  add_text(command, "--output", options.output, "FILE", "Write to FILE instead of standard error");
+  add_text(command, "-o,--output", options.output, "FILE", "Write to FILE instead of standard error");
   add_text(command, "--library", options.library, "FILE",
            "Preload this libloam.so instead of the one beside the tool");
 }

@@ -68,7 +68,7 @@ void register_export(CLI::App& app) {
   std::vector<std::string> names;
   for (const Format& format : kFormats) names.emplace_back(format.name);
   add_choice(command, "--format", options->format, names, "csv unless given; see below");
-  add_text(command, "--output", options->output, "FILE", "Write to FILE instead of standard output");
+  add_text(command, "-o,--output", options->output, "FILE", "Write to FILE instead of standard output");
   on_run(command, [options] { export_recording(*options); });
 }
 

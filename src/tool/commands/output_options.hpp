@@ -15,7 +15,7 @@ struct OutputOptions {
 
   void add_to(CLI::App& command, const std::string& otherwise) {
     add_choice(command, "--format", format, {"text", "json"}, "text (for people) or json (for machines)");
-    add_text(command, "--output", output, "FILE", "Write to FILE instead of " + otherwise);
+    add_text(command, "-o,--output", output, "FILE", "Write to FILE instead of " + otherwise);
   }
 };
 

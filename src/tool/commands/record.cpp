@@ -102,10 +102,13 @@ void register_record(CLI::App& app) {
       "the program, 126 program not executable, 127 program not found.\n\n"
       "Examples:\n"
       "  loam record -- python3 script.py\n"
-      "  loam record --output server.loam -- ./server --once && loam report server.loam",
+      "  loam record -o server.loam -- ./server --once && loam report server.loam",
       Takes::kProgram);
   auto options = std::make_shared<RecordOptions>();
-  add_text(command, "--output", options->output, "FILE", "The recording; PROGRAM.loam unless given");
+  add_text(command, "-o,--output", options->output, "FILE", "The recording; PROGRAM.loam unless given");
+  add_flag(
+      command, "--stacks", [options] { options->no_stacks = false; },
+      "With the stacks of allocations: as without a word");
   add_flag(command, "--no-stacks", options->no_stacks, "Without the stacks of allocations: cheaper");
   add_flag(command, "--no-follow", options->no_follow, "Record the program alone, not its children");
   add_text(command, "--library", options->library, "FILE",

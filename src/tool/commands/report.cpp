@@ -107,7 +107,7 @@ void register_report(CLI::App& app) {
   auto options = std::make_shared<ReportOptions>();
   add_file(command, "FILE", options->file,
            "A recording of loam record, or what heaptrack or mtrace() of the C library wrote");
-  add_text(command, "--output", options->output, "FILE", "The page; FILE.html unless given");
+  add_text(command, "-o,--output", options->output, "FILE", "The page; FILE.html unless given");
   add_text(command, "--policies", options->policies, "FILE", "What loam replay --format json has written");
   add_text(command, "--findings", options->findings, "FILE", "What loam check --format json has written");
   add_text(command, "--compare", options->compare, "FILE",

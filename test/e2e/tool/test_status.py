@@ -120,6 +120,23 @@ class Signals(unittest.TestCase):
         for pid in ("x", "0", "99999999999", "-1"):
             self.assertIn(f"'{pid}' is no process id", loam("stats", "--", pid).stderr, pid)
 
+    def test_what_is_unknown_is_named_alone(self):
+        for arguments, message in ((("report", "a", "--colour", "red"), "unknown option '--colour'; see 'loam report --help'"),
+                                   (("report", "a", "b", "c"), "unexpected 'b'; see 'loam report --help'"),
+                                   (("record", "--colour=red", "--", "true"), "unknown option '--colour'; see"),
+                                   (("record", "-x", "--", "true"), "unknown option '-x'; see 'loam record --help'")):
+            done = loam(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done)
+            self.assertIn(message, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1)
+
+    def test_output_has_a_short_name(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, words in (("apart", ["-o", f"{folder}/apart"]), ("joined", [f"-o{folder}/joined"])):
+                done = run_fake("true", options=("--stats", *words))
+                self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+                self.assertIn("Calls", (pathlib.Path(folder) / name).read_text())
+
     def test_signals_reach_the_program(self):
         for name in ("TERM", "INT", "HUP", "USR1", "USR2", "QUIT"):
             process = self.start(f"trap 'echo got {name}; exit 5' {name}; echo ready; while :; do sleep 0.02; done")
