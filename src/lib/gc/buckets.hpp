@@ -15,8 +15,8 @@ namespace loam::collector {
 
 class Buckets {
  public:
-  // A page for each region.
-  static constexpr uint32_t kRoom = 1024;
+  // Four pages for each region, present as far as they were filled.
+  static constexpr uint32_t kRoom = 4096;
 
   // Empties it. Returns false without memory.
   bool prepare() {
@@ -45,6 +45,24 @@ class Buckets {
     filled_[region] = filled + 1;
     return filled + 1 == kRoom;
   }
+  // The same for many; full(region) settles the bucket of a region. Neighbours that lead to the same region do not wait for each other's count.
+  template <class Full>
+  void add_all(const uint64_t* offsets, uint32_t count, Full full) {
+    const uint64_t* const end = offsets + count;
+    while (offsets != end) {
+      const auto region = static_cast<uint32_t>(*offsets >> kRegionShift);
+      uint32_t filled = filled_[region];
+      if (filled == 0) [[unlikely]]
+        filled = begin(region);
+      uint32_t* entries = entries_ + uint64_t{region} * kRoom;
+      do {
+        entries[filled++] = static_cast<uint32_t>(*offsets++ & (kRegionBytes - 1));
+      } while (offsets != end && *offsets >> kRegionShift == region && filled != kRoom);
+      filled_[region] = filled;
+      if (filled == kRoom) [[unlikely]]
+        full(region);
+    }
+  }
   // The region gets a turn, though nothing may be in its bucket.
   void want(uint32_t region) {
     if (filled_[region] == 0) filled_[region] = begin(region);
@@ -63,6 +81,7 @@ class Buckets {
     filled_[region] = begun ? 1 : 0;
     for (uint32_t i = 1; i < filled; ++i) visit(entries[i]);
   }
+  uint32_t filled(uint32_t region) const { return filled_[region]; }
   bool has_some(uint32_t region) const { return filled_[region] > 1; }
   // visit(region) for all in the ring.
   template <class Visit>

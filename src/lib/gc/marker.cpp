@@ -15,6 +15,8 @@ namespace {
 // As measured for the leak search: the processor sees by itself that the lines behind are wanted next.
 constexpr uint64_t kFetchBytes = 320;
 constexpr uint64_t kLine = 64;
+// From so many pointers in a bucket on, all bits of its region are looked through.
+constexpr uint32_t kMany = 256;
 // Of a large object at a time, so that others may have the rest.
 constexpr uint64_t kPiece = uint64_t{128} << 10;
 
@@ -71,8 +73,74 @@ void Marker::settle_rest(uint32_t region, uint32_t number) {
   buckets_.want(lower);
 }
 
+void Marker::settle_unusual(uint32_t region, uint32_t number) {
+  const State state = state_of(space.block(number));
+  if (state == State::kRest)
+    settle_rest(region, number);
+  else if (state == State::kLarge)
+    settle_large(number);
+}
+
+// Many pointers at once: first where they lead, in a small table, then all bits of the region in order. With each bit changed by itself a
+// processor waits: bits of different blocks lie whole pages apart, which it takes for the same address until it knows better.
+void Marker::settle_many(uint32_t region, bool begun) {
+  const uint32_t first = region * kRegionBlocks;
+  const Block* blocks = &space.block(first);
+  uint64_t* reached = tables_->reached;
+  uint32_t begins[kRegionBlocks];
+  uint32_t words = 0;
+  for (uint32_t i = 0; i < kRegionBlocks; ++i) {
+    begins[i] = words * 64;
+    if (state_of(blocks[i]) != State::kSmall) continue;
+    words += Space::words(blocks[i]);
+    // On their way from RAM until they are wanted.
+    const Marks* marks = marks_ + uint64_t{first + i} * kBitWords;
+    for (uint32_t word = 0; word < Space::words(blocks[i]); word += kLine / sizeof(Marks))
+      __builtin_prefetch(marks + word, 1);
+  }
+  buckets_.empty_one(region, begun, [&](uint64_t offset) {
+    const auto at = static_cast<uint32_t>(offset >> kBlockShift);
+    const Block& block = blocks[at];
+    if (state_of(block) != State::kSmall) [[unlikely]]
+      return settle_unusual(region, first + at);
+    const auto index = static_cast<uint32_t>((offset & (kBlockBytes - 1)) * block.inverse >> 32);
+    const uint32_t number = begins[at] + index;
+    reached[number / 64] |= uint64_t{1} << (number % 64);
+  });
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < kRegionBlocks; ++i) {
+    if (state_of(blocks[i]) == State::kSmall)
+      found |= uint32_t{take_reached(first + i, reached + begins[i] / 64)} << i;
+  }
+  regions.region(region).blocks |= found;
+}
+
+// Takes the objects that were reached out of the open ones of the block. Returns whether more of it has to be read. Nothing is reached
+// afterwards.
+bool Marker::take_reached(uint32_t number, uint64_t* reached) {
+  const Block& block = space.block(number);
+  Marks* marks = marks_ + uint64_t{number} * kBitWords;
+  const uint64_t leads = is_atomic(block.kind) ? 0 : ~uint64_t{0};
+  const unsigned count = Space::words(block);
+  uint64_t words = 0;
+  uint64_t objects = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const uint64_t open = sys::peek(marks[i].open);
+    const uint64_t taken = open & reached[i];
+    reached[i] = 0;
+    sys::poke(marks[i].open, open & ~taken);
+    marks[i].waiting |= taken & leads;
+    words |= uint64_t{(taken & leads) != 0} << i;
+    objects += base::count_bits(taken);
+  }
+  objects_ += objects;
+  regions.words(number) |= words;
+  return words != 0;
+}
+
 // Follows the pointers in the region's bucket. Requires: its lock.
 void Marker::settle(uint32_t region, bool begun) {
+  if (buckets_.filled(region) > kMany) return settle_many(region, begun);
   const uint32_t first = region * kRegionBlocks;
   const Block* blocks = &space.block(first);
   Marks* marks = marks_ + uint64_t{first} * kBitWords;
@@ -82,14 +150,11 @@ void Marker::settle(uint32_t region, bool begun) {
   buckets_.empty_one(region, begun, [&](uint64_t offset) {
     const auto at = static_cast<uint32_t>(offset >> kBlockShift);
     const Block& block = blocks[at];
-    const State state = state_of(block);
-    if (state == State::kSmall) [[likely]]
+    if (state_of(block) == State::kSmall) [[likely]]
       objects += settle_one(marks + uint64_t{at} * kBitWords, words[at], block, at,
                             (offset & (kBlockBytes - 1)) * block.inverse >> 32, found);
-    else if (state == State::kRest)
-      settle_rest(region, first + at);
-    else if (state == State::kLarge)
-      settle_large(first + at);
+    else
+      settle_unusual(region, first + at);
   });
   objects_ += objects;
   regions.region(region).blocks |= found;
@@ -97,10 +162,9 @@ void Marker::settle(uint32_t region, bool begun) {
 
 // Puts what was found into the buckets.
 void Marker::follow_found() {
-  const uint64_t* found = tables_->found;
   const uint32_t count = found_;
   found_ = 0;
-  for (uint32_t i = 0; i < count; ++i) follow_offset(found[i]);
+  buckets_.add_all(tables_->found, count, [this](uint32_t region) { settle(region, true); });
 }
 
 void Marker::settle_all() {

@@ -99,16 +99,20 @@ class Marker {
   struct Tables {
     Entry queue[kAtOnce + kFetched + 64];
     uint64_t found[kFound];
-    Taken taken[uint64_t{kRegionBlocks} * kBitWords];  // of the region whose turn it is
+    uint64_t reached[uint64_t{kRegionBlocks} * kBitWords];  // zero between two regions
+    Taken taken[uint64_t{kRegionBlocks} * kBitWords];       // of the region whose turn it is
   };
 
-  void follow(uint64_t word) { follow_offset(word - base_); }
-  void follow_offset(uint64_t offset) {
+  void follow(uint64_t word) {
+    const uint64_t offset = word - base_;
     if (buckets_.add(offset)) [[unlikely]]
       settle(static_cast<uint32_t>(offset >> kRegionShift), true);
   }
   void follow_found();
   void settle(uint32_t region, bool begun);
+  void settle_many(uint32_t region, bool begun);
+  bool take_reached(uint32_t number, uint64_t* reached);
+  void settle_unusual(uint32_t region, uint32_t number);
   void settle_large(uint32_t number);
   void settle_rest(uint32_t region, uint32_t number);
   void take_waiting(uint32_t region);
