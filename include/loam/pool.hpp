@@ -56,7 +56,7 @@ class pool {
   // Memory for one object, uninitialised. O(1), about 1 ns. Throws what upstream does.
   [[nodiscard]] T* allocate() {
     void* block;
-    if (free_.take_newest(block) || free_.take_listed(block)) [[likely]]
+    if (free_.take_newest(block) || free_.take_listed(block) || free_.take_fresh(shape, block)) [[likely]]
       return from_block(block);
     return allocate_slow();
   }
@@ -96,18 +96,39 @@ class pool {
     deallocate(object);
   }
 
-  // Fills the span with memory for objects; all or nothing.
+  // Fills the span with memory for objects; all or nothing. About half the time of as many calls of allocate().
   void allocate(std::span<T*> objects) {
     std::size_t done = 0;
     try {
-      for (; done < objects.size(); ++done) objects[done] = allocate();
+      detail::free_list list =
+          free_;  // in registers: what is written to blocks and states could not change a copy
+      void* block;
+      if (!objects.empty() && list.take_newest(block)) objects[done++] = from_block(block);
+      for (; done < objects.size(); ++done) {
+        if (list.take_listed(block) || list.take_fresh(shape, block)) [[likely]] {
+          objects[done] = from_block(block);
+          continue;
+        }
+        free_ = list;
+        objects[done] = allocate_slow();
+        list = free_;
+      }
+      free_ = list;
     } catch (...) {
       deallocate(objects.first(done));
       throw;
     }
   }
   void deallocate(std::span<T* const> objects) noexcept {
-    for (T* object : objects) deallocate(object);
+    detail::free_list list = free_;
+    for (T* object : objects) {
+      if (!has_fences && list.give(pages_, shape, to_block(object))) [[likely]]
+        continue;
+      free_ = list;
+      deallocate_slow(object);
+      list = free_;
+    }
+    free_ = list;
   }
 
   // Whether the address lies in the pool's memory; any address may be asked for. O(1).
@@ -214,11 +235,9 @@ class pool {
   [[gnu::noinline]] T* allocate_slow() {
     if (detail::watched) [[unlikely]]
       return allocate_watched();
-    void* block = free_.take_fresh(shape);
-    if (block == nullptr) {
-      free_.add(pages_.add(shape), shape);
-      block = free_.take_fresh(shape);
-    }
+    free_.add(pages_.add(shape), shape);
+    void* block;
+    free_.take_fresh(shape, block);
     return from_block(block);
   }
   // free() of an object that is live for all that is told at once, with one look at the table for both its destructor and its memory.

@@ -113,10 +113,11 @@ class pool_resource final : public std::pmr::memory_resource {
   [[gnu::noinline]] void* take_fresh(sized& of, std::size_t bytes) {
     if (detail::watched) [[unlikely]]
       return allocate_watched(bytes, step);
-    void* block = of.free.take_fresh(of.shape);
-    if (block != nullptr) return block;
+    void* block;
+    if (of.free.take_fresh(of.shape, block)) return block;
     of.free.add(of.pages.add(of.shape), of.shape);
-    return of.free.take_fresh(of.shape);
+    of.free.take_fresh(of.shape, block);
+    return block;
   }
 
   void do_deallocate(void* memory, std::size_t bytes, std::size_t alignment) override {

@@ -33,7 +33,9 @@ class page_table {
     if (index >= shape.count) [[unlikely]]
       return false;
     state = own.states + index;
-    return std::atomic_ref(*state).load(std::memory_order_relaxed) == block_state::live;
+    if (std::atomic_ref(*state).load(std::memory_order_relaxed) != block_state::live) [[unlikely]]
+      return false;
+    return true;
   }
   // The state of the block that starts at the address. Null: none does.
   [[gnu::noinline]] block_state* find(const block_shape& shape, std::uintptr_t address) const noexcept {

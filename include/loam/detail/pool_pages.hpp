@@ -194,16 +194,25 @@ class pool_pages {
   page_table table_;        // the pages in use, with their records
 };
 
-// What never was handed out of the newest page.
+// Free blocks side by side, up to the end of a page: what never was handed out of the newest one, and what came back in front of it.
+// Blocks that come back in the opposite order, as those of a batch do, grow it again, and nothing is written into them.
 class fresh_blocks {
  public:
-  // Null when a page is wanted.
-  void* take(const block_shape& shape, block_state*& state) noexcept {
-    if (at_ == end_) return nullptr;
-    void* block = at_;
+  // False when a page is wanted.
+  bool take(const block_shape& shape, void*& block, block_state*& state) noexcept {
+    if (at_ == end_) return false;
+    block = at_;
     at_ += shape.size;
     state = state_++;
-    return block;
+    return true;
+  }
+  // Whether the free block lies in front of all others, in the same page, and is one of them now. States tell: those of two pages are
+  // never neighbours.
+  bool take_back(void* block, block_state* state) noexcept {
+    if (state + 1 != state_) return false;
+    at_ = static_cast<std::byte*>(block);
+    state_ = state;
+    return true;
   }
   // Requires: none is left.
   void add(pool_pages::page* page, const block_shape& shape) noexcept {
@@ -229,25 +238,25 @@ class free_list {
     const std::uintptr_t newest = newest_;
     if ((newest & handed_out) != 0) [[unlikely]]
       return false;
-    newest_ = newest | handed_out;
+    newest_ = newest + handed_out;
     block = reinterpret_cast<void*>(newest);
     return true;
   }
   bool take_listed(void*& block) noexcept {
     free_block* const first = first_;
-    if (first == nullptr) [[unlikely]]
-      return false;
+    if (first == nullptr) return false;
     first_ = first->next.load(std::memory_order_relaxed);
     *first->state.load(std::memory_order_relaxed) = block_state::live;
     block = first;
     return true;
   }
-  // Null when a page is wanted (see add).
-  [[gnu::noinline]] void* take_fresh(const block_shape& shape) noexcept {
+  // False when a page is wanted (see add).
+  bool take_fresh(const block_shape& shape, void*& block) noexcept {
     block_state* state;
-    void* block = fresh_.take(shape, state);
-    if (block != nullptr) *state = block_state::live;
-    return block;
+    if (!fresh_.take(shape, block, state)) [[unlikely]]
+      return false;
+    *state = block_state::live;
+    return true;
   }
 
   // Gives the block back, any address at all, if it is a live one of these pages for all that their table tells at once. False: it
@@ -294,9 +303,11 @@ class free_list {
       block_state* const its = newest_state_;
       auto* before = reinterpret_cast<free_block*>(newest);
       *its = block_state::free;
-      before->next.store(first_, std::memory_order_relaxed);
-      before->state.store(its, std::memory_order_relaxed);
-      first_ = before;
+      if (!fresh_.take_back(before, its)) {
+        before->next.store(first_, std::memory_order_relaxed);
+        before->state.store(its, std::memory_order_relaxed);
+        first_ = before;
+      }
     }
     newest_ = given;
     newest_state_ = state;

@@ -227,7 +227,7 @@ class shared_blocks {
       return {block, block->state};
     }
     spare_block found{};
-    found.block = fresh_.take(shape_, found.state);
+    fresh_.take(shape_, found.block, found.state);
     return found;
   }
 

@@ -2,10 +2,12 @@
 #include <loam/pool.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <memory_resource>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -185,6 +187,48 @@ TEST(Pool, WorksInBatches) {
   EXPECT_EQ(nodes.live(), 10'000u);
   nodes.deallocate(std::span<node* const>(some));
   EXPECT_EQ(nodes.live(), 0u);
+}
+
+// Blocks that come back side by side are kept otherwise than those that do not.
+TEST(Pool, RefusesSecondFreesOfBatchesInEveryOrder) {
+  std::mt19937 random(7);
+  std::vector<node*> all(6'000);  // three pages
+  for (int order = 0; order < 3; ++order) {
+    collected_faults faults;
+    pool<node> nodes;
+    for (int round = 0; round < 3; ++round) {
+      for (node*& each : all) each = nodes.allocate();
+      const std::set<node*> different(all.begin(), all.end());
+      ASSERT_EQ(different.size(), all.size());
+      ASSERT_EQ(nodes.live(), all.size());
+      if (order == 1) std::sort(all.begin(), all.end(), std::greater<>());
+      if (order == 2) std::shuffle(all.begin(), all.end(), random);
+      for (node* each : all) nodes.deallocate(each);
+      ASSERT_TRUE(faults.seen().empty());
+      ASSERT_EQ(nodes.live(), 0u);
+    }
+    for (node* each : all) nodes.deallocate(each);
+    EXPECT_EQ(faults.seen(), (std::vector<pool_fault>(all.size(), pool_fault::double_free)));
+  }
+}
+
+TEST(Pool, RefusesWhatIsWrongInABatchAndTakesTheRest) {
+  collected_faults faults;
+  pool<node> nodes;
+  node elsewhere{};
+  std::vector<node*> all(3'000);
+  nodes.allocate(std::span<node*>(all));
+  EXPECT_EQ(std::set<node*>(all.begin(), all.end()).size(), all.size());
+  std::vector<node*> given(all.rbegin(), all.rend());
+  given.insert(given.begin() + 2'000, {all[2'500], &elsewhere, nullptr});
+  given.push_back(given.back());
+  nodes.deallocate(std::span<node* const>(given));
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>{pool_fault::double_free, pool_fault::foreign_pointer,
+                                                    pool_fault::foreign_pointer, pool_fault::double_free}));
+  EXPECT_EQ(nodes.live(), 0u);
+  nodes.allocate(std::span<node*>(all));
+  EXPECT_EQ(std::set<node*>(all.begin(), all.end()).size(), all.size());
+  EXPECT_EQ(nodes.live(), all.size());
 }
 
 TEST(Pool, AlignsAsTheTypeAsks) {
