@@ -80,6 +80,7 @@ struct Event {
 // Words of a ring, one after the other, into events.
 class RingWords {
  public:
+  static bool is_tick(std::uint64_t word) { return static_cast<WordKind>(word & 0xf) == WordKind::kTick; }
   // True: the word ends an event, which is in `out`.
   bool take(std::uint64_t word, Event& out) {
     const auto kind = static_cast<WordKind>(word & 0xf);

@@ -1,19 +1,24 @@
 // The file of `loam record`: what one process did to its heap, for replay, report and export.
 //
-//   RecordingHead, then blocks: a BlockHead and `packed` bytes, compressed by zstd on their own.
+//   RecordingHead, then blocks: a BlockHead and `packed` bytes: frames of zstd, which together become `plain` bytes.
 //
 // kFacts and kEnd hold JSON texts (who, when; how it ended). kDescriptions holds records as in stacks.hpp. kSamples holds
-// RecordingSample rows. kEvents holds columns, each a length (LEB128) and so many bytes:
-//   kinds      a byte an event: bit 0 free, bit 1 part of a realloc(), bit 2 an alignment follows, bit 3 another thread follows
-//   times      microseconds since the event before
-//   sizes      of allocations: bytes asked for
-//   places     of allocations: how the address follows from what is known (recording_codec.hpp)
-//   stacks     of allocations: the stack's number in order of its first appearance in the block, plus 1; 0 none
-//   ids        of the stacks that appear for the first time: difference to the one before
-//   frees      of frees: how many allocations ago the block was allocated, plus 1; 0: not in this block of the file
-//   olds       of those: the address, as difference to the one before
-//   others     alignments (as a power of two), threads
-// All numbers in columns are LEB128.
+// RecordingSample rows. kEvents holds the lengths of 14 columns, and the columns:
+//   kinds         a byte an event: bit 0 free, 1 part of a realloc(), 2 an alignment follows, 3 another thread follows, 4 time has passed
+//   times         where it has: microseconds since the event before; of the first event since the start
+//   sizes         of allocations: bytes asked for, the low byte
+//   sizes high    the high byte
+//   large sizes   where both are 255: the size
+//   places        of allocations: a byte that tells how the address follows from what is known (place_history.hpp)
+//   jumps         where it does not: the difference to where the class of that size was last
+//   stacks        of allocations: the stack's number in order of its first appearance in the block, from 1; 0 none: the low byte
+//   stacks high   the high byte
+//   ids           of the stacks that appear for the first time: difference to the one before
+//   ages          of frees: how many allocations ago the block was allocated, plus 1; 0: not in this block of the file: the low byte
+//   ages high     the high byte
+//   olds          of those with 0: the address, as difference to the one before
+//   others        threads, alignments (as a power of two)
+// All numbers but those of bytes are LEB128.
 //
 // Invariant: each block is read without any other. Its head has a check sum of its own (CRC-32), and says how many events are before it: what
 // follows a damaged block is found, and what is missing is known.
@@ -25,7 +30,7 @@
 namespace loam::format {
 
 inline constexpr std::uint64_t kRecordingMagic = 0x31'63'65'72'6d'61'6f'6cU;  // "loamrec1" in the file
-inline constexpr std::uint32_t kRecordingVersion = 3;
+inline constexpr std::uint32_t kRecordingVersion = 4;
 inline constexpr std::uint32_t kBlockMark = 0x4b'43'4c'42U;  // "BLCK"
 inline constexpr std::uint32_t kMostPlainBytes = std::uint32_t{1} << 26;
 

@@ -67,7 +67,8 @@ std::vector<std::string> fuzz_seeds() {
   packer.add({1000, 0x1000, 24, 7, 3, 4, false, false});
   packer.add({2000, 0x1020, 24, 7, 3, 12, false, false});
   packer.add({3000, 0x1000, 0, 8, 0, 4, true, true});
-  const std::string columns = packer.take();
+  std::string columns;
+  for (const std::string_view part : packer.parts()) columns += part;
   std::string seed = {2, static_cast<char>(columns.size()), 0, 3};
   seed += columns;
   seed += std::string{5, 2, 0, 0} + "{}";

@@ -3,7 +3,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <utility>
 
@@ -12,17 +11,11 @@
 namespace loam::tool {
 namespace {
 
-enum Column : unsigned { kKinds, kTimes, kSizes, kPlaces, kStacks, kIds, kFrees, kOlds, kOthers };
-constexpr unsigned kFree = 1, kResize = 2, kAligned = 4, kSwitch = 8;
-// The tokens of places: freed in this class, freed without a class, where the class goes on, anywhere else.
-constexpr std::uint64_t kOldAt = EventHistory::kDepth;
-constexpr std::uint64_t kBump = 2 * EventHistory::kDepth;
-constexpr std::size_t kMostFree = 4096;  // remembered of a class
-
-void put(std::string& column, std::uint64_t number) {
-  for (; number >= 0x80; number >>= 7) column += static_cast<char>(0x80 | (number & 0x7f));
-  column += static_cast<char>(number);
-}
+constexpr unsigned kFree = 1, kResize = 2, kAligned = 4, kSwitch = 8, kLater = 16;
+constexpr std::uint64_t kLarge = 0xffff;    // sizes from there on are numbers of their own
+constexpr std::size_t kMostOfAnEvent = 12;  // bytes in a column of numbers
+constexpr unsigned kClassBits = 9;
+static_assert(PlaceHistory::kOld < 1U << kClassBits);
 
 std::uint64_t zigzag(std::uint64_t difference) {
   return difference << 1 ^ (difference >> 63 != 0 ? ~std::uint64_t{0} : 0);
@@ -32,14 +25,19 @@ std::uint64_t unzigzag(std::uint64_t number) {
 }
 
 // Blocks lie 16 bytes apart, but for those of other allocators.
-std::uint64_t packed_difference(std::uint64_t from, std::uint64_t to) {
-  const std::uint64_t difference = to - from;
+std::uint64_t packed_difference(std::uint64_t difference) {
   if (difference % 16 != 0) return zigzag(difference) << 1 | 1;
   return zigzag(static_cast<std::uint64_t>(static_cast<std::int64_t>(difference) / 16)) << 1;
 }
 std::uint64_t unpacked_difference(std::uint64_t number) {
   const std::uint64_t difference = unzigzag(number >> 1);
   return (number & 1) != 0 ? difference : difference * 16;
+}
+
+// Columns of bytes; those of the others have numbers in them.
+constexpr bool is_of_bytes(unsigned column) {
+  return column == kKinds || column == kSizes || column == kSizesHigh || column == kPlaces ||
+         column == kStacks || column == kStacksHigh || column == kAges || column == kAgesHigh;
 }
 
 [[noreturn]] void fail() { throw Failure(kExitFailure, "a block of events makes no sense"); }
@@ -55,197 +53,157 @@ std::uint32_t head_check(const format::BlockHead& head) {
   return crc_of(&head, offsetof(format::BlockHead, head_check));
 }
 
-std::uint32_t EventHistory::class_of(std::uint64_t size) {
-  const std::uint64_t rounded = std::max<std::uint64_t>(size, 1) - 1;
-  if (rounded < 1024) return static_cast<std::uint32_t>(rounded >> 4);
-  const auto width = static_cast<std::uint32_t>(std::bit_width(rounded));
-  return 64 + (width - 11) * 8 + static_cast<std::uint32_t>(rounded >> (width - 4)) - 8;
-}
-
-EventHistory::Classes& EventHistory::classes(std::uint32_t thread) {
-  if (of_thread_ != nullptr && thread == thread_) return *of_thread_;
-  constexpr std::size_t kMostThreads = 256;  // a file must not ask for any amount of memory
-  if (threads_.size() >= kMostThreads && !threads_.contains(thread)) threads_.clear();
-  std::unique_ptr<Classes>& of_thread = threads_[thread];
-  if (of_thread == nullptr) of_thread = std::make_unique<Classes>();
-  thread_ = thread;
-  of_thread_ = of_thread.get();
-  return *of_thread_;
-}
-
-void EventHistory::Class::remember(std::uint64_t address) {
-  if (free.size() >= kMostFree)
-    free.erase(free.begin(), free.begin() + static_cast<std::ptrdiff_t>(kMostFree / 2));
-  free.push_back(address);
-}
-
-std::uint64_t EventHistory::Class::depth_of(std::uint64_t address) const {
-  const std::size_t most = std::min<std::size_t>(kDepth, free.size());
-  for (std::size_t i = 0; i < most; ++i) {
-    if (free[free.size() - 1 - i] == address) return i;
-  }
-  return kDepth;
-}
-
-bool EventHistory::Class::forget(std::uint64_t address) {
-  const std::uint64_t depth = depth_of(address);
-  if (depth == kDepth) return false;
-  free.erase(free.end() - 1 - static_cast<std::ptrdiff_t>(depth));
-  return true;
-}
-
-std::uint64_t EventHistory::token_of(const RecordedEvent& event) {
-  const Classes& all = classes(event.thread);
-  const Class& known = all[class_of(event.size)];
-  if (const std::uint64_t depth = known.depth_of(event.address); depth < kDepth) return depth;
-  if (const std::uint64_t depth = all[kOld].depth_of(event.address); depth < kDepth) return kOldAt + depth;
-  if (event.address == known.last + known.stride) return kBump;
-  return kBump + 1 + packed_difference(known.last, event.address);
-}
-
-std::uint64_t EventHistory::address_of(const RecordedEvent& event, std::uint64_t token) {
-  const Classes& all = classes(event.thread);
-  const Class& known = all[class_of(event.size)];
-  if (token == kBump) return known.last + known.stride;
-  if (token > kBump) return known.last + unpacked_difference(token - kBump - 1);
-  const std::vector<std::uint64_t>& free = token < kOldAt ? known.free : all[kOld].free;
-  const std::uint64_t depth = token % kDepth;
-  if (depth >= free.size()) fail();
-  return free[free.size() - 1 - depth];
-}
-
-void EventHistory::allocated(const RecordedEvent& event) {
-  Classes& all = classes(event.thread);
-  const std::uint32_t size_class = class_of(event.size);
-  Class& known = all[size_class];
-  if (!known.forget(event.address) && !all[kOld].forget(event.address)) {
-    known.stride = event.address - known.last;
-    known.last = event.address;
-  }
-  bool is_new = false;
-  Block& block = live_.at(event.address, is_new);
-  if (!is_new) places_[block.serial] = 0;  // its free was not seen
-  block = {static_cast<std::uint32_t>(places_.size()), size_class};
-  places_.push_back(event.address);
-}
-
-std::uint64_t EventHistory::age_of(std::uint64_t address) const {
-  const Block* block = live_.find(address);
-  return block == nullptr || address == 0 ? 0 : places_.size() - block->serial;
-}
-
-std::uint64_t EventHistory::address_at(std::uint64_t age) const {
-  return age == 0 || age > places_.size() ? 0 : places_[places_.size() - age];
-}
-
-// What a thread frees it is handed out again itself, whoever allocated it.
-void EventHistory::freed(const RecordedEvent& event) {
-  Block block{};
-  Classes& all = classes(event.thread);
-  if (!live_.take(event.address, block)) return all[kOld].remember(event.address);
-  all[block.size_class].remember(event.address);
-  places_[block.serial] = 0;
-}
-
-void EventHistory::forget() {
-  live_ = {};
-  places_.clear();
-  threads_.clear();
-  of_thread_ = nullptr;
+// What is not written to is not had from the kernel.
+EventPacker::EventPacker() {
+  std::size_t bytes = 0;
+  const auto room = [](unsigned column) { return kMostEvents * (is_of_bytes(column) ? 1 : kMostOfAnEvent); };
+  for (unsigned i = 0; i < kEventColumns; ++i) bytes += room(i);
+  memory_.reset(new std::uint8_t[bytes]);
+  std::uint8_t* at = memory_.get();
+  for (unsigned i = 0; i < kEventColumns; ++i, at += room(i - 1)) columns_[i] = {at, at};
 }
 
 void EventPacker::add(const RecordedEvent& event) {
   unsigned kind = (event.is_free ? kFree : 0) | (event.is_resize ? kResize : 0);
   if (!event.is_free && event.alignment_log != 4) kind |= kAligned;
-  if (event.thread != thread_) kind |= kSwitch;
-  columns_[kKinds] += static_cast<char>(kind);
-  const std::uint64_t time_us = std::max(event.time / 1000, time_us_);
-  if (count_ == 0) {
-    first_us_ = time_us;
-    put(columns_[kTimes], time_us);
-  } else {
-    put(columns_[kTimes], time_us - time_us_);
+  const std::uint64_t before = count_ == 0 ? 0 : time_us_;
+  time_us_ = std::max(event.time / 1000, time_us_);
+  if (count_ == 0) first_us_ = time_us_;
+  if (time_us_ != before) {
+    columns_[kTimes].number(time_us_ - before);
+    kind |= kLater;
   }
-  time_us_ = time_us;
-  if ((kind & kSwitch) != 0) put(columns_[kOthers], event.thread);
-  thread_ = event.thread;
-  if (event.is_free) {
-    const std::uint64_t age = history_.age_of(event.address);
-    put(columns_[kFrees], age);
-    if (age == 0) {
-      put(columns_[kOlds], packed_difference(old_, event.address));
-      old_ = event.address;
-    }
-    history_.freed(event);
-  } else {
-    add_allocation(event);
+  if (event.thread != thread_) {
+    columns_[kOthers].number(thread_ = event.thread);
+    kind |= kSwitch;
   }
+  places_.set_thread(thread_);
+  columns_[kKinds].byte(kind);
   ++count_;
+  if (event.is_free)
+    add_free(event);
+  else
+    add_allocation(event);
 }
 
-void EventPacker::add_allocation(const RecordedEvent& event) {
-  if (event.alignment_log != 4) put(columns_[kOthers], event.alignment_log);
-  put(columns_[kSizes], event.size);
-  put(columns_[kPlaces], history_.token_of(event));
-  history_.allocated(event);
-  if (event.stack == 0) return put(columns_[kStacks], 0);
-  const auto [known, is_new] =
-      stacks_.try_emplace(event.stack, static_cast<std::uint32_t>(stacks_.size()) + 1);
-  put(columns_[kStacks], known->second);
-  if (!is_new) return;
-  put(columns_[kIds], zigzag(std::uint64_t{event.stack} - id_));
-  id_ = event.stack;
-}
-
-std::string EventPacker::take() {
-  std::string plain;
-  for (std::string& column : columns_) {
-    put(plain, column.size());
-    plain += column;
-    column.clear();
+inline void EventPacker::add_free(const RecordedEvent& event) {
+  std::uint32_t* known = live_.find(event.address);
+  if (known != nullptr && *known != 0) {
+    const std::uint32_t block = std::exchange(*known, 0);
+    const std::uint32_t age = allocations_ + 1 - (block >> kClassBits);
+    columns_[kAges].byte(age & 0xff);
+    columns_[kAgesHigh].byte(age >> 8);
+    return places_.freed(block & ((1U << kClassBits) - 1), event.address);
   }
-  count_ = 0;
-  history_.forget();
+  columns_[kAges].byte(0);
+  columns_[kAgesHigh].byte(0);
+  columns_[kOlds].number(packed_difference(event.address - old_));
+  old_ = event.address;
+  places_.freed(PlaceHistory::kOld, event.address);
+}
+
+inline void EventPacker::add_allocation(const RecordedEvent& event) {
+  if (event.alignment_log != 4) columns_[kOthers].number(event.alignment_log);
+  const auto size = static_cast<unsigned>(std::min(event.size, kLarge));
+  columns_[kSizes].byte(size & 0xff);
+  columns_[kSizesHigh].byte(size >> 8);
+  if (size == kLarge) [[unlikely]]
+    columns_[kLargeSizes].number(event.size);
+  const std::uint32_t size_class = PlaceHistory::class_of(event.size);
+  std::uint64_t difference = 0;
+  const unsigned token = places_.token_of(size_class, event.address, difference);
+  columns_[kPlaces].byte(token);
+  if (token == PlaceHistory::kElsewhere) columns_[kJumps].number(packed_difference(difference));
+  live_.at(event.address) = ++allocations_ << kClassBits | size_class;
+  if (event.stack != stack_) add_stack(event.stack);
+  columns_[kStacks].byte(number_ & 0xff);
+  columns_[kStacksHigh].byte(number_ >> 8);
+}
+
+void EventPacker::add_stack(std::uint32_t stack) {
+  stack_ = stack;
+  number_ = 0;
+  if (stack == 0) return;
+  std::uint32_t& known = stacks_.at(stack);
+  if (known == 0) {
+    known = ++stack_count_;
+    columns_[kIds].number(zigzag(std::uint64_t{stack} - id_));
+    id_ = stack;
+  }
+  number_ = known;
+}
+
+EventPacker::Parts EventPacker::parts() {
+  Parts parts;
+  lengths_.clear();
+  for (unsigned i = 0; i < kEventColumns; ++i) {
+    const Column& column = columns_[i];
+    auto bytes = static_cast<std::size_t>(column.end - column.begin);
+    parts[1 + i] = {reinterpret_cast<const char*>(column.begin), bytes};
+    for (; bytes >= 0x80; bytes >>= 7) lengths_ += static_cast<char>(0x80 | (bytes & 0x7f));
+    lengths_ += static_cast<char>(bytes);
+  }
+  parts[0] = lengths_;
+  return parts;
+}
+
+void EventPacker::begin_block() {
+  for (Column& column : columns_) column.end = column.begin;
+  places_.forget();
+  live_.clear();
   stacks_.clear();
-  thread_ = id_ = 0;
+  count_ = allocations_ = stack_count_ = 0;
+  thread_ = stack_ = number_ = id_ = 0;
   old_ = 0;
-  return plain;
 }
 
 void EventUnpacker::open(std::string plain, std::uint32_t count) {
   left_ = 0;
   plain_ = std::move(plain);
-  std::string_view rest = plain_;
-  for (std::string_view& column : columns_) {
-    std::uint64_t bytes = 0;
+  const auto* at = reinterpret_cast<const std::uint8_t*>(plain_.data());
+  const std::uint8_t* const end = at + plain_.size();
+  std::array<std::size_t, kEventColumns> lengths{};
+  for (std::size_t& length : lengths) {
     unsigned shift = 0;
     do {
-      if (rest.empty() || shift > 35) fail();
-      bytes |= std::uint64_t{static_cast<unsigned char>(rest.front())} % 128 << shift;
+      if (at == end || shift > 35) fail();
+      length |= std::size_t{*at & 0x7fU} << shift;
       shift += 7;
-      const bool more = (static_cast<unsigned char>(rest.front()) & 0x80) != 0;
-      rest.remove_prefix(1);
-      if (!more) break;
-    } while (true);
-    if (bytes > rest.size()) fail();
-    column = rest.substr(0, bytes);
-    rest.remove_prefix(bytes);
+    } while ((*at++ & 0x80) != 0);
   }
-  if (columns_[kKinds].size() != count) fail();
+  for (unsigned i = 0; i < kEventColumns; ++i) {
+    if (lengths[i] > static_cast<std::size_t>(end - at)) fail();
+    at_[i] = at;
+    end_[i] = at += lengths[i];
+  }
+  if (lengths[kKinds] != count) fail();
+  check_lengths();
   left_ = count;
-  history_.forget();
+  places_.forget();
+  allocations_.clear();
   stacks_.clear();
   time_us_ = old_ = 0;
   thread_ = 0;
 }
 
+// Each event has its bytes: whether there are some is not asked for each.
+void EventUnpacker::check_lengths() const {
+  const auto length = [this](unsigned column) { return end_[column] - at_[column]; };
+  std::ptrdiff_t frees = 0;
+  for (const std::uint8_t* kind = at_[kKinds]; kind != end_[kKinds]; ++kind) frees += *kind & kFree;
+  const std::ptrdiff_t allocations = length(kKinds) - frees;
+  for (const unsigned column : {kSizes, kSizesHigh, kPlaces, kStacks, kStacksHigh}) {
+    if (length(column) != allocations) fail();
+  }
+  if (length(kAges) != frees || length(kAgesHigh) != frees) fail();
+}
+
 std::uint64_t EventUnpacker::number(unsigned column) {
-  std::string_view& from = columns_[column];
+  const std::uint8_t*& at = at_[column];
   std::uint64_t out = 0;
   for (unsigned shift = 0;; shift += 7) {
-    if (from.empty() || shift > 63) fail();
-    const auto byte = static_cast<unsigned char>(from.front());
-    from.remove_prefix(1);
+    if (at == end_[column] || shift > 63) fail();
+    const std::uint8_t byte = *at++;
     out |= std::uint64_t{byte & 0x7fu} << shift;
     if ((byte & 0x80) == 0) return out;
   }
@@ -253,22 +211,17 @@ std::uint64_t EventUnpacker::number(unsigned column) {
 
 bool EventUnpacker::next(RecordedEvent& event) {
   if (left_ == 0) return false;
-  const auto kind = static_cast<unsigned char>(columns_[kKinds].front());
-  columns_[kKinds].remove_prefix(1);
-  time_us_ += number(kTimes);
+  const unsigned kind = byte(kKinds);
+  if ((kind & kLater) != 0) time_us_ += number(kTimes);
   if ((kind & kSwitch) != 0) thread_ = static_cast<std::uint32_t>(number(kOthers));
+  places_.set_thread(thread_);
   event = {};
   event.time = time_us_ * 1000;
   event.thread = thread_;
   event.is_free = (kind & kFree) != 0;
   event.is_resize = (kind & kResize) != 0;
   if (event.is_free) {
-    const std::uint64_t age = number(kFrees);
-    if (age == 0)
-      event.address = old_ += unpacked_difference(number(kOlds));
-    else if ((event.address = history_.address_at(age)) == 0)
-      fail();
-    history_.freed(event);
+    read_free(event);
   } else {
     if ((kind & kAligned) != 0) event.alignment_log = static_cast<std::uint8_t>(number(kOthers));
     read_allocation(event);
@@ -277,11 +230,30 @@ bool EventUnpacker::next(RecordedEvent& event) {
   return true;
 }
 
-void EventUnpacker::read_allocation(RecordedEvent& event) {
-  event.size = number(kSizes);
-  event.address = history_.address_of(event, number(kPlaces));
-  history_.allocated(event);
-  const std::uint64_t stack = number(kStacks);
+inline void EventUnpacker::read_free(RecordedEvent& event) {
+  const std::uint32_t age = byte(kAges) | byte(kAgesHigh) << 8;
+  if (age == 0) {
+    event.address = old_ += unpacked_difference(number(kOlds));
+    return places_.freed(PlaceHistory::kOld, event.address);
+  }
+  if (age > allocations_.size()) fail();
+  const Allocation& block = allocations_[allocations_.size() - age];
+  event.address = block.address;
+  places_.freed(block.size_class, block.address);
+}
+
+inline void EventUnpacker::read_allocation(RecordedEvent& event) {
+  event.size = byte(kSizes) | byte(kSizesHigh) << 8;
+  if (event.size == kLarge) event.size = number(kLargeSizes);
+  const std::uint32_t size_class = PlaceHistory::class_of(event.size);
+  const unsigned token = byte(kPlaces);
+  if (token > PlaceHistory::kElsewhere) fail();
+  const std::uint64_t difference =
+      token == PlaceHistory::kElsewhere ? unpacked_difference(number(kJumps)) : 0;
+  event.address = places_.address_of(size_class, token, difference);
+  if (event.address == 0 && token < PlaceHistory::kOn) fail();
+  allocations_.push_back({event.address, size_class});
+  const std::uint32_t stack = byte(kStacks) | byte(kStacksHigh) << 8;
   if (stack == 0) return;
   if (stack > stacks_.size() + 1) fail();
   if (stack == stacks_.size() + 1) {

@@ -1,6 +1,6 @@
 // Events as columns of a block of a recording, and back (format/recording.hpp). Writer and reader keep the same history, from which most of
-// an event follows: which block is freed is told by how many allocations ago it was made, where a block lies by the addresses that the
-// same thread has freed in the same class of sizes, last first. The history begins anew with each block of the file.
+// an event follows: which block is freed is told by how many allocations ago it was made, where a block lies by what its thread has freed
+// (place_history.hpp). The history begins anew with each block of the file.
 // Not for sharing between threads. Memory: some 100 bytes an event of a block.
 #pragma once
 
@@ -9,11 +9,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "format/recording.hpp"
-#include "tool/model/live_blocks.hpp"
+#include "tool/model/block_table.hpp"
+#include "tool/model/place_history.hpp"
 
 namespace loam::tool {
 
@@ -32,72 +32,77 @@ struct RecordedEvent {
   bool is_resize = false;  // half of a realloc(): first a free, then an allocation by the same thread
 };
 
-// What both sides know after each event.
-class EventHistory {
- public:
-  static constexpr unsigned kDepth = 8;
-
-  // How `address` follows; and which address follows from a token. Either must be followed by allocated().
-  std::uint64_t token_of(const RecordedEvent& event);
-  std::uint64_t address_of(const RecordedEvent& event, std::uint64_t token);
-  void allocated(const RecordedEvent& event);
-
-  // How many allocations ago it was allocated, plus 1; 0: not known. And the address from that; 0: none.
-  std::uint64_t age_of(std::uint64_t address) const;
-  std::uint64_t address_at(std::uint64_t age) const;
-  void freed(const RecordedEvent& event);
-  void forget();
-
- private:
-  struct Block {
-    std::uint32_t serial;
-    std::uint32_t size_class;
-  };
-  struct Class {
-    std::uint64_t last = 0;    // address
-    std::uint64_t stride = 0;  // between the last two that did not come from `free`
-    std::vector<std::uint64_t> free;
-
-    void remember(std::uint64_t address);
-    std::uint64_t depth_of(std::uint64_t address) const;  // kDepth: not among the last
-    bool forget(std::uint64_t address);
-  };
-  // As the heap's size classes: 16 apart up to 1 KiB, then eight to a power of two. The last is for blocks of another one.
-  static constexpr std::size_t kOld = 64 + 54 * 8;
-  using Classes = std::array<Class, kOld + 1>;
-  static std::uint32_t class_of(std::uint64_t size);
-  Classes& classes(std::uint32_t thread);
-
-  LiveBlocks<Block> live_;             // by address
-  std::vector<std::uint64_t> places_;  // address by serial; 0: freed
-  std::unordered_map<std::uint32_t, std::unique_ptr<Classes>> threads_;
-  std::uint32_t thread_ = 0;  // the last one that was asked for
-  Classes* of_thread_ = nullptr;
+// In the order of format/recording.hpp.
+enum EventColumn : unsigned {
+  kKinds,
+  kTimes,
+  kSizes,
+  kSizesHigh,
+  kLargeSizes,
+  kPlaces,
+  kJumps,
+  kStacks,
+  kStacksHigh,
+  kIds,
+  kAges,
+  kAgesHigh,
+  kOlds,
+  kOthers,
+  kEventColumns
 };
-
-constexpr unsigned kEventColumns = 9;
 
 class EventPacker {
  public:
+  // A stack's number and a block's age fit into two bytes.
+  static constexpr std::uint32_t kMostEvents = 0xffff;
+
+  EventPacker();
+  // An event about this address will be added soon: what is known of it is fetched into the cache.
+  void expect(std::uint64_t address) const { live_.expect(address); }
+  // Requires: fewer than kMostEvents since the last begin_block().
   void add(const RecordedEvent& event);
   std::uint32_t count() const { return count_; }
   std::uint64_t first_us() const { return first_us_; }
   std::uint64_t last_us() const { return time_us_; }
-  // The columns of what was added since the last take(). What comes next is a block of its own.
-  std::string take();
+  // The plain content of a block: the columns of what was added since the last begin_block(), whose lengths are the first part. Valid until then.
+  using Parts = std::array<std::string_view, 1 + kEventColumns>;
+  Parts parts();
+  // What comes next is a block of its own.
+  void begin_block();
 
  private:
-  void add_allocation(const RecordedEvent& event);
+  // Has room for what kMostEvents can put into it.
+  struct Column {
+    std::uint8_t* begin = nullptr;
+    std::uint8_t* end = nullptr;
 
-  std::array<std::string, kEventColumns> columns_;
+    void byte(unsigned value) { *end++ = static_cast<std::uint8_t>(value); }
+    void number(std::uint64_t value) {
+      for (; value >= 0x80; value >>= 7) byte(0x80 | (value & 0x7f));
+      byte(static_cast<unsigned>(value));
+    }
+  };
+
+  void add_allocation(const RecordedEvent& event);
+  void add_free(const RecordedEvent& event);
+  void add_stack(std::uint32_t stack);
+
+  std::unique_ptr<std::uint8_t[]> memory_;
+  std::array<Column, kEventColumns> columns_;
+  std::string lengths_;
+  PlaceHistory places_;
+  BlockTable live_;    // address -> number of the allocation in the block, from 1, and class; 0: freed
+  BlockTable stacks_;  // id -> number
   std::uint32_t count_ = 0;
-  EventHistory history_;
+  std::uint32_t allocations_ = 0;
+  std::uint32_t stack_count_ = 0;
   std::uint64_t first_us_ = 0;
   std::uint64_t time_us_ = 0;
-  std::uint64_t old_ = 0;  // the last address in `olds`
-  std::uint32_t thread_ = 0;
+  std::uint64_t old_ = 0;     // the last address in `olds`
+  std::uint32_t thread_ = 0;  // these two of the event before
+  std::uint32_t stack_ = 0;   // and its number
+  std::uint32_t number_ = 0;
   std::uint32_t id_ = 0;  // the last in `ids`
-  std::unordered_map<std::uint32_t, std::uint32_t> stacks_;
 };
 
 class EventUnpacker {
@@ -110,18 +115,27 @@ class EventUnpacker {
   std::uint32_t left() const { return left_; }
 
  private:
+  struct Allocation {
+    std::uint64_t address;
+    std::uint32_t size_class;
+  };
+
+  void check_lengths() const;
   std::uint64_t number(unsigned column);
+  unsigned byte(unsigned column) { return *at_[column]++; }
   void read_allocation(RecordedEvent& event);
+  void read_free(RecordedEvent& event);
 
   std::string plain_;
-  std::array<std::string_view, kEventColumns> columns_;
+  std::array<const std::uint8_t*, kEventColumns> at_ = {};
+  std::array<const std::uint8_t*, kEventColumns> end_ = {};
   std::uint32_t left_ = 0;
-  EventHistory history_;
+  PlaceHistory places_;
+  std::vector<Allocation> allocations_;
+  std::vector<std::uint32_t> stacks_;  // in order of their first appearance
   std::uint64_t time_us_ = 0;
   std::uint64_t old_ = 0;
   std::uint32_t thread_ = 0;
-  // The stacks in order of their first appearance.
-  std::vector<std::uint32_t> stacks_;
 };
 
 }  // namespace loam::tool

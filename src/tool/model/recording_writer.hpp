@@ -6,20 +6,22 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "format/recording.hpp"
 #include "tool/model/recording_codec.hpp"
+
+struct ZSTD_CCtx_s;
 
 namespace loam::tool {
 
 class RecordingWriter {
  public:
-  static constexpr std::uint32_t kEventsInBlock = 1u << 16;
-
   // `facts`: JSON. An existing file is overwritten.
   RecordingWriter(const std::string& path, const std::string& facts);
 
   void add(const RecordedEvent& event);
+  void expect(std::uint64_t address) const { packer_.expect(address); }
   // Records as in format/stacks.hpp, whole ones.
   void describe(const char* records, std::size_t bytes);
   void sample(const format::RecordingSample& sample);
@@ -33,13 +35,21 @@ class RecordingWriter {
  private:
   void flush();
   void write_block(format::BlockKind kind, const std::string& plain, std::uint32_t count);
+  void write_events();
+  void pack(std::string_view part);
+  void write_packed(format::BlockHead& head);
   void write(const void* data, std::size_t bytes);
 
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
+  struct FreeZstd {
+    void operator()(ZSTD_CCtx_s* context) const;
+  };
   std::string path_;
   std::unique_ptr<std::FILE, Close> file_;
+  std::unique_ptr<ZSTD_CCtx_s, FreeZstd> zstd_;
+  std::string packed_;  // of the block that is being written
   EventPacker packer_;
   std::string descriptions_;
   std::string samples_;

@@ -18,9 +18,10 @@
 namespace loam::tool {
 namespace {
 
-// A thread that was interrupted between the tick and the event is waited for so long.
-constexpr std::uint64_t kHoldNs = 20'000'000;
 constexpr std::uint64_t kPage = 4096;
+// The processor may have read its counter some hundred instructions before what stands in front of it was done.
+constexpr std::uint64_t kAheadTicks = 1u << 13;
+constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 }  // namespace
 
@@ -44,7 +45,7 @@ std::unique_ptr<RingProcess> RingProcess::open(const std::string& path) {
   made->forked_from_ = made->file_->forked_from;
   made->start_ticks_ = made->file_->start_ticks;
   made->start_ns_ = made->file_->start_monotonic_ns;
-  made->seen_.resize(format::kRings);
+  made->open_rings();
   return made;
 }
 
@@ -52,94 +53,97 @@ RingProcess::~RingProcess() {
   if (file_ != nullptr) munmap(file_, format::kRingFileBytes);
 }
 
-format::Ring& RingProcess::ring(std::uint32_t index) const {
-  return reinterpret_cast<format::Ring*>(reinterpret_cast<char*>(file_) + format::kRingsAt)[index];
+void RingProcess::open_rings() {
+  char* const base = reinterpret_cast<char*>(file_);
+  auto* rings = reinterpret_cast<format::Ring*>(base + format::kRingsAt);
+  const auto* words = reinterpret_cast<const std::uint64_t*>(base + format::kWordsAt);
+  rings_.reserve(format::kRings);
+  for (std::uint32_t i = 0; i < format::kRings; ++i, words += format::kRingWords)
+    rings_.emplace_back(rings[i], words);
 }
 
-const std::uint64_t* RingProcess::words(std::uint32_t index) const {
-  return reinterpret_cast<const std::uint64_t*>(reinterpret_cast<const char*>(file_) + format::kWordsAt) +
-         std::uint64_t{index} * format::kRingWords;
+double RingProcess::ns_at(std::uint64_t tick) const {
+  return tick <= start_ticks_ ? 0 : static_cast<double>(tick - start_ticks_) * ns_per_tick_;
 }
 
-double RingProcess::ns_per_tick() const {
-  const std::uint64_t ticks = sys::ticks() - start_ticks_;
-  return ticks == 0 ? 0 : static_cast<double>(sys::monotonic_ns() - start_ns_) / static_cast<double>(ticks);
-}
-
-bool RingProcess::take(std::uint32_t index) {
-  RingSeen& seen = seen_[index];
-  const std::uint64_t written = ring(index).written.load(std::memory_order_acquire);
-  std::uint64_t count = written - seen.read;
-  if (count == 0) return false;
-  if (count > format::kRingWords) {  // nonsense: go on from there
-    seen.read = written;
-    ring(index).read.store(written, std::memory_order_release);
-    return false;
-  }
-  const std::uint64_t* from = words(index);
-  format::Event event{};
-  for (; count > 0; --count, ++seen.read) {
-    if (!seen.words.take(from[seen.read % format::kRingWords], event)) continue;
-    Taken& taken = pending_.emplace_back();
-    taken.tick = seen.words.tick();
-    taken.event.address = event.address;
-    taken.event.size = event.is_free ? 0 : event.size;
-    taken.event.thread = seen.words.thread();
-    taken.event.stack = event.stack;
-    taken.event.is_free = event.is_free;
-    taken.event.is_resize = event.is_resize;
-    taken.event.alignment_log = event.is_free ? 4 : event.alignment_log;
-  }
-  ring(index).read.store(seen.read, std::memory_order_release);
-  return true;
-}
-
-// Events of a lone ring that bear the same time came one after the other between it and the next, and after the last look.
-void RingProcess::spread(std::uint64_t horizon) {
-  for (std::size_t i = 0; i < pending_.size();) {
-    const std::uint64_t tick = pending_[i].tick;
-    std::size_t end = i + 1;
-    while (end < pending_.size() && pending_[end].tick == tick) ++end;
-    const std::uint64_t from = std::max(tick, horizon_);
-    const std::uint64_t to = std::max(from, end < pending_.size() ? pending_[end].tick : horizon);
-    const std::uint64_t count = end - i;
-    for (std::uint64_t n = 0; n < count; ++n, ++i) pending_[i].tick = from + (to - from) * n / count;
-  }
-}
-
+// What another thread did because of an event was told after that event. So of all that was told with ticks before the horizon nothing is
+// missing that something there follows from, if the rings are looked into after it; and as long as there is nothing in any ring but the
+// first one, when that is looked into before the others, nothing there follows from what others did.
 void RingProcess::drain(RecordingWriter& writer, bool last) {
-  const double rate = ns_per_tick();
-  const std::uint64_t horizon = sys::ticks();
+  const std::uint64_t now = sys::ticks();
+  if (now > start_ticks_)
+    ns_per_tick_ =
+        static_cast<double>(sys::monotonic_ns() - start_ns_) / static_cast<double>(now - start_ticks_);
   take_descriptions(writer, last);
-  unsigned used = 0;
-  for (std::uint32_t i = 0; i < format::kRings; ++i) {
-    take(i);
-    used += seen_[i].read != 0 ? 1u : 0u;
+  bool others = false;
+  for (RingCursor& ring : rings_) {
+    if (ring.look() && &ring != &rings_.front()) others = true;
   }
-  const auto earlier = [](const Taken& a, const Taken& b) { return a.tick < b.tick; };
-  if (used > 1)
-    std::stable_sort(pending_.begin(), pending_.end(), earlier);
+  if (others)
+    merge(writer, last ? kNever : now - kAheadTicks);
   else
-    spread(horizon);
-  horizon_ = horizon;
-  const std::uint64_t held =
-      used > 1 && !last && rate > 0 ? static_cast<std::uint64_t>(static_cast<double>(kHoldNs) / rate) : 0;
-  std::size_t done = 0;
-  for (; done < pending_.size(); ++done) {
-    Taken& taken = pending_[done];
-    if (held != 0 && taken.tick + held > horizon) break;
-    taken.event.time =
-        taken.tick <= start_ticks_
-            ? 0
-            : static_cast<std::uint64_t>(static_cast<double>(taken.tick - start_ticks_) * rate);
-    writer.add(taken.event);
+    drain_alone(writer, now);
+  horizon_ = now;
+}
+
+// Events of a lone ring that bear the same tick came one after the other between it and the next, and after the last look.
+void RingProcess::drain_alone(RecordingWriter& writer, std::uint64_t horizon) {
+  RingCursor& ring = rings_.front();
+  while (ring.take(writer, kNever, true)) {
+    const std::span<RingCursor::Taken> events = ring.events();
+    std::uint64_t next = horizon;
+    ring.next_tick(next);
+    const std::uint64_t from = std::max(events.front().tick, horizon_);
+    const double begin = ns_at(from);
+    const double step = (ns_at(std::max(from, next)) - begin) / static_cast<double>(events.size());
+    double time = begin;
+    for (RingCursor::Taken& taken : events) {
+      taken.event.time = static_cast<std::uint64_t>(time);
+      time += step;
+      writer.add(taken.event);
+    }
+    ring.pass(events.size());
   }
-  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+// In order of their ticks, up to the horizon. What is behind it waits for the next time.
+void RingProcess::merge(RecordingWriter& writer, std::uint64_t horizon) {
+  const std::uint64_t now = sys::ticks();
+  struct Head {
+    std::uint64_t tick;
+    RingCursor* ring;
+  };
+  std::vector<Head> heads;
+  for (RingCursor& ring : rings_) {
+    if (ring.take(writer, now, false)) heads.push_back({ring.front().tick, &ring});
+  }
+  while (!heads.empty()) {
+    std::size_t first = 0;
+    std::uint64_t second = horizon;
+    for (std::size_t i = 1; i < heads.size(); ++i) {
+      const bool earlier = heads[i].tick < heads[first].tick;
+      second = std::min(second, heads[earlier ? first : i].tick);
+      if (earlier) first = i;
+    }
+    if (heads[first].tick > horizon) return;
+    RingCursor& ring = *heads[first].ring;
+    bool more = true;
+    while (more && ring.front().tick <= second) {
+      RecordedEvent event = ring.front().event;
+      event.time = static_cast<std::uint64_t>(ns_at(ring.front().tick));
+      writer.add(event);
+      ring.pass(1);
+      more = ring.take(writer, now, false);
+    }
+    if (more)
+      heads[first].tick = ring.front().tick;
+    else
+      heads.erase(heads.begin() + static_cast<std::ptrdiff_t>(first));
+  }
 }
 
 void RingProcess::discard() {
-  for (std::uint32_t i = 0; i < format::kRings; ++i)
-    ring(i).read.store(ring(i).written.load(std::memory_order_acquire), std::memory_order_release);
+  for (RingCursor& ring : rings_) ring.discard();
 }
 
 // A record that a process began and did not end is passed by when it has gone.

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "format/event_ring.hpp"
-#include "tool/model/recording_writer.hpp"
+#include "tool/model/ring_cursor.hpp"
 
 namespace loam::tool {
 
@@ -38,30 +38,20 @@ class RingProcess {
   bool is_alive() const;
 
  private:
-  struct Taken {
-    std::uint64_t tick;
-    RecordedEvent event;
-  };
-  struct RingSeen {
-    std::uint64_t read = 0;
-    format::RingWords words;
-  };
-
   RingProcess() = default;
-  format::Ring& ring(std::uint32_t index) const;
-  const std::uint64_t* words(std::uint32_t index) const;
-  bool take(std::uint32_t index);
+  void open_rings();
+  void drain_alone(RecordingWriter& writer, std::uint64_t horizon);
+  void merge(RecordingWriter& writer, std::uint64_t horizon);
   void take_descriptions(RecordingWriter& writer, bool last);
-  void spread(std::uint64_t horizon);
-  double ns_per_tick() const;
+  double ns_at(std::uint64_t tick) const;
 
   format::RingFile* file_ = nullptr;
   std::uint32_t pid_ = 0;
   std::uint32_t forked_from_ = 0;
   std::uint64_t start_ticks_ = 0;
   std::uint64_t start_ns_ = 0;
-  std::vector<RingSeen> seen_;
-  std::vector<Taken> pending_;
+  double ns_per_tick_ = 0;
+  std::vector<RingCursor> rings_;
   std::uint64_t horizon_ = 0;  // the tick when rings were last looked into
   std::uint64_t described_ = 0;
 };

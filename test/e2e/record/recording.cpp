@@ -232,14 +232,14 @@ TEST_F(Recording, OfAnotherVersionIsRefused) {
   write(make_events(3, 10));
   std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
   file.seekp(offsetof(format::RecordingHead, version));
-  file.put(2);
+  file.put(3);
   file.close();
   EXPECT_TRUE(is_recording(path_));
   try {
     RecordingReader reader(path_);
     ADD_FAILURE() << "was read";
   } catch (const Failure& failure) {
-    EXPECT_NE(std::string(failure.what()).find("version 2, this tool knows 3"), std::string::npos);
+    EXPECT_NE(std::string(failure.what()).find("version 3, this tool knows 4"), std::string::npos);
   }
 }
 
