@@ -6,6 +6,7 @@
 // Owns its tables, which stay from one collection to the next. Locking: none, they are one marker's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "lib/gc/regions.hpp"
@@ -17,6 +18,8 @@ class Buckets {
  public:
   // Four pages for each region, present as far as they were filled.
   static constexpr uint32_t kRoom = 4096;
+  // So many pointers before its turn the place of one is fetched from a farther cache.
+  static constexpr ptrdiff_t kAhead = 8;
 
   // Empties it. Returns false without memory.
   bool prepare() {
@@ -50,6 +53,10 @@ class Buckets {
   void add_all(const uint64_t* offsets, uint32_t count, Full full) {
     const uint64_t* const end = offsets + count;
     while (offsets != end) {
+      if (end - offsets > kAhead) [[likely]] {
+        const uint64_t later = offsets[kAhead] >> kRegionShift;
+        __builtin_prefetch(entries_ + later * kRoom + filled_[later], 1);
+      }
       const auto region = static_cast<uint32_t>(*offsets >> kRegionShift);
       uint32_t filled = filled_[region];
       if (filled == 0) [[unlikely]]
