@@ -31,6 +31,17 @@ void loam_pool(benchmark::State& state) {
   auto& objects = known_elsewhere(own);
   run<Which>(state, [&] { return objects.allocate(); }, [&](auto* block) { objects.deallocate(block); });
 }
+// A thousand blocks in one call, and back in another.
+void loam_pool_span(benchmark::State& state) {
+  pool<object<64>> own;
+  auto& objects = known_elsewhere(own);
+  std::vector<object<64>*> blocks(1000);
+  while (state.KeepRunningBatch(1000)) {
+    objects.allocate(std::span<object<64>*>(blocks));
+    benchmark::ClobberMemory();
+    objects.deallocate(std::span<object<64>* const>(blocks));
+  }
+}
 template <loop Which, std::size_t Bytes>
 void boost_pool(benchmark::State& state) {
   boost::pool<> own(Bytes);
@@ -86,6 +97,7 @@ using unsynchronized = std::pmr::unsynchronized_pool_resource;
   BENCHMARK(resource<type, loop::replace, 64>); \
   BENCHMARK(resource<type, loop::replace, 256>)
 LOAM_SIZES(loam_pool);
+BENCHMARK(loam_pool_span);
 LOAM_SIZES(boost_pool);
 LOAM_SIZES(foonathan_pool);
 LOAM_RESOURCE_SIZES(pool_resource);

@@ -236,7 +236,7 @@ class pool {
     if (detail::watched) [[unlikely]]
       return allocate_watched();
     free_.add(pages_.add(shape), shape);
-    void* block;
+    void* block = nullptr;  // for a compiler that does not know that a fresh page has blocks
     free_.take_fresh(shape, block);
     return from_block(block);
   }

@@ -113,7 +113,7 @@ class pool_resource final : public std::pmr::memory_resource {
   [[gnu::noinline]] void* take_fresh(sized& of, std::size_t bytes) {
     if (detail::watched) [[unlikely]]
       return allocate_watched(bytes, step);
-    void* block;
+    void* block = nullptr;  // for a compiler that does not know that a fresh page has blocks
     if (of.free.take_fresh(of.shape, block)) return block;
     of.free.add(of.pages.add(of.shape), of.shape);
     of.free.take_fresh(of.shape, block);

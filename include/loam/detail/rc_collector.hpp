@@ -7,8 +7,8 @@
 //   judge  one group after the other
 //   sever  the references of what was condemned become null
 //   destroy
-// What the first three find out may be out of date. It only proposes: judge() does trial deletion again, within one group and without a stop
-// inside, and what it condemns no reference leads to. A step is so bounded but for the largest group.
+// What the first three find out (rc_proposal.hpp) may be out of date. It only proposes: judge() does trial deletion again, within one
+// group and without a stop inside, and what it condemns no reference leads to. A step is so bounded but for the largest group.
 //
 // Invariants: counts are never changed to try something. A condemned object is dead: nobody gets a reference to it any more.
 // An object that becomes garbage during a round is a candidate again: its note is taken away when it enters the graph.
@@ -16,8 +16,7 @@
 #ifndef LOAM_DETAIL_RC_COLLECTOR_HPP
 #define LOAM_DETAIL_RC_COLLECTOR_HPP
 
-#include <loam/detail/rc_graph.hpp>
-#include <loam/rc_trace.hpp>
+#include <loam/detail/rc_proposal.hpp>
 
 #include <chrono>
 
@@ -48,7 +47,7 @@ class rc_clock {
   unsigned count_ = 0;
 };
 
-class rc_collector {
+class rc_collector : private rc_proposal {
  public:
   rc_collector(const rc_collector&) = delete;
   rc_collector& operator=(const rc_collector&) = delete;
@@ -80,20 +79,10 @@ class rc_collector {
     if (mine->collector == nullptr) mine->collector = std::make_shared<rc_collector>(*mine, private_key());
     return mine->collector.get();
   }
-  using index = std::uint32_t;
   enum class phase { idle, mark, spread, group, list, judge, sever, destroy, clean };
 
-  // Carries the collector to what trace() tells.
-  class walker : public rc_tracer {
-   public:
-    walker(rc_collector& collector, visitor visit) noexcept : rc_tracer(visit), of(collector) {}
-    rc_collector& of;
-    index from = rc_graph::none;
-    using rc_tracer::field;
-  };
-
  public:
-  rc_collector(rc_thread& mine, private_key) noexcept : mine_(mine) {}
+  rc_collector(rc_thread& mine, private_key) noexcept : rc_proposal(mine) {}
 
  private:
   cycle_progress run(std::chrono::nanoseconds budget) {
@@ -134,13 +123,17 @@ class rc_collector {
       case phase::idle:
         return;
       case phase::mark:
-        return mark();
+        if (!mark()) enter(phase::spread);
+        return;
       case phase::spread:
-        return spread();
+        if (!spread()) enter(phase::group);
+        return;
       case phase::group:
-        return group();
+        if (!group()) enter(phase::list);
+        return;
       case phase::list:
-        return list();
+        if (!list()) enter(phase::judge);
+        return;
       case phase::judge:
         return judge_next();
       case phase::sever:
@@ -156,148 +149,9 @@ class rc_collector {
     at_ = 0;
   }
 
-  // Whether this thread may tell the object's count, and what it holds. Of what has no living owner one collector at a time may.
-  bool is_ours(rc_header& object) noexcept {
-    const std::uint32_t owner = object.owner.load(std::memory_order_relaxed);
-    if (owner == mine_.number) return true;
-    const std::int32_t shared = object.shared.load(std::memory_order_acquire);
-    if (owner == 0) return (shared & rc_merged) != 0 && stands_in();
-    if ((shared & rc_queued) != 0 || !stands_in()) return false;
-    rc_thread& other = rc_registry::all().with_number(owner);
-    std::lock_guard lock(other.mutex);
-    if (other.alive || object.owner.load(std::memory_order_relaxed) != owner) {
-      was_refused_ = true;
-      return false;
-    }
-    rc_merge(object, 0);
-    return true;
-  }
-  // Whether this collector is the one until its round ends.
-  bool stands_in() noexcept {
-    std::atomic<const void*>& one = rc_registry::all().standing_in;
-    const void* seen = one.load(std::memory_order_relaxed);
-    if (seen == this ||
-        (seen == nullptr && one.compare_exchange_strong(seen, this, std::memory_order_acquire)))
-      return true;
-    was_refused_ = true;
-    return false;
-  }
   void end_round() noexcept {
-    std::atomic<const void*>& one = rc_registry::all().standing_in;
-    if (one.load(std::memory_order_relaxed) == this) one.store(nullptr, std::memory_order_release);
-    was_refused_ = false;
+    stand_down();
     enter(phase::idle);
-  }
-  // Of an object that is ours and not dead.
-  static std::int64_t total(const rc_header& object, std::int32_t shared) noexcept {
-    return std::int64_t{object.biased.load(std::memory_order_relaxed)} + rc_count(shared);
-  }
-
-  void trace(index at, walker& walk) {
-    rc_header& object = *graph_[at].object;
-    walk.from = at;
-    if (is_ours(object) && !rc_is_dead(object)) object.type->trace(object, walk);
-  }
-
-  // none: not in the graph.
-  index find(rc_header& object) noexcept {
-    return object.type->trace == nullptr ? rc_graph::none : graph_.find(object);
-  }
-  // The same, entered if need be; none: nothing to be found there.
-  index meet(rc_header& object) {
-    if (object.type->trace == nullptr) return rc_graph::none;
-    const index known = graph_.find(object);
-    if (known != rc_graph::none || !is_ours(object)) return known;
-    if (work_.size() == work_.capacity()) work_.reserve(2 * work_.size() + 64);
-    const index fresh = graph_.add(object);
-    work_.push_back(fresh);
-    object.shared.fetch_and(~rc_noted, std::memory_order_relaxed);
-    return fresh;
-  }
-
-  void mark() {
-    walker walk(*this, [](rc_tracer& tracer, rc_header& target) {
-      rc_collector& of = static_cast<walker&>(tracer).of;
-      const index to = of.meet(target);
-      if (to != rc_graph::none) ++of.graph_[to].inside;
-      return false;
-    });
-    if (!work_.empty()) {
-      const index next = work_.back();
-      work_.pop_back();
-      trace(next, walk);
-    } else if (at_ < roots_.size()) {
-      rc_header& root = *roots_[at_];
-      const bool is_dead = rc_is_dead(root);
-      const index to = is_dead ? rc_graph::none : meet(root);
-      ++at_;
-      if (to != rc_graph::none) graph_[to].is_root = true;
-      if (is_dead || to != rc_graph::none || !leave_to_others(root)) rc_drop_memory(root);
-    } else {
-      roots_.clear();
-      enter(phase::spread);
-    }
-  }
-
-  // The candidate is another thread's by now, or another collector's: it stays one. False without memory.
-  static bool leave_to_others(rc_header& candidate) noexcept {
-    rc_registry& all = rc_registry::all();
-    std::lock_guard lock(all.mutex);
-    return rc_add_candidate(all.candidates, candidate);
-  }
-
-  void call_live(index at) {
-    if (graph_[at].live) return;
-    graph_[at].live = true;
-    work_.push_back(at);
-  }
-
-  void spread() {
-    walker walk(*this, [](rc_tracer& tracer, rc_header& target) {
-      rc_collector& of = static_cast<walker&>(tracer).of;
-      const index to = of.find(target);
-      if (to != rc_graph::none) of.call_live(to);
-      return false;
-    });
-    if (!work_.empty()) {
-      const index next = work_.back();
-      work_.pop_back();
-      trace(next, walk);
-    } else if (at_ < graph_.size()) {
-      rc_node& node = graph_[static_cast<index>(at_)];
-      const std::int32_t shared = node.object->shared.load(std::memory_order_acquire);
-      if (rc_is_dead(shared))
-        node.live = true;  // the program has destroyed it
-      else if (total(*node.object, shared) > node.inside)
-        call_live(static_cast<index>(at_));
-      ++at_;
-    } else {
-      enter(phase::group);
-    }
-  }
-
-  void group() {
-    if (at_ == graph_.size()) return enter(phase::list);
-    const auto from = static_cast<index>(at_++);
-    if (graph_[from].live) return;
-    walker walk(*this, [](rc_tracer& tracer, rc_header& target) {
-      auto& self = static_cast<walker&>(tracer);
-      const index to = self.of.find(target);
-      if (to != rc_graph::none && !self.of.graph_[to].live) self.of.graph_.join(self.from, to);
-      return false;
-    });
-    trace(from, walk);
-  }
-
-  // The members of each group behind the one that stands for it.
-  void list() {
-    if (at_ == graph_.size()) return enter(phase::judge);
-    const auto each = static_cast<index>(at_++);
-    if (graph_[each].live) return;
-    const index head = graph_.group_of(each);
-    if (head == each) return;
-    graph_[each].next = graph_[head].next;
-    graph_[head].next = each;
   }
 
   void judge_next() {
@@ -326,8 +180,9 @@ class rc_collector {
     for (const index each : members_) graph_[each].inside = 0;
     walker count(*this, [](rc_tracer& tracer, rc_header& target) {
       auto& self = static_cast<walker&>(tracer);
-      const index to = self.of.member(target, self.from);
-      if (to != rc_graph::none) ++self.of.graph_[to].inside;
+      auto& of = static_cast<rc_collector&>(self.of);
+      const index to = of.member(target, self.from);
+      if (to != rc_graph::none) ++of.graph_[to].inside;
       return false;
     });
     for (const index each : members_) trace(each, count);
@@ -345,8 +200,9 @@ class rc_collector {
     }
     walker live(*this, [](rc_tracer& tracer, rc_header& target) {
       auto& self = static_cast<walker&>(tracer);
-      const index to = self.of.member(target, self.from);
-      if (to != rc_graph::none) self.of.call_live(to);
+      auto& of = static_cast<rc_collector&>(self.of);
+      const index to = of.member(target, self.from);
+      if (to != rc_graph::none) of.call_live(to);
       return false;
     });
     while (!work_.empty()) {
@@ -441,15 +297,9 @@ class rc_collector {
     while (phase_ == phase::sever || phase_ == phase::destroy) advance();
   }
 
-  rc_thread& mine_;
   bool running_ = false;
-  bool was_refused_ = false;
   phase phase_ = phase::idle;
-  std::size_t at_ = 0;  // in what the phase goes through
   std::size_t destroyed_ = 0;
-  rc_list roots_;
-  rc_graph graph_;
-  std::vector<index> work_;     // met, and not traced yet
   std::vector<index> members_;  // of the group that is judged
   std::vector<index> condemned_;
 };

@@ -119,10 +119,13 @@ class shared_blocks {
     spare_list& mine = *place();
     if (mine.number != number_) [[unlikely]]
       return false;
-    if (mine.is_full()) [[unlikely]]
-      return false;
+    if (void* const before = mine.newest; before != nullptr) [[unlikely]] {
+      if (mine.top == mine.limit) return false;
+      *mine.top++ = {before, mine.newest_state};
+    }
     set(state, block_state::free);
-    mine.put(block, state);
+    mine.newest = block;
+    mine.newest_state = state;
     return true;
   }
   // What may not be freed is refused.
