@@ -2,7 +2,6 @@
 // Takes nothing for granted that the ring holds. Not for sharing between threads.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +33,9 @@ class RingCursor {
     look();
     give_back(until_);
   }
-  // The next events if none is left: some, or only those of the same tick. Their lines in the writer's tables are asked for. `now`: no tick is later.
-  bool take(const RecordingWriter& writer, std::uint64_t now, bool of_one_tick) {
+  // The next events if none is left: some, or only those of the same tick. Their lines in the writer's tables are asked for. A tick behind
+  // `latest` is nonsense, which must not be waited for.
+  bool take(const RecordingWriter& writer, std::uint64_t latest, bool of_one_tick) {
     if (next_ < count_) return true;
     next_ = count_ = 0;
     format::Event event{};
@@ -46,7 +46,8 @@ class RingCursor {
       ++at;
       if (!state_.take(word, event)) continue;
       writer.expect(event.address);
-      taken_[count_++] = {std::min(state_.tick(), now), recorded(event)};
+      if (state_.tick() <= latest) tick_ = state_.tick();
+      taken_[count_++] = {tick_, recorded(event)};
     }
     give_back(at);
     return count_ > 0;
@@ -87,6 +88,7 @@ class RingCursor {
   std::uint64_t read_ = 0;
   std::uint64_t until_ = 0;
   format::RingWords state_;
+  std::uint64_t tick_ = 0;
   std::size_t next_ = 0;
   std::size_t count_ = 0;
   std::array<Taken, kMost> taken_;

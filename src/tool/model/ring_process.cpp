@@ -21,6 +21,7 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 // The processor may have read its counter some hundred instructions before what stands in front of it was done.
 constexpr std::uint64_t kAheadTicks = 1u << 13;
+constexpr std::uint64_t kFarTicks = std::uint64_t{1} << 32;  // a second or so
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 }  // namespace
@@ -89,7 +90,7 @@ void RingProcess::drain(RecordingWriter& writer, bool last) {
 // Events of a lone ring that bear the same tick came one after the other between it and the next, and after the last look.
 void RingProcess::drain_alone(RecordingWriter& writer, std::uint64_t horizon) {
   RingCursor& ring = rings_.front();
-  while (ring.take(writer, kNever, true)) {
+  while (ring.take(writer, horizon + kFarTicks, true)) {
     const std::span<RingCursor::Taken> events = ring.events();
     std::uint64_t next = horizon;
     ring.next_tick(next);
@@ -108,14 +109,14 @@ void RingProcess::drain_alone(RecordingWriter& writer, std::uint64_t horizon) {
 
 // In order of their ticks, up to the horizon. What is behind it waits for the next time.
 void RingProcess::merge(RecordingWriter& writer, std::uint64_t horizon) {
-  const std::uint64_t now = sys::ticks();
+  const std::uint64_t latest = sys::ticks() + kFarTicks;
   struct Head {
     std::uint64_t tick;
     RingCursor* ring;
   };
   std::vector<Head> heads;
   for (RingCursor& ring : rings_) {
-    if (ring.take(writer, now, false)) heads.push_back({ring.front().tick, &ring});
+    if (ring.take(writer, latest, false)) heads.push_back({ring.front().tick, &ring});
   }
   while (!heads.empty()) {
     std::size_t first = 0;
@@ -133,7 +134,7 @@ void RingProcess::merge(RecordingWriter& writer, std::uint64_t horizon) {
       event.time = static_cast<std::uint64_t>(ns_at(ring.front().tick));
       writer.add(event);
       ring.pass(1);
-      more = ring.take(writer, now, false);
+      more = ring.take(writer, latest, false);
     }
     if (more)
       heads[first].tick = ring.front().tick;

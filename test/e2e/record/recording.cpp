@@ -104,6 +104,24 @@ TEST_F(Recording, HoldsWhatWasPutIn) {
   EXPECT_TRUE(same(first, events[0]));
 }
 
+// The most that a block's numbers of two bytes have to hold: as many stacks as events, and the first block freed last.
+TEST_F(Recording, NumbersAsLargeAsABlock) {
+  std::vector<RecordedEvent> events;
+  RecordedEvent event;
+  for (std::uint32_t i = 0; i < 2 * EventPacker::kMostEvents; ++i) {
+    event.address = 0x1000 + std::uint64_t{i} * 16;
+    event.size = 1 + i % 3 * 0xffff;
+    event.stack = 5'000'000 - i;
+    events.push_back(event);
+    if (i == EventPacker::kMostEvents - 2)  // the last of the first block of the file
+      events.push_back({0, 0x1000, 0, 0, 0, 4, true, false});
+  }
+  write(events);
+  std::string remark;
+  EXPECT_EQ(read(events, &remark), events.size());
+  EXPECT_EQ(remark, "");
+}
+
 TEST_F(Recording, CutAnywhere) {
   const auto events = make_events(7, 70'000);
   write(events);
