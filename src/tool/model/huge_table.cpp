@@ -10,11 +10,8 @@ namespace loam::tool {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kLeast = std::size_t{256}
-                               << 10;  // smaller tables are in the cache, and so are their page tables
-
 std::size_t mapped(std::size_t bytes) {
-  return bytes < kLeast ? bytes : (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  return bytes < kLeastHuge ? bytes : (bytes + kHugePage - 1) / kHugePage * kHugePage;
 }
 
 void* map_aligned(std::size_t bytes) {
@@ -31,7 +28,7 @@ void* map_aligned(std::size_t bytes) {
 }  // namespace
 
 void* huge_table(void* old, std::size_t old_bytes, std::size_t new_bytes) {
-  if (new_bytes < kLeast) return loam::detail::map_table(old, mapped(old_bytes), new_bytes);
+  if (new_bytes < kLeastHuge) return loam::detail::map_table(old, mapped(old_bytes), new_bytes);
   if (old != nullptr && mapped(old_bytes) == mapped(new_bytes)) return old;
   void* made = map_aligned(mapped(new_bytes));
   if (made == nullptr || old == nullptr) return made;

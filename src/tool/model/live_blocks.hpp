@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "tool/model/huge_table.hpp"
+
 namespace loam::tool {
 
 template <typename Value>
@@ -26,6 +28,9 @@ class LiveBlocks {
     }
     return slot.value;
   }
+
+  // Brings near what a look-up of the address will see.
+  void prefetch(std::uint64_t address) const { __builtin_prefetch(&slots_[place(address)], 1); }
 
   // Null: there is none. Valid until the next change.
   const Value* find(std::uint64_t address) const {
@@ -75,14 +80,14 @@ class LiveBlocks {
     return i;
   }
   void grow() {
-    std::vector<Slot> old(slots_.size() * 2);
+    std::vector<Slot, HugeAllocator<Slot>> old(slots_.size() * 2);
     old.swap(slots_);
     for (Slot& slot : old) {
       if (slot.address != kEmpty) slots_[position(slot.address)] = std::move(slot);
     }
   }
 
-  std::vector<Slot> slots_;
+  std::vector<Slot, HugeAllocator<Slot>> slots_;
   std::size_t used_ = 0;
 };
 

@@ -57,6 +57,8 @@ class BlockNumbers {
   std::uint32_t add(std::uint64_t address);
   // False if no such block is known.
   bool take(std::uint64_t address, std::uint32_t& number) { return numbers_.take(address, number); }
+  // Of an address that a call some dozen calls ahead will name.
+  void prefetch(std::uint64_t address) const { numbers_.prefetch(address); }
   void give(std::uint32_t number) { unused_.push_back(number); }
   void name(std::uint64_t address, std::uint32_t number) {
     bool is_new = false;

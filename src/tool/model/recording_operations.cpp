@@ -1,3 +1,4 @@
+#include <array>
 #include <unordered_map>
 
 #include "tool/model/heaptrack_events.hpp"
@@ -17,8 +18,8 @@ class RecordingOperations : public OperationSource {
   void next(std::vector<Operation>& piece) override {
     piece.clear();
     origins_.clear();
-    RecordedEvent event;
-    while (piece.size() < kPiece && reader_.next(event)) {
+    while (piece.size() < kPiece && (at_ < filled_ || look_ahead())) {
+      const RecordedEvent& event = ahead_[at_++];
       if (event.is_free)
         release(event, piece);
       else
@@ -33,6 +34,13 @@ class RecordingOperations : public OperationSource {
   }
 
  private:
+  // Reads some events on: the table of a million blocks' numbers is in no cache, and what of it they need comes meanwhile.
+  bool look_ahead() {
+    at_ = filled_ = 0;
+    while (filled_ < ahead_.size() && reader_.next(ahead_[filled_]))
+      numbers_.prefetch(ahead_[filled_++].address);
+    return filled_ > 0;
+  }
   // The first half of a realloc() waits for the second, by the same thread.
   void release(const RecordedEvent& event, std::vector<Operation>& piece) {
     std::uint32_t number = 0;
@@ -69,6 +77,9 @@ class RecordingOperations : public OperationSource {
   BlockNumbers numbers_;
   std::unordered_map<std::uint32_t, std::uint32_t> resized_;  // by thread
   std::uint64_t skipped_ = 0;
+  std::array<RecordedEvent, 64> ahead_;
+  std::size_t at_ = 0;
+  std::size_t filled_ = 0;
 };
 
 }  // namespace

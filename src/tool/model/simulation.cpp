@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <ctime>
 
+#include "tool/model/crew.hpp"
 #include "tool/model/huge_table.hpp"
 
 namespace loam::tool {
@@ -262,8 +264,9 @@ std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const ReplaySetti
 }
 
 Piece DemandCount::count(std::span<const Operation> operations) {
-  live_bytes_.resize(operations.size());
-  live_blocks_.resize(operations.size());
+  Live& live = live_[pieces_++ % live_.size()];
+  live.bytes.resize(operations.size());
+  live.blocks.resize(operations.size());
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     if (operation.block >= sizes_.size()) sizes_.resize(operation.block + std::size_t{1} + sizes_.size() / 2);
@@ -280,11 +283,11 @@ Piece DemandCount::count(std::span<const Operation> operations) {
     demand_.largest = std::max(demand_.largest, size);
     demand_.peak_bytes = std::max(demand_.peak_bytes, demand_.live_bytes);
     demand_.peak_blocks = std::max(demand_.peak_blocks, demand_.live_blocks);
-    live_bytes_[i] = demand_.live_bytes;
-    live_blocks_[i] = demand_.live_blocks;
+    live.bytes[i] = demand_.live_bytes;
+    live.blocks[i] = demand_.live_blocks;
   }
   demand_.operations += operations.size();
-  return {operations, live_bytes_, live_blocks_};
+  return {operations, live.bytes, live.blocks};
 }
 
 Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>& kinds,
@@ -292,13 +295,29 @@ Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>&
   std::vector<std::unique_ptr<Simulation>> simulations;
   for (const detail::policy_kind kind : kinds) simulations.push_back(simulate(kind, settings));
   DemandCount count;
-  std::vector<Operation> operations;
-  for (source.next(operations); !operations.empty(); source.next(operations)) {
-    if (reader) reader(operations, source.origins());
-    const Piece piece = count.count(operations);
-    for (const auto& simulation : simulations) simulation->apply(piece);
+  std::array<std::vector<Operation>, 2> operations;
+  // Of the piece that the policies are given, and of the one that is read meanwhile.
+  std::array<Piece, 2> pieces;
+  const auto began = std::chrono::steady_clock::now();
+  double reading = 0;
+  const auto read = [&](std::size_t into) {
+    const double before = cpu_seconds();
+    source.next(operations[into]);
+    if (reader && !operations[into].empty()) reader(operations[into], source.origins());
+    pieces[into] = count.count(operations[into]);
+    reading += cpu_seconds() - before;
+  };
+  // Behind all that its parts use: whatever is thrown, they end first.
+  Crew crew(kinds.empty() ? 0 : Crew::usual_helpers());
+  read(0);
+  for (std::size_t now = 0; !operations[now].empty(); now = 1 - now) {
+    crew.begin(simulations.size(), [&, now](std::size_t which) { simulations[which]->apply(pieces[now]); });
+    read(1 - now);
+    crew.finish();
   }
   Replayed replayed;
+  replayed.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  replayed.reading_seconds = reading;
   replayed.demand = count.demand();
   replayed.skipped = source.skipped();
   for (const auto& simulation : simulations) replayed.placements.push_back(simulation->finish());

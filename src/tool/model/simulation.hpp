@@ -115,15 +115,19 @@ std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind, const Repla
 // Keeps the demand of a stream.
 class DemandCount {
  public:
-  // Fills in what is live after each operation.
+  // Fills in what is live after each operation. Valid until the call after the next: one piece may be read while another is placed.
   Piece count(std::span<const Operation> operations);
   const Demand& demand() const { return demand_; }
 
  private:
+  struct Live {
+    std::vector<std::uint64_t> bytes;
+    std::vector<std::uint64_t> blocks;
+  };
   Demand demand_;
   std::vector<std::uint64_t> sizes_;  // by block number
-  std::vector<std::uint64_t> live_bytes_;
-  std::vector<std::uint64_t> live_blocks_;
+  std::array<Live, 2> live_;
+  std::size_t pieces_ = 0;
 };
 
 // What else would have helped under the policy recommended: filled in by a second reading (replay_advice.hpp).
@@ -154,6 +158,9 @@ struct Replayed {
   std::uint64_t skipped = 0;
   std::vector<Placement> placements;
   std::size_t recommended = 0;  // of the placements
+  // From the beginning of the file to its end, and the processor time of reading it.
+  double wall_seconds = 0;
+  double reading_seconds = 0;
   std::vector<AllocatorReplay> allocators;
   ReplayAdvice advice;
   std::string source;  // of the region's pages, where it was asked for

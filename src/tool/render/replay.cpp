@@ -67,7 +67,14 @@ std::string work_text(const Replayed& replayed) {
   return "Work\n" + table.text("  ") +
          "  steps: of a search; moved: by resizes; at the end a break can give back what is free at its top, "
          "mappings\n"
-         "  every page that is free\n";
+         "  every page that is free\n" +
+         fmt::format(
+             "  M op/s: of the policy's own processor time; from the file, which took {:.2f} s of it to "
+             "read, to the "
+             "end of\n"
+             "  all these: {:.2f} s, {:.1f} M op/s under each\n",
+             replayed.reading_seconds, replayed.wall_seconds,
+             static_cast<double>(replayed.demand.operations) / std::max(replayed.wall_seconds, 1e-9) / 1e6);
 }
 
 Json tenths_json(const Placement& of) {
@@ -299,7 +306,9 @@ std::string replay_json(const std::string& file, const Replayed& replayed) {
                {"peak_live_bytes", demand.peak_bytes},
                {"peak_live_blocks", demand.peak_blocks},
                {"never_freed_bytes", demand.live_bytes},
-               {"skipped_lines", replayed.skipped}};
+               {"skipped_lines", replayed.skipped},
+               {"wall_s", replayed.wall_seconds},
+               {"reading_cpu_s", replayed.reading_seconds}};
   json["policies"] = Json::array();
   for (const Placement& of : replayed.placements) json["policies"].push_back(placement_json(replayed, of));
   json["allocators"] = Json::array();

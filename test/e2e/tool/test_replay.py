@@ -1,5 +1,7 @@
 """`loam replay` on what mtrace() writes: places that can be worked out by hand, and files that are none."""
+import contextlib
 import json
+import os
 import pathlib
 import tempfile
 import unittest
@@ -8,6 +10,17 @@ import support
 from support import loam
 
 POLICIES = ["first-fit", "next-fit", "best-fit", "worst-fit", "buddy", "segregated", "tlsf"]
+
+
+@contextlib.contextmanager
+def one_processor():
+    """What is started inside has one processor."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 class Replay(unittest.TestCase):
@@ -102,6 +115,25 @@ class Replay(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         for word in (*POLICIES, "JW 4", "Recommended"):
             self.assertIn(word, done.stdout)
+        self.assertRegex(done.stdout, r"to read, to the end of\n  all these: [\d.]+ s, [\d.]+ M op/s under each")
+
+    def test_many_pieces_are_as_one(self):
+        # Pieces are read while the ones before are placed, on as many processors as there are: the figures are those of one.
+        lines = []
+        for i in range(150_000):
+            lines.append(f"@ a + 0x{(i + 1) * 16:x} 0x{16 + i * 7919 % 500:x}")
+            if i % 3:
+                lines.append(f"@ a - 0x{(i - i % 3 + 1) * 16 + (i % 3 - 1) * 16:x}")
+        _, together = self.replay(lines)
+        for policy in POLICIES:
+            report, alone = self.replay(lines, "--policy", policy)
+            with one_processor():
+                _, on_one = self.replay(lines, "--policy", policy)
+            for key in set(alone[policy]) - {"operations_per_second"}:
+                self.assertEqual(alone[policy][key], together[policy][key], f"{policy}: {key}")
+                self.assertEqual(on_one[policy][key], together[policy][key], f"{policy} on one processor: {key}")
+            self.assertGreater(report["wall_s"], 0)
+            self.assertGreater(report["reading_cpu_s"], 0)
 
     def test_refusals(self):
         self.assertEqual(loam("replay", "/nonexistent/trace").returncode, 1)
