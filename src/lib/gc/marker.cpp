@@ -160,11 +160,17 @@ void Marker::settle(uint32_t region, bool begun) {
   regions.region(region).blocks |= found;
 }
 
+void Marker::settle_full(uint32_t region) {
+  lock(region);
+  settle(region, true);
+  unlock(region);
+}
+
 // Puts what was found into the buckets.
 void Marker::follow_found() {
   const uint32_t count = found_;
   found_ = 0;
-  buckets_.add_all(tables_->found, count, [this](uint32_t region) { settle(region, true); });
+  buckets_.add_all(tables_->found, count, [this](uint32_t region) { settle_full(region); });
 }
 
 void Marker::settle_all() {

@@ -106,10 +106,11 @@ class Marker {
   void follow(uint64_t word) {
     const uint64_t offset = word - base_;
     if (buckets_.add(offset)) [[unlikely]]
-      settle(static_cast<uint32_t>(offset >> kRegionShift), true);
+      settle_full(static_cast<uint32_t>(offset >> kRegionShift));
   }
   void follow_found();
   void settle(uint32_t region, bool begun);
+  void settle_full(uint32_t region);
   void settle_many(uint32_t region, bool begun);
   bool take_reached(uint32_t number, uint64_t* reached);
   void settle_unusual(uint32_t region, uint32_t number);

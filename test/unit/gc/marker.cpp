@@ -48,6 +48,38 @@ TEST(GcMarker, ABucketMayBeFilledManyTimes) {
   table = nullptr;
 }
 
+struct Linked {
+  Linked* to[6];
+};
+
+// Both markers fill buckets of the same regions all the time: each object is taken once, by one of them.
+TEST(GcMarker, TwoMarkersTakeEachObjectOnce) {
+  constexpr uint64_t kNodes = 300000;
+  elsewhere([] {
+    table = static_cast<uint64_t*>(allocate(Kind::kNormal, kNodes * sizeof(uint64_t)));
+    auto** nodes = reinterpret_cast<Linked**>(table);
+    for (uint64_t i = 0; i < kNodes; ++i)
+      nodes[i] = static_cast<Linked*>(allocate(Kind::kNormal, sizeof(Linked)));
+    uint64_t random = 1;
+    for (uint64_t i = 0; i < 6 * kNodes; ++i) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      nodes[i / 6]->to[i % 6] = nodes[(random >> 33) % kNodes];
+    }
+  });
+  start();
+  heap.settings.markers = 1;
+  collect_now();
+  collect_now();
+  const uint64_t objects = heap.figures.marked_objects;
+  EXPECT_GE(objects, kNodes);
+  heap.settings.markers = 2;
+  for (int i = 0; i < 6; ++i) {
+    collect_now();
+    EXPECT_NEAR(static_cast<double>(heap.figures.marked_objects), static_cast<double>(objects), 2) << i;
+  }
+  table = nullptr;
+}
+
 // What is known only by a pointer to its end starts some regions below where the pointer leads.
 TEST(GcMarker, ALargeObjectIsReachedFromEachOfItsRegions) {
   constexpr uint64_t kBytes = 3 * kRegionBytes;
