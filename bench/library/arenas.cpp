@@ -48,20 +48,24 @@ void fill(benchmark::State& state, Allocate allocate, Reset reset) {
 }
 
 void fill_hand(benchmark::State& state) {
-  hand_bump memory;
+  hand_bump own;
+  auto& memory = known_elsewhere(own);
   fill(state, [&](std::size_t bytes) { return memory.allocate(bytes); }, [&] { memory.reset(); });
 }
 void fill_loam(benchmark::State& state) {
-  arena memory(std::size_t{1} << 20);
+  arena own(std::size_t{1} << 20);
+  auto& memory = known_elsewhere(own);
   fill(state, [&](std::size_t bytes) { return memory.allocate(bytes); }, [&] { memory.reset(); });
 }
 void fill_pmr(benchmark::State& state) {
   std::vector<std::byte> buffer(std::size_t{1} << 20);
-  std::pmr::monotonic_buffer_resource memory(buffer.data(), buffer.size());
+  std::pmr::monotonic_buffer_resource own(buffer.data(), buffer.size());
+  auto& memory = known_elsewhere(own);
   fill(state, [&](std::size_t bytes) { return memory.allocate(bytes); }, [&] { memory.release(); });
 }
 void fill_foonathan(benchmark::State& state) {
-  foonathan::memory::memory_stack<> memory(std::size_t{1} << 20);
+  foonathan::memory::memory_stack<> own(std::size_t{1} << 20);
+  auto& memory = known_elsewhere(own);
   const auto start = memory.top();
   fill(state, [&](std::size_t bytes) { return memory.allocate(bytes, 16); }, [&] { memory.unwind(start); });
 }

@@ -96,7 +96,7 @@ class pool {
     deallocate(object);
   }
 
-  // Fills the span with memory for objects; all or nothing. About half the time of as many calls of allocate().
+  // Fills the span with memory for objects; all or nothing. About a quarter faster than as many calls of allocate().
   void allocate(std::span<T*> objects) {
     std::size_t done = 0;
     try {
