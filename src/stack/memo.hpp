@@ -9,6 +9,8 @@
 // A *node* is a segment in the context of all segments inside of it; the node of the outermost segment keeps the stack's id. A node's
 // last successor is tried first; where a word differs, the successor that has this word there is looked up.
 //
+// In front of that stand *traces*, which have whole stacks: of the last one, mostly, that was met with the same caller at the same depth.
+//
 // Stacks that lead through code without rows, or through frames that need the whole rules, are not remembered.
 //
 // Owns metadata memory in pieces, at most kMaxPieces; when they are used up, all is forgotten and the memory used again. Also forgotten
@@ -25,12 +27,14 @@ namespace loam::stack {
 
 struct Segment;
 struct Node;
+struct Trace;
 struct Spot;
 struct Branch;
 class Builder;
 
 struct MemoCounts {
   uint64_t captures;
+  uint64_t traced;     // of them, found by a trace
   uint64_t lookups;    // the last successor was not the one
   uint64_t built;      // segments made from rows
   uint64_t entered;    // stacks whose id was not in a node yet
@@ -58,6 +62,7 @@ class Memo {
   static constexpr unsigned kMaxPieces = 128;
   static constexpr unsigned kRoots = 64;      // a power of two
   static constexpr unsigned kOracles = 2048;  // of 8 bytes; fewer, and one says what another is asked for
+  static constexpr unsigned kTraces = 256;    // of about 1 KiB, if they are used
   static constexpr uint32_t kFirstBuckets = 512;
   static constexpr uint32_t kBucketsPerPart = kPieceBytes / sizeof(void*);
   static constexpr uint32_t kMaxBuckets = 16 * kBucketsPerPart;
@@ -73,8 +78,10 @@ class Memo {
     Node* node;
   };
 
-  Id recall(const Registers& start, const void* inside);
-  Id recall_again(const Registers& start, const void* inside);
+  Trace** trace_of(const Registers& start, const void* inside);
+  void keep_trace(Trace*& trace, const Registers& start, const void* inside, const Node* outermost);
+  const Node* recall(const Registers& start, const void* inside);
+  const Node* recall_again(const Registers& start, const void* inside);
   Node* root(uint64_t pc, uint64_t own);
   Node* find_root(uint64_t pc, uint64_t own, uint64_t first);
   bool probed(uint32_t place, bool relative, const Spot& spot, uint64_t& word) const;
@@ -95,6 +102,7 @@ class Memo {
 
   Memory memory_;
   mutable Node* oracles_[kOracles];
+  Trace* traces_[kTraces];
   Root roots_[kRoots];
   uint32_t generation_;
   bool busy_;

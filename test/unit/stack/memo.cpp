@@ -85,6 +85,8 @@ template <size_t Size>
   }
 }
 
+void recurse(int depth);
+
 class Memos : public testing::Test {
  protected:
   void SetUp() override {
@@ -101,7 +103,24 @@ TEST_F(Memos, AgreeWithTheWalk) {
   std::mt19937_64 random(seed);
   while (g_compared < 20000 && !HasFailure()) go(random, 14);
   EXPECT_GT(memo_.counts().lookups, 100u);
+  EXPECT_GT(memo_.counts().traced, 100u);
+  EXPECT_LT(memo_.counts().traced, memo_.counts().captures - 100u);
   EXPECT_LT(memo_.counts().refused, 1u);
+}
+
+// Two that only their outermost frames tell apart, which the trace's choice does not look at: first one and then the other, and in turns.
+template <size_t Size>
+[[gnu::noinline]] void through(int depth) {
+  recurse(depth);
+  asm volatile("" : : "r"(Size) : "memory");
+}
+
+TEST_F(Memos, ATraceIsProvedByEachWord) {
+  for (int i = 0; i < 300; ++i) {
+    for (int times = i < 100 ? 1 : i % 7; times >= 0; --times) through<1>(5);
+    through<2>(5);
+  }
+  EXPECT_GT(memo_.counts().traced, 300u);
 }
 
 [[gnu::noinline]] void recurse(int depth) {
