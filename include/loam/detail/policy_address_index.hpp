@@ -28,15 +28,15 @@ class largest_tree {
     return true;
   }
   void release(table_memory memory) {
-    for (growing_table<std::uint32_t>& level : levels_) level.clear(memory);
+    for (growing_table<size_type>& level : levels_) level.clear(memory);
     depth_ = 0;
   }
 
   void added(std::uint64_t start, std::uint64_t size) {
-    const auto value = static_cast<std::uint32_t>(size);
+    const size_type value = capped(size);
     std::uint64_t at = start / 64;
     for (unsigned level = 0; level < depth_; ++level, at /= fan) {
-      std::uint32_t& largest = levels_[level][at];
+      size_type& largest = levels_[level][at];
       if (largest >= value) return;
       largest = value;
     }
@@ -44,7 +44,7 @@ class largest_tree {
   // The leaf is counted anew by settle(): what comes free or is left in the same call mostly lies in it as well.
   void removed(std::uint64_t start, std::uint64_t size) {
     const std::uint64_t leaf = start / 64;
-    if (levels_[0][leaf] != size) return;
+    if (levels_[0][leaf] != capped(size)) return;
     if (stale_count_ > 0 && stale_[stale_count_ - 1] == leaf) return;
     if (stale_count_ == most_stale) settle();
     stale_[stale_count_++] = leaf;
@@ -56,8 +56,8 @@ class largest_tree {
   // The lowest free block of at least `size` whose start is not below `from`.
   policy_place find(std::uint64_t size, std::uint64_t from) {
     if (depth_ == 0) return {policy_none, 0};
-    const auto wanted = static_cast<std::uint32_t>(size);
-    if (from == 0) return find_below(depth_, 0, 0, wanted);
+    const size_type wanted = capped(size);
+    if (from == 0) return find_below(depth_, 0, 0, size);
     const std::uint64_t leaf = from / 64;
     ++steps_;
     if (leaf >= levels_[0].size()) return {policy_none, 0};
@@ -68,7 +68,7 @@ class largest_tree {
     std::uint64_t at = leaf;
     for (unsigned level = 1; level <= depth_; ++level, at /= fan) {
       if (at % fan == fan - 1) continue;
-      const policy_place found = find_below(level, at / fan, at % fan + 1, wanted);
+      const policy_place found = find_below(level, at / fan, at % fan + 1, size);
       if (found.start != policy_none) return found;
     }
     return {policy_none, 0};
@@ -77,11 +77,14 @@ class largest_tree {
   void prefetch(std::uint64_t start) const {
     if (start / 64 < levels_[0].size()) ask_for(&levels_[0][start / 64]);
   }
-  std::uint64_t largest() const { return depth_ == 0 ? 0 : group_max(&levels_[depth_ - 1][0]); }
+  // Of a block at the cap no less than that.
+  std::uint64_t largest() const {
+    return depth_ == 0 ? 0 : static_cast<std::uint64_t>(group_max(&levels_[depth_ - 1][0]));
+  }
   std::uint64_t steps() const { return steps_; }
   std::size_t bytes() const {
     std::size_t sum = 0;
-    for (const growing_table<std::uint32_t>& level : levels_) sum += level.bytes();
+    for (const growing_table<size_type>& level : levels_) sum += level.bytes();
     return sum;
   }
 
@@ -90,34 +93,45 @@ class largest_tree {
   static constexpr unsigned max_depth = 8;
   static constexpr unsigned most_stale = 4;
 
+  // With a sign, since processors compare those in one step. A region has fewer than twice as many units as the cap: no more than one
+  // block reaches it, and the leaf that is found for a size above has it or nothing has.
+  using size_type = std::int32_t;
+  static size_type capped(std::uint64_t size) {
+    constexpr std::uint64_t cap = 0x7fff'ffff;
+    return static_cast<size_type>(size < cap ? size : cap);
+  }
   // Four entries at once: which of a group is the first that will do is a coin toss for a branch, and that once a level.
-  using lanes = std::uint32_t __attribute__((vector_size(16), may_alias));
+  using lanes = size_type __attribute__((vector_size(16), may_alias));
 
-  static std::uint32_t group_max(const std::uint32_t* group) {
+  static size_type group_max(const size_type* group) {
     const auto* of = reinterpret_cast<const lanes*>(group);
     const lanes low = of[0] > of[1] ? of[0] : of[1];
     const lanes high = of[2] > of[3] ? of[2] : of[3];
     const lanes all = low > high ? low : high;
-    const std::uint32_t first = all[0] > all[1] ? all[0] : all[1];
-    const std::uint32_t second = all[2] > all[3] ? all[2] : all[3];
+    const size_type first = all[0] > all[1] ? all[0] : all[1];
+    const size_type second = all[2] > all[3] ? all[2] : all[3];
     return first > second ? first : second;
   }
   // A bit for each entry that is at least `size`.
-  static unsigned group_at_least(const std::uint32_t* group, std::uint32_t size) {
+  static unsigned group_at_least(const size_type* group, size_type size) {
     const auto* of = reinterpret_cast<const lanes*>(group);
-    const lanes wanted = {size, size, size, size};
+    const size_type below = size - 1;
+    const lanes less = {below, below, below, below};
     const lanes first = {1, 2, 4, 8};
-    lanes bits = first & reinterpret_cast<lanes>(of[0] >= wanted);
-    bits |= (first << 4) & reinterpret_cast<lanes>(of[1] >= wanted);
-    bits |= (first << 8) & reinterpret_cast<lanes>(of[2] >= wanted);
-    bits |= (first << 12) & reinterpret_cast<lanes>(of[3] >= wanted);
-    return bits[0] | bits[1] | bits[2] | bits[3];
+    lanes bits = first & (of[0] > less);
+    bits |= (first << 4) & (of[1] > less);
+    bits |= (first << 8) & (of[2] > less);
+    bits |= (first << 12) & (of[3] > less);
+    using halves = std::uint64_t __attribute__((vector_size(16)));
+    const auto both = reinterpret_cast<halves>(bits);
+    const std::uint64_t joined = both[0] | both[1];
+    return static_cast<unsigned>(joined | joined >> 32);
   }
 
   // To what the blocks in a leaf say now, which is no more than before.
   void lower(std::uint64_t at) {
-    const std::uint32_t old = levels_[0][at];
-    std::uint32_t value = leaf_max(at);
+    const size_type old = levels_[0][at];
+    size_type value = leaf_max(at);
     for (unsigned level = 0;;) {
       if (value == old) return;
       levels_[level][at] = value;
@@ -128,9 +142,10 @@ class largest_tree {
   }
 
   // From the children of one node, of which those before `first` do not count. `level` is the node's, leaves have 0.
-  policy_place find_below(unsigned level, std::uint64_t node, unsigned first, std::uint32_t size) {
+  policy_place find_below(unsigned level, std::uint64_t node, unsigned first, std::uint64_t size) {
+    const size_type wanted = capped(size);
     for (;;) {
-      const unsigned fitting = group_at_least(&levels_[level - 1][node * fan], size) >> first << first;
+      const unsigned fitting = group_at_least(&levels_[level - 1][node * fan], wanted) >> first << first;
       const auto child = fitting == 0 ? fan : static_cast<unsigned>(std::countr_zero(fitting));
       steps_ += child - first + 1;
       if (child == fan) return {policy_none, 0};
@@ -154,18 +169,18 @@ class largest_tree {
     if (above != 0) return static_cast<unsigned>(std::countr_zero(above)) + 1u;
     return blocks_->size_of(leaf * 64 + bit);
   }
-  std::uint32_t leaf_max(std::uint64_t leaf) const {
+  size_type leaf_max(std::uint64_t leaf) const {
     const std::uint64_t starts = blocks_->start_word(leaf);
     std::uint64_t largest = 0;
     for (std::uint64_t rest = blocks_->free_word(leaf); rest != 0; rest &= rest - 1) {
       const std::uint64_t size = size_in_leaf(leaf, starts, static_cast<unsigned>(std::countr_zero(rest)));
       if (size > largest) largest = size;
     }
-    return static_cast<std::uint32_t>(largest);
+    return capped(largest);
   }
 
   const block_map* blocks_ = nullptr;
-  growing_table<std::uint32_t> levels_[max_depth];
+  growing_table<size_type> levels_[max_depth];
   unsigned depth_ = 0;
   std::uint64_t stale_[most_stale] = {};  // leaves whose largest block was removed
   unsigned stale_count_ = 0;

@@ -31,6 +31,7 @@ class lowest_set {
       levels_[depth_][0] = root_;
       root_ = root_ != 0 ? 1 : 0;
     }
+    if (bits > capacity_) capacity_ = bits;
     return true;
   }
   void release(table_memory memory) {
@@ -38,9 +39,12 @@ class lowest_set {
     depth_ = 0;
     root_ = 0;
     lowest_ = policy_none;
+    capacity_ = 0;
   }
 
   bool empty() const { return root_ == 0; }
+  // Numbers below may be added.
+  std::uint64_t capacity() const { return capacity_; }
   bool contains(std::uint64_t number) const {
     const std::uint64_t word = depth_ == 0 ? root_ : levels_[0][number / 64];
     return (word >> number % 64 & 1) != 0;
@@ -92,6 +96,7 @@ class lowest_set {
 
   std::uint64_t lowest_ = policy_none;
   std::uint64_t root_ = 0;
+  std::uint64_t capacity_ = 0;
   unsigned depth_ = 0;
   growing_table<std::uint64_t> levels_[max_depth];
 };

@@ -7,6 +7,7 @@
 
 #include <loam/detail/policy_blocks.hpp>
 #include <loam/detail/policy_key_tree.hpp>
+#include <loam/detail/policy_lowest_set.hpp>
 #include <loam/detail/policy_space.hpp>
 
 namespace loam::detail {
@@ -18,28 +19,25 @@ class small_sizes {
 
   void open(const block_map* blocks) { blocks_ = blocks; }
   void release(table_memory memory) {
-    for (summary_bits& set : stretches_) set.release(memory);
-    for (std::uint32_t& count : counts_) count = 0;
+    for (lowest_set& set : stretches_) set.release(memory);
     sizes_ = 0;
   }
 
   // Without memory the block is not found, until it is part of a larger one.
   void added(table_memory memory, std::uint64_t start, std::uint64_t size) {
-    summary_bits& set = stretches_[size];
+    lowest_set& set = stretches_[size];
     const std::uint64_t stretch = start / 64;
-    if (stretch >= set.capacity() && !set.reserve(memory, blocks_->end() / 64 + 1)) return;
-    if (set.test(stretch)) return;
-    set.set(stretch);
-    ++counts_[size];
+    if (stretch >= set.capacity() && !reserve(memory, set)) return;
+    set.add(stretch);
     sizes_ |= std::uint64_t{1} << size;
   }
   // Requires: the block is marked live, or no start any more.
   void removed(std::uint64_t start, std::uint64_t size) {
-    summary_bits& set = stretches_[size];
+    lowest_set& set = stretches_[size];
     const std::uint64_t stretch = start / 64;
-    if (first_in(stretch, size) != policy_none || !set.test(stretch)) return;
-    set.clear(stretch);
-    if (--counts_[size] == 0) sizes_ &= ~(std::uint64_t{1} << size);
+    if (first_in(stretch, size) != policy_none || stretch >= set.capacity() || !set.contains(stretch)) return;
+    set.remove(stretch);
+    sizes_ &= ~(std::uint64_t{set.empty()} << size);
   }
 
   void prefetch(std::uint64_t start, std::uint64_t size) const {
@@ -47,7 +45,7 @@ class small_sizes {
   }
   // What lowest() will look at.
   void prefetch_lowest(std::uint64_t size) const {
-    const std::uint64_t stretch = stretches_[size].next(0);
+    const std::uint64_t stretch = stretches_[size].lowest();
     if (stretch != policy_none) blocks_->prefetch(stretch * 64);
   }
   // The least of the sizes that is not below, or 0.
@@ -59,14 +57,19 @@ class small_sizes {
     return sizes_ == 0 ? 0 : 63u - static_cast<unsigned>(std::countl_zero(sizes_));
   }
   // The lowest block of a size that has one.
-  std::uint64_t lowest(std::uint64_t size) const { return first_in(stretches_[size].next(0), size); }
+  std::uint64_t lowest(std::uint64_t size) const { return first_in(stretches_[size].lowest(), size); }
   std::size_t bytes() const {
     std::size_t sum = 0;
-    for (const summary_bits& set : stretches_) sum += set.bytes();
+    for (const lowest_set& set : stretches_) sum += set.bytes();
     return sum;
   }
 
  private:
+  // More than is needed now: a region grows in small steps.
+  bool reserve(table_memory memory, lowest_set& set) const {
+    const std::uint64_t stretches = 2 * (blocks_->end() / 64 + 1);
+    return set.reserve(memory, stretches, lowest_set::depth_for(stretches));
+  }
   std::uint64_t first_in(std::uint64_t stretch, std::uint64_t size) const {
     const std::uint64_t starts = blocks_->start_word(stretch);
     // Where a start is `size` units further on.
@@ -79,9 +82,8 @@ class small_sizes {
   }
 
   const block_map* blocks_ = nullptr;
-  std::uint64_t sizes_ = 0;           // those that have a block
-  std::uint32_t counts_[limit] = {};  // of stretches
-  summary_bits stretches_[limit];
+  std::uint64_t sizes_ = 0;  // those that have a block
+  lowest_set stretches_[limit];
 };
 
 // Best fit: the smallest block that is large enough, of several the lowest.
