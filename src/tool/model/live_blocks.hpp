@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <loam/detail/policy_tables.hpp>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,7 @@ class LiveBlocks {
   }
 
   // Brings near what a look-up of the address will see.
-  void prefetch(std::uint64_t address) const { __builtin_prefetch(&slots_[place(address)], 1); }
+  void prefetch(std::uint64_t address) const { loam::detail::ask_for(&slots_[place(address)]); }
 
   // Null: there is none. Valid until the next change.
   const Value* find(std::uint64_t address) const {
