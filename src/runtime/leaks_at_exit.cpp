@@ -11,7 +11,6 @@
 #include "runtime/leaks.hpp"
 #include "runtime/runtime.hpp"
 #include "stack/walk.hpp"
-#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 #include "sys/mappings.hpp"
 #include "sys/side_thread.hpp"
@@ -163,10 +162,8 @@ void search_leaks_at_exit(const char* folder, uint64_t frame) {
   aside.ending_thread = sys::thread_id();
   aside.ending_stack = end_of_exit(frame);
   aside.ending_frames = end_of_frames(frame);
-  const uint64_t before = sys::hold_signals(sys::kEverySignal);
   const bool started =
       sys::start_side_thread(run_aside, &aside, aside.stack + kStackBytes, aside.storage + kStorageBytes / 2);
-  sys::set_signal_mask(before);
   while (started && done.load(std::memory_order_acquire) == 0)
     sys::raw_call(SYS_futex, reinterpret_cast<long>(&done), FUTEX_WAIT_PRIVATE, 0, 0);
 }

@@ -4,7 +4,6 @@
 
 #include <new>
 
-#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 #include "sys/sanitizer.hpp"
 #include "sys/side_thread.hpp"
@@ -32,11 +31,8 @@ bool has_processors() {
 }
 
 bool start_thread(sys::SideThread run, void* argument, char* memory) {
-  const uint64_t before = sys::hold_signals(sys::kEverySignal);
-  const bool started =
-      sys::start_side_thread(run, argument, memory + kStackBytes, memory + kStackBytes + kStorageBytes / 2);
-  sys::set_signal_mask(before);
-  return started;
+  return sys::start_side_thread(run, argument, memory + kStackBytes,
+                                memory + kStackBytes + kStorageBytes / 2);
 }
 
 }  // namespace

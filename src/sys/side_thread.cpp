@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "sys/held_signals.hpp"
 #include "sys/syscall.hpp"
 
 namespace loam::sys {
@@ -17,6 +18,8 @@ constexpr long kCloseRangeUnshare = 2;  // Linux 5.9: copies only what is not to
 }  // namespace
 
 bool start_side_thread(SideThread run, void* argument, void* stack_end, void* storage) {
+  // It inherits the mask, and would run the program's handlers. It never comes back here to change it.
+  const HeldSignals signals(kEverySignal);
   auto* stack = static_cast<void**>(stack_end) - 2;
   stack[0] = reinterpret_cast<void*>(run);
   stack[1] = argument;

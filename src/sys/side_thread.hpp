@@ -11,8 +11,7 @@ namespace loam::sys {
 using SideThread = void (*)(void* argument);
 
 // Starts run(argument) on the stack that ends at `stack_end` (aligned to 16). `storage` points into the middle of at
-// least 8 KiB that may be read and written: what the thread pointer is set to. The caller has blocked all signals, or
-// the thread would run the program's handlers. `run` must end by leave_side_thread. Async-signal-safe.
+// least 8 KiB that may be read and written: what the thread pointer is set to. `run` must end by leave_side_thread. Async-signal-safe.
 bool start_side_thread(SideThread run, void* argument, void* stack_end, void* storage);
 
 // Gives the calling side thread an empty table of descriptors of its own: what it opens is never among the program's, and

@@ -5,7 +5,6 @@
 
 #include "lib/gc/heap.hpp"
 #include "lib/gc/stop.hpp"
-#include "sys/held_signals.hpp"
 #include "sys/kernel.hpp"
 #include "sys/side_thread.hpp"
 #include "sys/syscall.hpp"
@@ -56,10 +55,8 @@ bool start_thread() {
   }
   auto* memory = static_cast<char*>(sys::map(kStackBytes + kStorageBytes));
   if (memory == nullptr) return false;
-  const uint64_t before = sys::hold_signals(sys::kEverySignal);
   const bool runs =
       sys::start_side_thread(help, nullptr, memory + kStackBytes, memory + kStackBytes + kStorageBytes / 2);
-  sys::set_signal_mask(before);
   if (!runs) return false;
   while (helper_id.load(std::memory_order_acquire) == 0) sys::yield();
   spare_thread(helper_id.load(std::memory_order_relaxed));

@@ -173,6 +173,7 @@ void Marker::follow_found() {
   buckets_.add_all(tables_->found, count, [this](uint32_t region) { settle_full(region); });
 }
 
+// Requires: no other marker runs, so no locks.
 void Marker::settle_all() {
   follow_found();
   buckets_.for_each([&](uint32_t region) {
