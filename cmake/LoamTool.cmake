@@ -1,8 +1,12 @@
 # The command line tool, build/bin/loam.
 
-# loam_tool: all of it but main, for the tests that link a part.
+# loam_tool: what commands are made of, for the tests that link a part. The commands go into the program itself.
 file(GLOB_RECURSE tool_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/tool/*.cpp)
-list(REMOVE_ITEM tool_sources ${CMAKE_SOURCE_DIR}/src/tool/main.cpp)
+set(command_sources ${tool_sources})
+list(FILTER command_sources INCLUDE REGEX "/tool/(commands/[^/]+|main)\\.cpp$")
+if(command_sources)
+  list(REMOVE_ITEM tool_sources ${command_sources})
+endif()
 if(tool_sources)
   find_package(CLI11 REQUIRED)
   find_package(fmt REQUIRED)
@@ -16,7 +20,7 @@ if(tool_sources)
   find_path(LOAM_PROTOZERO protozero/pbf_writer.hpp REQUIRED)
 
   add_library(loam_tool STATIC ${tool_sources})
-  add_executable(loam src/tool/main.cpp)
+  add_executable(loam ${command_sources})
   # Built by web/build.mjs and committed, so that nobody needs node to build the tool.
   set(page ${CMAKE_SOURCE_DIR}/web/dist/report.html)
   set_source_files_properties(${CMAKE_SOURCE_DIR}/src/tool/render/report_page.cpp PROPERTIES
@@ -33,11 +37,20 @@ if(tool_sources)
   target_link_libraries(loam_tool PRIVATE nlohmann_json::nlohmann_json)
   # What nearly every file of the tool includes: half of what most of them take to compile. GCC 12 does not keep, in a precompiled header,
   # the pragmas by which its library silences false warnings; scripts/lint.sh builds without such a header and with all warnings.
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
-    target_compile_options(loam_tool PRIVATE -Wno-array-bounds -Wno-stringop-overflow)
-  endif()
   target_precompile_headers(loam_tool PRIVATE
     <algorithm> <array> <filesystem> <functional> <map> <memory> <optional> <string> <unordered_map> <vector> <fmt/format.h>)
+  target_precompile_headers(loam REUSE_FROM loam_tool)
+  foreach(target IN ITEMS loam loam_tool)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+      target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow)
+    endif()
+  endforeach()
+  loam_join_files(loam_tool 17)
+  loam_join_files(loam 3)
+  # generate.cpp alone of the library needs CLI11, which a test that links a neighbour of it does not have; what simulation.cpp was
+  # compiled to is looked at by a test.
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/tool/render/generate.cpp ${CMAKE_SOURCE_DIR}/src/tool/model/simulation.cpp
+    PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(LOAM_PRELOAD)
     add_dependencies(loam loam_shared loam_check_shared)
   endif()

@@ -163,11 +163,6 @@ CheckFinding finding_of(const Group& group, const LeakReport& report, Symbols& s
   return finding;
 }
 
-bool is_suppressed(const CheckFinding& finding, const Suppressions& suppressions) {
-  return std::any_of(finding.stacks.begin(), finding.stacks.end(),
-                     [&](const CheckStack& stack) { return suppressions.match(finding.kind, stack.frames); });
-}
-
 // The leaks of all processes, where what the same calls have lost in several is one.
 class AllLeaks {
  public:

@@ -235,11 +235,6 @@ CheckFinding finding_of(const FindingRecord& record, const format::FindingFile& 
   return finding;
 }
 
-bool is_suppressed(const CheckFinding& finding, const Suppressions& suppressions) {
-  return std::any_of(finding.stacks.begin(), finding.stacks.end(),
-                     [&](const CheckStack& stack) { return suppressions.match(finding.kind, stack.frames); });
-}
-
 void add_processes(CheckSummary& sum, const format::FindingFile& file) {
   const std::uint64_t claimed = file.processes.load();
   const std::uint64_t count = std::min<std::uint64_t>(claimed, format::kMaxProcesses);
@@ -291,6 +286,11 @@ void add_finding(std::vector<CheckFinding>& findings, std::map<std::string, std:
 }
 
 }  // namespace
+
+bool is_suppressed(const CheckFinding& finding, const Suppressions& suppressions) {
+  return std::any_of(finding.stacks.begin(), finding.stacks.end(),
+                     [&](const CheckStack& stack) { return suppressions.match(finding.kind, stack.frames); });
+}
 
 std::string key_of(const CheckFinding& finding) {
   std::string key = fmt::format("{} {}", finding.kind, finding.leak_class);

@@ -86,6 +86,9 @@ struct CheckReport {
 // The same for findings that are the same but for the process.
 std::string key_of(const CheckFinding& finding);
 
+// One of its stacks is in the user's list.
+bool is_suppressed(const CheckFinding& finding, const Suppressions& suppressions);
+
 CheckReport make_check_report(const std::vector<std::string>& program, const Ended& ended,
                               const FindingFile& file, const Suppressions& suppressions, Symbols& symbols);
 

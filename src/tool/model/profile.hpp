@@ -24,6 +24,13 @@ struct ProfileSite {
   std::uint64_t kept_bytes = 0;
 };
 
+// What a profile may show of each site, as a format names it.
+struct ProfileMeasure {
+  const char* name;
+  const char* unit;
+  std::uint64_t ProfileSite::* value;
+};
+
 struct Profile {
   RecordingFacts facts;
   std::vector<ProfileSite> sites;  // those that allocated most bytes first

@@ -31,7 +31,7 @@ std::optional<std::uint64_t> Record::find(Counter counter) const {
 std::string Record::reason(Group group) const {
   if (group == Group::kCalls) return "calls are counted in statistics mode only (loam run --stats)";
   if (group == Group::kKernel) return "this runtime does not count its kernel calls";
-  const std::uint64_t source = slot->source.load(std::memory_order_relaxed);
+  const std::uint64_t source = value(slot->source);
   if (group == Group::kBreak && source != static_cast<std::uint64_t>(options::Source::kSbrk)) {
     return "the heap does not take its pages from the break (--source sbrk does)";
   }
@@ -66,9 +66,7 @@ std::string Record::end_text() const {
   return exit_status ? fmt::format("exit status {}", *exit_status) : "exited";
 }
 
-std::uint64_t Record::symbol(Symbol symbol) const {
-  return slot->symbols[index_of(symbol)].load(std::memory_order_relaxed);
-}
+std::uint64_t Record::symbol(Symbol symbol) const { return value(slot->symbols[index_of(symbol)]); }
 
 std::uint64_t Record::allocations() const {
   std::uint64_t sum = 0;
@@ -87,13 +85,13 @@ std::uint64_t Record::foreign() const { return get(Counter::kForeignFrees) + get
 
 std::uint64_t Record::kernel_calls() const {
   std::uint64_t sum = 0;
-  for (const format::Word& word : slot->kernel.calls) sum += word.load(std::memory_order_relaxed);
+  for (const format::Word& word : slot->kernel.calls) sum += value(word);
   return sum;
 }
 
 std::uint64_t Record::kernel_failures() const {
   std::uint64_t sum = 0;
-  for (const format::Word& word : slot->kernel.failures) sum += word.load(std::memory_order_relaxed);
+  for (const format::Word& word : slot->kernel.failures) sum += value(word);
   return sum;
 }
 
@@ -118,7 +116,7 @@ double priced_calls(const format::CounterSlot& slot, const Prices& prices) {
 Crossing crossing_of(const Record& record, const Prices& prices) {
   Crossing out;
   out.calls = record.kernel_calls();
-  out.measured = record.slot->timed.load(std::memory_order_relaxed) != 0;
+  out.measured = value(record.slot->timed) != 0;
   if (out.measured) {
     for (const format::Word& word : record.slot->kernel.nanoseconds) {
       out.call_ns += static_cast<double>(word.load(std::memory_order_relaxed));

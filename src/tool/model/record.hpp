@@ -24,6 +24,9 @@ enum class End {
   kGone,      // ended by _exit or a signal, it is not known which
 };
 
+// A word as it stands, without an order to any other.
+inline std::uint64_t value(const format::Word& word) { return word.load(std::memory_order_relaxed); }
+
 // A private copy of a slot, so that a program which still runs, or wrote nonsense over the mapping, cannot change the
 // figures between two looks; the name ends with a zero byte whatever the slot holds.
 std::shared_ptr<const format::CounterSlot> copy_slot(const format::CounterSlot& slot);

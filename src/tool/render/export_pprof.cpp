@@ -31,13 +31,8 @@ enum class OfProfile : protozero::pbf_tag_type {
 };
 constexpr protozero::pbf_tag_type tag(OfProfile field) { return static_cast<protozero::pbf_tag_type>(field); }
 
-struct Measure {
-  const char* name;
-  const char* unit;
-  std::uint64_t ProfileSite::* value;
-};
 // The first four are those of Go's heap profiles, which tools know by name.
-constexpr Measure kMeasures[] = {
+constexpr ProfileMeasure kPprofMeasures[] = {
     {"alloc_objects", "count", &ProfileSite::allocations}, {"alloc_space", "bytes", &ProfileSite::bytes},
     {"inuse_objects", "count", &ProfileSite::kept_blocks}, {"inuse_space", "bytes", &ProfileSite::kept_bytes},
     {"peak_objects", "count", &ProfileSite::peak_blocks},  {"peak_space", "bytes", &ProfileSite::peak_bytes},
@@ -68,7 +63,8 @@ class PprofWriter {
   }
 
   void head(const RecordingFacts& facts, std::uint64_t duration) {
-    for (const Measure& measure : kMeasures) type(OfProfile::kSampleType, measure.name, measure.unit);
+    for (const ProfileMeasure& measure : kPprofMeasures)
+      type(OfProfile::kSampleType, measure.name, measure.unit);
     type(OfProfile::kPeriodType, "space", "bytes");
     pbf_writer profile(profile_);
     profile.add_int64(tag(OfProfile::kPeriod), 1);  // every byte counts
@@ -89,7 +85,8 @@ class PprofWriter {
                                    frames.begin() + static_cast<std::ptrdiff_t>(end)));
     }
     std::vector<std::int64_t> values;
-    for (const Measure& measure : kMeasures) values.push_back(static_cast<std::int64_t>(site.*measure.value));
+    for (const ProfileMeasure& measure : kPprofMeasures)
+      values.push_back(static_cast<std::int64_t>(site.*measure.value));
     pbf_writer profile(profile_);
     pbf_writer out(profile, tag(OfProfile::kSample));
     out.add_packed_uint64(1, locations.begin(), locations.end());

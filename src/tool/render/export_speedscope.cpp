@@ -11,16 +11,11 @@
 namespace loam::tool {
 namespace {
 
-struct Measure {
-  const char* name;
-  const char* unit;
-  std::uint64_t ProfileSite::* value;
-};
-constexpr Measure kMeasures[] = {{"bytes allocated", "bytes", &ProfileSite::bytes},
-                                 {"allocations", "none", &ProfileSite::allocations},
-                                 {"bytes at the peak", "bytes", &ProfileSite::peak_bytes},
-                                 {"bytes never freed", "bytes", &ProfileSite::kept_bytes},
-                                 {"temporary allocations", "none", &ProfileSite::temporary}};
+constexpr ProfileMeasure kSpeedscopeMeasures[] = {{"bytes allocated", "bytes", &ProfileSite::bytes},
+                                                  {"allocations", "none", &ProfileSite::allocations},
+                                                  {"bytes at the peak", "bytes", &ProfileSite::peak_bytes},
+                                                  {"bytes never freed", "bytes", &ProfileSite::kept_bytes},
+                                                  {"temporary allocations", "none", &ProfileSite::temporary}};
 
 // The frames that all profiles of a file share.
 class SharedFrames {
@@ -52,8 +47,8 @@ class SharedFrames {
   std::vector<std::string> texts_;
 };
 
-void write_profile(const Profile& profile, const std::vector<std::string>& stacks, const Measure& measure,
-                   PackedOutput& out) {
+void write_profile(const Profile& profile, const std::vector<std::string>& stacks,
+                   const ProfileMeasure& measure, PackedOutput& out) {
   out.write(
       fmt::format("{{\"type\":\"sampled\",\"name\":\"{}\",\"unit\":\"{}\",\"startValue\":0,"
                   "\"endValue\":{},\n\"samples\":[",
@@ -88,7 +83,7 @@ void write_speedscope(HeapEvents& events, PackedOutput& out) {
   frames.write(out);
   out.write("]},\n\"profiles\":[\n");
   bool first = true;
-  for (const Measure& measure : kMeasures) {
+  for (const ProfileMeasure& measure : kSpeedscopeMeasures) {
     // A profile without samples cannot be opened.
     if (profile.whole.*measure.value == 0) continue;
     if (!first) out.write(",\n");

@@ -13,7 +13,7 @@
 namespace loam::tool {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 16;
+constexpr std::size_t kPacked = std::size_t{1} << 16;
 constexpr int kGzipLevel = 6;
 constexpr int kZstdLevel = 3;
 
@@ -62,7 +62,7 @@ PackedOutput::~PackedOutput() {
 
 void PackedOutput::write(std::string_view text) {
   waiting_ += text;
-  if (waiting_.size() >= kPiece) flush(false);
+  if (waiting_.size() >= kPacked) flush(false);
 }
 
 void PackedOutput::finish() {
@@ -71,7 +71,7 @@ void PackedOutput::finish() {
 }
 
 void PackedOutput::flush(bool end) {
-  std::array<char, kPiece> packed{};
+  std::array<char, kPacked> packed{};
   if (gzip_) {
     z_stream& stream = gzip_->stream;
     stream.next_in = reinterpret_cast<Bytef*>(waiting_.data());

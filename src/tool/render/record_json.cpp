@@ -15,9 +15,6 @@ using format::KernelCall;
 using format::Level;
 using format::Symbol;
 using format::Unit;
-using format::Word;
-
-std::uint64_t value(const Word& word) { return word.load(std::memory_order_relaxed); }
 
 template <class T>
 Json or_null(const std::optional<T>& value) {

@@ -20,8 +20,6 @@ using format::Word;
 constexpr std::size_t kTopClasses = 10;
 constexpr std::size_t kTopStranded = 5;
 
-std::uint64_t value(const Word& word) { return word.load(std::memory_order_relaxed); }
-
 double as_double(std::uint64_t number) { return static_cast<double>(number); }
 
 std::string bytes_or_dash(const std::optional<std::uint64_t>& bytes) {
