@@ -164,6 +164,11 @@ bool advise_huge(void* address, size_t bytes, bool on) {
                          on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
 }
 
+bool join(void* address, size_t bytes) {
+  constexpr long kCollapse = 25;  // the headers of this libc are older
+  return !failed(counted(Call::kAdvise, bytes, SYS_madvise, word(address), word(bytes), kCollapse));
+}
+
 namespace {
 
 // Of Linux 6.13; the headers of this libc are older.

@@ -13,7 +13,7 @@ enum class Call : uint8_t {
   kUnmap,
   kRemap,
   kPurge,   // MADV_DONTNEED
-  kAdvise,  // MADV_HUGEPAGE, MADV_NOHUGEPAGE
+  kAdvise,  // MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLLAPSE
   kProtect,
   kBreakUp,
   kBreakDown,
@@ -60,6 +60,8 @@ bool make_writable(void* address, size_t bytes);
 // The pages read as zero afterwards and cost nothing until touched.
 bool purge(void* address, size_t bytes);
 bool advise_huge(void* address, size_t bytes, bool on);
+// Makes huge pages of small ones at once (MADV_COLLAPSE, Linux 6.1), by a copy. Requires: whole huge pages.
+bool join(void* address, size_t bytes);
 
 // Pages that fault at any access, and whose content is gone. Costs no mapping where the kernel has MADV_GUARD_INSTALL (Linux
 // 6.13), else the protection is changed, which splits the mapping. Requires: private anonymous memory.

@@ -23,10 +23,15 @@ struct Register {
   uint64_t mode;
   uint64_t calls;
 };
-static_assert(sizeof(Api) == 24 && sizeof(Register) == 32);
+struct Protect {
+  Range range;
+  uint64_t mode;
+};
+static_assert(sizeof(Api) == 24 && sizeof(Register) == 32 && sizeof(Protect) == 24);
 constexpr long kApiCall = 0xc018aa3f;         // _IOWR(0xaa, 0x3f, Api)
 constexpr long kRegisterCall = 0xc020aa00;    // _IOWR(0xaa, 0x00, Register)
 constexpr long kUnregisterCall = 0x8010aa01;  // _IOR(0xaa, 0x01, Range)
+constexpr long kProtectCall = 0xc018aa06;     // _IOWR(0xaa, 0x06, Protect)
 constexpr uint64_t kApi = 0xaa;
 constexpr long kUserModeOnly = 1;
 
@@ -60,6 +65,11 @@ long open(uint64_t features) {
 long watch(long descriptor, uint64_t start, uint64_t bytes, uint64_t mode) {
   Register range{{start, bytes}, mode, 0};
   return raw_call(SYS_ioctl, descriptor, kRegisterCall, reinterpret_cast<long>(&range));
+}
+
+long open_pages(long descriptor, uint64_t start, uint64_t bytes) {
+  Protect protect{{start, bytes}, 0};
+  return raw_call(SYS_ioctl, descriptor, kProtectCall, reinterpret_cast<long>(&protect));
 }
 
 void unwatch(long descriptor, uint64_t start, uint64_t bytes) {

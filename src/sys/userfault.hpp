@@ -20,6 +20,8 @@ constexpr uint64_t kWriteProtect = uint64_t{1} << 1;
 long open(uint64_t features);
 // 0, or a negative errno: EBUSY where another descriptor watches the range. Requires: private anonymous memory.
 long watch(long descriptor, uint64_t start, uint64_t bytes, uint64_t mode);
+// Write-protected pages of a watched range may be written to again.
+long open_pages(long descriptor, uint64_t start, uint64_t bytes);
 void unwatch(long descriptor, uint64_t start, uint64_t bytes);
 
 }  // namespace loam::sys::userfault

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "sys/kernel.hpp"
 #include "sys/pagemap_scan.hpp"
 #include "sys/syscall.hpp"
 #include "sys/userfault.hpp"
@@ -15,6 +16,7 @@ constexpr uint64_t kScanProtects = 1u << 0;
 constexpr uint64_t kScanOnlyWatched = 1u << 1;  // fails where pages are not watched
 
 constexpr uint64_t kRegionsAtOnce = 64;
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 void close_descriptor(long descriptor) { raw_call(SYS_close, descriptor); }
 
@@ -62,19 +64,27 @@ bool WrittenPages::watch(uint64_t start, uint64_t end) {
   return !failed(result) && scan.walk_end == end;
 }
 
-bool WrittenPages::scan(uint64_t start, uint64_t end, Visit function, void* argument, bool watch) {
+bool WrittenPages::join(uint64_t start) {
+  // The kernel joins no page that is watched.
+  return is_open() && !failed(userfault::open_pages(descriptor_, start, kHugePage)) &&
+         sys::join(reinterpret_cast<void*>(start), kHugePage);
+}
+
+bool WrittenPages::scan(uint64_t start, uint64_t end, Which which, Visit function, void* argument) {
+  constexpr uint64_t kNot = pagemap::kWritten | pagemap::kHuge;
   PagemapRegion regions[kRegionsAtOnce];
   bool told = true;
   while (start < end && told) {
     PagemapScan scan{};
     scan.size = sizeof scan;
-    scan.flags = kScanOnlyWatched | (watch ? kScanProtects : 0);
+    scan.flags = kScanOnlyWatched | (which == kWrittenAndWatch ? kScanProtects : 0);
     scan.start = start;
     scan.end = end;
     scan.regions = reinterpret_cast<uint64_t>(regions);
     scan.region_count = kRegionsAtOnce;
-    scan.category_mask = pagemap::kWritten;
-    scan.return_mask = pagemap::kWritten;
+    scan.category_inverted = which == kSmall ? kNot : 0;
+    scan.category_mask = which == kSmall ? pagemap::kPresent | kNot : pagemap::kWritten;
+    scan.return_mask = pagemap::kPresent;
     const long count = raw_call(SYS_ioctl, map_, kPagemapScanCall, reinterpret_cast<long>(&scan));
     told = !failed(count) && scan.walk_end > start;
     for (long i = 0; told && i < count; ++i) function(regions[i].start, regions[i].end, argument);

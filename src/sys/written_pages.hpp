@@ -24,15 +24,24 @@ class WrittenPages {
   // Pages without memory do not count. Returns false if they were not watched: then not all were visited.
   using Visit = void (*)(uint64_t start, uint64_t end, void* argument);
   bool visit(uint64_t start, uint64_t end, Visit function, void* argument) {
-    return scan(start, end, function, argument, false);
+    return scan(start, end, kWritten, function, argument);
   }
   // The same and watch() in one: nothing that is written falls between the two.
   bool visit_and_watch(uint64_t start, uint64_t end, Visit function, void* argument) {
-    return scan(start, end, function, argument, true);
+    return scan(start, end, kWrittenAndWatch, function, argument);
   }
+  // The same for pages that were not written to and lie on no huge page. Of a watched huge page the first write makes small ones, and the kernel
+  // leaves watched pages as they are for good.
+  bool visit_small(uint64_t start, uint64_t end, Visit function, void* argument) {
+    return scan(start, end, kSmall, function, argument);
+  }
+  // One huge page of the small ones from `start` on; afterwards it is not watched. Takes 0.3 ms for the copy, for which who touches it
+  // waits. Returns false if they stay as they are. Requires: all of them are there.
+  bool join(uint64_t start);
 
  private:
-  bool scan(uint64_t start, uint64_t end, Visit function, void* argument, bool watch);
+  enum Which : uint8_t { kWritten, kWrittenAndWatch, kSmall };
+  bool scan(uint64_t start, uint64_t end, Which which, Visit function, void* argument);
 
   int descriptor_ = -1;
   int map_ = -1;

@@ -138,6 +138,10 @@ void* take_large(Kind kind, size_t bytes) {
   return start;
 }
 
+// Of an object that the program has not written to when it is marked the kernel would show its page of zeros, of which the first write to a watched
+// one makes small pages.
+void write_first(void* object) { *static_cast<volatile uint64_t*>(object) = 0; }
+
 void* take(Thread& thread, Kind kind, size_t bytes) {
   return bytes <= kSmallMost ? take_small(thread, kind, bytes) : take_large(kind, bytes);
 }
@@ -237,6 +241,7 @@ void* allocate_slowly(Kind kind, size_t bytes) {
     }
   }
   ahead.wait_for(reinterpret_cast<uint64_t>(taken));
+  if (taken != nullptr && bytes <= kSmallMost && !is_atomic(kind)) write_first(taken);
   cycle.pay();
   if (finalizers.due()) run_finalizers_automatically();
   return taken;

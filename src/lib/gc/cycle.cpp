@@ -36,6 +36,8 @@ constexpr uint64_t kMostWaitNs = 60'000'000'000;
 constexpr uint64_t kReadPerObject = 64;
 // Before a collection of young objects has told how many survive: all, and small.
 constexpr uint64_t kSmallObject = 64;
+// The program pays, and waits where it touches what is just being joined.
+constexpr uint64_t kMostJoinNs = 20'000'000;
 constexpr uint64_t kHelpFrom = uint64_t{8} << 20;
 
 uint64_t allocated() { return sys::peek(heap.figures.allocated_bytes); }
@@ -256,6 +258,8 @@ bool Cycle::open() {
     open_blocks(first, first + kOpenStep < blocks_ ? first + kOpenStep : blocks_, young_);
     if (!may_go_on()) return false;
   }
+  // What is joined is read with what was written, and watched again.
+  if (!young_ && may_go_on()) generations.join_quiet(kMostJoinNs);
   return generations.read_written(marker, true, round_progress) != UINT64_MAX;
 }
 

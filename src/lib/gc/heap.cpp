@@ -92,7 +92,11 @@ void print_statistics() {
   add_bytes(text, " (at most ", figures.most_live_bytes);
   text.add(" in ").add(figures.live_objects).add(" objects now)\n");
   add_bytes(text, "loam-gc: heap ", space.used_bytes());
-  text.add(", pauses ").add(figures.total_pause_ns / 1000).add(" us together, longest ");
+  text.add(", huge pages joined ")
+      .add(figures.joined_pages)
+      .add(", pauses ")
+      .add(figures.total_pause_ns / 1000)
+      .add(" us together, longest ");
   text.add(figures.longest_pause_ns / 1000).add(" us; by length:");
   for (unsigned i = 0; i < kPauseSteps; ++i) {
     if (figures.pauses[i] != 0)

@@ -25,6 +25,7 @@ struct Figures {
   uint64_t live_bytes;              // at the end of the last collection
   uint64_t live_objects;
   uint64_t most_live_bytes;
+  uint64_t joined_pages;    // huge ones, made again of small ones
   uint64_t marked_objects;  // by the last collection
   uint64_t mark_ns;         // of the last collection
   // By the last one of young objects: how many were marked, of how many bytes allocated; and how many bytes of old pages were read

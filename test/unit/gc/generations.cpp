@@ -181,6 +181,30 @@ TEST_F(GcGenerations, MemoryOfAFreedOldObjectServesYoungOnes) {
   EXPECT_LT(heap.figures.live_objects, live + 400) << "they are not old for being where old ones were";
 }
 
+TEST_F(GcGenerations, HugePagesThatWritesHaveSplitAreJoinedOnceTheyAreQuiet) {
+  // From 8 MiB on the heap asks for huge pages.
+  constexpr uint64_t kCount = uint64_t{12 << 20} / sizeof(Node);
+  elsewhere([] { root = make_list(kCount); });
+  collect_now();
+  for (Node* node = root; node != nullptr; node = node->next) ++node->number;
+  collect_now();
+  const uint64_t before = heap.figures.joined_pages;
+  // As often as it takes: each time for no longer than half of the marking.
+  for (unsigned i = 0; i < 20 && heap.figures.joined_pages == before; ++i) collect_now();
+  if (known_) {
+    EXPECT_GT(heap.figures.joined_pages, before);
+  }
+  EXPECT_EQ(length(root), kCount);
+  elsewhere([] {
+    Node* last = root;
+    while (last->next != nullptr) last = last->next;
+    last->next = make_list(1000);
+    make_list(20000);
+  });
+  collect_young();
+  EXPECT_EQ(length(root), kCount + 1000) << "what is joined counts as written, or is watched again";
+}
+
 TEST_F(GcGenerations, AChildOfAForkLooksAtEverything) {
   elsewhere([] { root = make_list(1000); });
   collect_now();

@@ -71,6 +71,56 @@ TEST(SysWrittenPages, TellsWhatWasWrittenSinceTheLastLook) {
   EXPECT_EQ(watched.memory[3 * kPage + 5], 2);
 }
 
+// Two huge pages' worth of addresses that the kernel may make huge.
+struct Huge {
+  static constexpr uint64_t kHuge = uint64_t{2} << 20;
+  Huge() : mapped(static_cast<char*>(map(3 * kHuge))) {
+    start = (reinterpret_cast<uint64_t>(mapped) + kHuge - 1) / kHuge * kHuge;
+    memory = reinterpret_cast<char*>(start);
+    opened = advise_huge(memory, 2 * kHuge, true) && pages.open(start, start + 2 * kHuge) && pages.begin();
+    std::memset(memory, 1, 2 * kHuge);
+  }
+  ~Huge() {
+    pages.finish();
+    pages.close();
+    unmap(mapped, 3 * kHuge);
+  }
+  uint64_t small_bytes() {
+    uint64_t bytes = 0;
+    const auto add = [](uint64_t from, uint64_t to, void* sum) { *static_cast<uint64_t*>(sum) += to - from; };
+    EXPECT_TRUE(pages.visit_small(start, start + 2 * kHuge, add, &bytes));
+    return bytes;
+  }
+
+  char* mapped;
+  char* memory;
+  uint64_t start;
+  WrittenPages pages;
+  bool opened;
+};
+
+TEST(SysWrittenPages, AHugePageThatAWriteHasSplitIsJoined) {
+  Huge huge;
+  if (!huge.opened) {
+    EXPECT_FALSE(huge.pages.join(huge.start)) << "a kernel before 6.7, or without huge pages";
+    return;
+  }
+  ASSERT_TRUE(huge.pages.watch(huge.start, huge.start + 2 * Huge::kHuge));
+  const uint64_t before = huge.small_bytes();
+  huge.memory[5 * kPage] = 2;
+  if (before == 0) {
+    EXPECT_EQ(huge.small_bytes(), Huge::kHuge - kPage) << "the page written to does not count";
+  }
+  ASSERT_TRUE(huge.pages.join(huge.start));
+  EXPECT_EQ(huge.small_bytes(), before == 0 ? 0u : before - Huge::kHuge);
+  EXPECT_EQ(huge.memory[5 * kPage], 2);
+  EXPECT_EQ(huge.memory[6 * kPage], 1);
+  uint64_t written = 0;
+  const auto add = [](uint64_t from, uint64_t to, void* sum) { *static_cast<uint64_t*>(sum) += to - from; };
+  ASSERT_TRUE(huge.pages.visit(huge.start, huge.start + 2 * Huge::kHuge, add, &written));
+  EXPECT_EQ(written, Huge::kHuge) << "what is joined counts as written";
+}
+
 TEST(SysWrittenPages, ClosedOrForkedItKnowsNothing) {
   Watched watched;
   if (!watched.opened) {
