@@ -37,8 +37,7 @@ class buddy_policy {
       from = first_order(order);
       if (from == max_orders) return policy_none;
     }
-    const std::uint64_t start = free_[from].lowest() << from;
-    remove(start, from);
+    const std::uint64_t start = take_lowest(from);
     tags_[start] = live_tag(order);
     if (from != order) halve(start, from, order);
     return start;
@@ -91,15 +90,8 @@ class buddy_policy {
     const unsigned order = tags_[start] & order_bits;
     free_[order].prefetch(start >> order);
   }
-  void prefetch_allocation(std::uint64_t units) const {
-    const unsigned order = order_of(units);
-    const std::uint64_t rest = order < max_orders ? orders_ >> order : 0;
-    if (rest == 0) return;
-    const unsigned from = order + static_cast<unsigned>(std::countr_zero(rest));
-    const std::uint64_t lowest = free_[from].lowest();
-    free_[from].prefetch(lowest);
-    prefetch(lowest << from);
-  }
+  // The lowest of each order has been asked for already.
+  void prefetch_allocation(std::uint64_t) const {}
   std::uint64_t free_units() const { return counts_.free_units; }
   policy_counters counters() const { return counts_; }
   std::size_t bytes() const {
@@ -133,8 +125,18 @@ class buddy_policy {
     ++counts_.free_blocks;
   }
   // What begins there then the caller says.
+  std::uint64_t take_lowest(unsigned order) {
+    const std::uint64_t start = free_[order].lowest() << order;
+    free_[order].remove_lowest();
+    count_removed(order);
+    prefetch(free_[order].lowest() << order);
+    return start;
+  }
   void remove(std::uint64_t start, unsigned order) {
     free_[order].remove(start >> order);
+    count_removed(order);
+  }
+  void count_removed(unsigned order) {
     orders_ &= ~(std::uint64_t{free_[order].empty()} << order);
     counts_.free_units -= std::uint64_t{1} << order;
     --counts_.free_blocks;

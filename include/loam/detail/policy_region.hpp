@@ -50,9 +50,7 @@ class policy_region {
 
   // The block's address, or 0 when there is no memory, or the alignment is larger than that of the region's start.
   std::uint64_t allocate(std::size_t bytes, std::size_t alignment = 1) {
-    if (bytes >> 47 != 0 || alignment > largest_alignment_) return 0;
-    const std::uint64_t units = units_of(bytes + settings_.header);
-    const std::uint64_t start = policy_.allocate(units == 0 ? 1 : units, units_of(alignment));
+    const std::uint64_t start = place(bytes, alignment);
     return start == policy_none ? 0 : address_of(start);
   }
   // False, with nothing changed, if no live block starts there.
@@ -62,18 +60,29 @@ class policy_region {
     policy_.release(start);
     return true;
   }
-  // Without the question whether it is one. Requires: a live block starts there.
-  void release_known(std::uint64_t address) { policy_.release(start_of(address)); }
   // Where it lies. False, with nothing changed, if that does not go. Requires: a live block starts there.
-  bool resize(std::uint64_t address, std::size_t bytes) {
-    const std::uint64_t units = bytes >> 47 != 0 ? 0 : units_of(bytes + settings_.header);
-    return units != 0 && policy_.resize(start_of(address), units);
-  }
+  bool resize(std::uint64_t address, std::size_t bytes) { return resize_place(start_of(address), bytes); }
 
-  // Bring near what a call some dozen calls ahead will look at, for whoever knows it: for release_known() the first, and when what
-  // that asked for is there the second; for allocate() the third. They change nothing and may be given any address.
-  void prefetch(std::uint64_t address) const { policy_.prefetch(start_of(address)); }
-  void prefetch_more(std::uint64_t address) const { policy_.prefetch_more(start_of(address)); }
+  // The same for who keeps the units that blocks start at, which fit into 32 bits, in place of addresses. policy_none: no block.
+  std::uint64_t place(std::size_t bytes, std::size_t alignment = 1) {
+    if (bytes >> 47 != 0 || alignment > largest_alignment_) return policy_none;
+    const std::uint64_t units = units_of(bytes + settings_.header);
+    return policy_.allocate(units == 0 ? 1 : units, units_of(alignment));
+  }
+  // Requires of all of these: a live block starts there.
+  void release_place(std::uint64_t start) { policy_.release(start); }
+  bool resize_place(std::uint64_t start, std::size_t bytes) {
+    const std::uint64_t units = bytes >> 47 != 0 ? 0 : units_of(bytes + settings_.header);
+    return units != 0 && policy_.resize(start, units);
+  }
+  std::uint64_t offset_of(std::uint64_t start) const { return start << log_unit_; }
+  std::size_t size_of_place(std::uint64_t start) const { return usable(start); }
+  std::uint64_t end_place() const { return policy_.end(); }
+
+  // Bring near what a call some dozen calls ahead will look at, for whoever knows it: for release_place() the first, and when what
+  // that asked for is there the second; for place() the third. They change nothing and may be given any number.
+  void prefetch(std::uint64_t start) const { policy_.prefetch(start); }
+  void prefetch_more(std::uint64_t start) const { policy_.prefetch_more(start); }
   void prefetch_allocation(std::size_t bytes) const {
     policy_.prefetch_allocation(units_of(bytes + settings_.header));
   }

@@ -10,8 +10,12 @@ namespace loam::tool {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+// Far more than was asked for: pages that nobody touches cost nothing, and a table that grows where it lies is not copied.
 std::size_t mapped(std::size_t bytes) {
-  return bytes < kLeastHuge ? bytes : (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  if (bytes < kLeastHuge) return bytes;
+  std::size_t room = kHugePage;
+  while (room < bytes) room *= 16;
+  return room;
 }
 
 void* map_aligned(std::size_t bytes) {

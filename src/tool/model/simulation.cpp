@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <unordered_map>
 
 #include "tool/model/crew.hpp"
 #include "tool/model/huge_table.hpp"
@@ -47,17 +48,16 @@ class PolicySimulation : public Simulation {
   PolicySimulation& operator=(const PolicySimulation&) = delete;
 
   void apply(const Piece& piece) override {
-    std::uint32_t most = 0;
-    for (const Operation& operation : piece.operations) most = std::max(most, operation.block);
-    if (!blocks_.reserve(huge_table, std::uint64_t{most} + 1)) throw std::bad_alloc();
-    for (std::size_t first = 0; first < piece.operations.size(); first += kStretch) {
-      const std::size_t count = std::min(kStretch, piece.operations.size() - first);
-      const double before = cpu_seconds();
-      place_stretch(piece.operations, first, count);
-      placement_.cpu_seconds += cpu_seconds() - before;
-      for (std::size_t i = 0; i < count; ++i)
-        look(piece.live_bytes[first + i], piece.live_blocks[first + i], heap_[i], free_[i]);
-    }
+    const double before = cpu_seconds();
+    if (!blocks_.reserve(huge_table, piece.block_numbers)) throw std::bad_alloc();
+    piece_ = piece;
+    place_until(0, piece.peak_end);
+    if (piece.peak_end != 0) look_at_peak();
+    place_until(piece.peak_end, piece.operations.size());
+    if (!piece.operations.empty()) add_to_average(piece.inverse_sums.back());
+    added_ = 0;
+    with_live_ += piece.with_live;
+    placement_.cpu_seconds += cpu_seconds() - before;
   }
 
   Placement finish() override {
@@ -65,7 +65,7 @@ class PolicySimulation : public Simulation {
     placement_.counters.grows += apart_made_;
     placement_.counters.shrinks += apart_gone_;
     placement_.table_bytes = region_.table_bytes();
-    placement_.average = looks_ == 0 ? 0 : sum_ / static_cast<double>(looks_);
+    placement_.average = with_live_ == 0 ? 0 : sum_ / static_cast<double>(with_live_) - 1;
     placement_.at_most_live = over(placement_.heap_at_peak, most_live_);
     placement_.at_most_heap = over(placement_.peak_heap, live_at_most_heap_);
     placement_.of_peaks = over(placement_.peak_heap, most_live_);
@@ -76,79 +76,91 @@ class PolicySimulation : public Simulation {
   }
 
  private:
-  void place_stretch(std::span<const Operation> operations, std::size_t first, std::size_t count) {
-    if (watcher_ != nullptr) return place_each<false, true>(operations.data() + first, 0, count);
-    const std::size_t ahead = operations.size() > kFar ? operations.size() - kFar : 0;
-    const std::size_t seen = ahead > first ? std::min(count, ahead - first) : 0;
-    place_each<true, false>(operations.data() + first, 0, seen);
-    place_each<false, false>(operations.data() + first, seen, count);
+  void place_until(std::size_t from, std::size_t to) {
+    if (watcher_ != nullptr) return place_each<false, true>(from, to);
+    const std::size_t all = piece_.operations.size();
+    const std::size_t seen = std::clamp(all > kFar ? all - kFar : 0, from, to);
+    place_each<true, false>(from, seen);
+    place_each<false, false>(seen, to);
   }
   template <bool Ahead, bool Watched>
-  void place_each(const Operation* operations, std::size_t from, std::size_t to) {
+  void place_each(std::size_t from, std::size_t to) {
+    const Operation* operations = piece_.operations.data();
     for (std::size_t i = from; i < to; ++i) {
       if constexpr (Ahead) look_ahead(operations + i);
       if constexpr (Watched)
         place_watched(operations[i]);
       else
         place(operations[i]);
-      const std::uint64_t heap = region_.end() - region_.begin();
-      placement_.peak_region = std::max(placement_.peak_region, heap);
-      heap_[i] = heap + apart_bytes_;
-      free_[i] = region_.free_bytes();
+      if (region_.end_place() != end_) [[unlikely]]
+        look_at_heap(i);
     }
   }
   // A million blocks are more than a cache holds: what the next operations will look at is asked for while others are dealt with.
   void look_ahead(const Operation* now) {
     __builtin_prefetch(&blocks_[now[kFar].block], 1);
     const Operation& near = now[kNear];
-    if (near.kind == OperationKind::kRelease) region_.prefetch(blocks_[near.block]);
+    if (near.kind == OperationKind::kRelease) region_.prefetch(start_of(near));
     const Operation& next = now[kNext];
     if (next.kind == OperationKind::kAllocate) return region_.prefetch_allocation(next.size);
-    if (next.kind == OperationKind::kRelease) region_.prefetch_more(blocks_[next.block]);
+    if (next.kind == OperationKind::kRelease) region_.prefetch_more(start_of(next));
+  }
+  // Of no block, or one apart: beyond every region.
+  std::uint64_t start_of(const Operation& operation) const {
+    return blocks_[operation.block] - std::uint64_t{1};
   }
   // Inlined by order: GCC thinks it too large, and a call and what it saves are a tenth of an operation.
   [[gnu::always_inline]] void place(const Operation& operation) {
-    std::uint64_t& block = blocks_[operation.block];
+    std::uint32_t& block = blocks_[operation.block];
     if (operation.kind == OperationKind::kAllocate) {
       block = allocate(operation);
     } else if (operation.kind == OperationKind::kRelease) {
-      release(block);
-      block = 0;
+      release(block, operation.block);
+      block = kNoBlock;
     } else {
       resize(block, operation);
     }
   }
-  [[gnu::always_inline]] std::uint64_t allocate(const Operation& operation) {
+  [[gnu::always_inline]] std::uint32_t allocate(const Operation& operation) {
     if (operation.log_alignment != 0 || operation.size >= big_) [[unlikely]]
       return allocate_other(operation);
-    return known(region_.allocate(operation.size));
+    return known(region_.place(operation.size));
   }
-  [[gnu::noinline]] std::uint64_t allocate_other(const Operation& operation) {
+  [[gnu::noinline]] std::uint32_t allocate_other(const Operation& operation) {
     if (operation.size < big_)
-      return known(region_.allocate(operation.size, std::size_t{1} << operation.log_alignment));
-    const std::uint64_t bytes = pages_for(operation.size);
-    apart_bytes_ += bytes;
+      return known(region_.place(operation.size, std::size_t{1} << operation.log_alignment));
+    change_apart(operation.block, pages_for(operation.size));
     ++apart_made_;
-    return kApart | bytes;
+    return kApart;
   }
-  std::uint64_t known(std::uint64_t block) {
-    placement_.refused += block == 0 ? 1 : 0;
-    return block;
+  // policy_none becomes kNoBlock.
+  std::uint32_t known(std::uint64_t start) {
+    placement_.refused += start == detail::policy_none ? 1 : 0;
+    return static_cast<std::uint32_t>(start + 1);
   }
-  void release(std::uint64_t block) {
-    if (block != 0 && (block & kApart) == 0) [[likely]]
-      return region_.release_known(block);
-    if (block == 0) return;
-    apart_bytes_ -= block & ~kApart;
+  [[gnu::always_inline]] void release(std::uint32_t block, std::uint32_t number) {
+    if (block - 1 < kApart - 1) [[likely]]
+      return region_.release_place(block - 1);
+    if (block == kApart) release_apart(number);
+  }
+  [[gnu::noinline]] void release_apart(std::uint32_t number) {
+    change_apart(number, 0);
     ++apart_gone_;
   }
-  [[gnu::noinline]] void resize(std::uint64_t& block, const Operation& operation) {
-    if ((block & kApart) != 0) {
+  void change_apart(std::uint32_t number, std::uint64_t bytes) {
+    std::uint64_t& now = apart_[number];
+    apart_bytes_ += bytes - now;
+    now = bytes;
+    if (bytes == 0) apart_.erase(number);
+    end_ = detail::policy_none;
+  }
+  [[gnu::noinline]] void resize(std::uint32_t& block, const Operation& operation) {
+    if (block == kApart) {
       if (operation.size < big_) return move(block, operation);
       // The kernel moves mappings without a copy.
-      apart_bytes_ += pages_for(operation.size) - (block & ~kApart);
-      block = kApart | pages_for(operation.size);
-    } else if (block == 0 || operation.size >= big_ || !region_.resize(block, operation.size)) {
+      change_apart(operation.block, pages_for(operation.size));
+    } else if (block == kNoBlock || operation.size >= big_ ||
+               !region_.resize_place(block - 1, operation.size)) {
       move(block, operation);
     }
   }
@@ -161,42 +173,50 @@ class PolicySimulation : public Simulation {
     watcher_->settled(region_.end() - region_.begin());
   }
   bool is_placed(std::uint32_t number) const {
-    return blocks_[number] != 0 && (blocks_[number] & kApart) == 0;
+    return blocks_[number] != kNoBlock && blocks_[number] != kApart;
   }
   PlacedBlock placed(std::uint32_t number) {
-    const std::uint64_t address = blocks_[number];
-    return {address - settings_.header - region_.begin(), region_.size_of(address) + settings_.header,
-            asked_[number]};
+    const std::uint32_t start = blocks_[number] - 1;
+    return {region_.offset_of(start), region_.size_of_place(start) + settings_.header, asked_[number]};
   }
-  void move(std::uint64_t& block, const Operation& operation) {
-    const std::uint64_t fresh = allocate(operation);
-    if (block != 0) {
-      const std::uint64_t old = (block & kApart) != 0 ? block & ~kApart : region_.size_of(block);
-      ++placement_.moves;
-      placement_.moved_bytes += std::min<std::uint64_t>(old, operation.size);
-      release(block);
-    }
-    block = fresh;
+  void move(std::uint32_t& block, const Operation& operation) {
+    const std::uint32_t old = block;
+    const std::uint64_t bytes = old == kApart     ? apart_[operation.block]
+                                : old == kNoBlock ? 0
+                                                  : region_.size_of_place(old - 1);
+    if (old == kApart) release(old, operation.block);
+    block = allocate(operation);
+    if (old == kNoBlock) return;
+    ++placement_.moves;
+    placement_.moved_bytes += std::min<std::uint64_t>(bytes, operation.size);
+    if (old != kApart) release(old, operation.block);
   }
   std::uint64_t pages_for(std::uint64_t size) const {
     return (size + settings_.header + kPage - 1) / kPage * kPage;
   }
 
-  void look(std::uint64_t live, std::uint64_t live_blocks, std::uint64_t heap, std::uint64_t free) {
-    if (live != 0) {
-      sum_ += over(heap, live);
-      ++looks_;
-    }
-    if (heap > placement_.peak_heap) {
-      placement_.peak_heap = heap;
-      live_at_most_heap_ = live;
-    }
-    if (live <= most_live_) return;
-    most_live_ = live;
-    placement_.heap_at_peak = heap;
-    placement_.free_bytes = free;
-    placement_.header_bytes = live_blocks * settings_.header;
-    placement_.padding_bytes = heap - free - live - placement_.header_bytes;
+  std::uint64_t heap() const { return region_.end() - region_.begin() + apart_bytes_; }
+  // Operation `at` has changed the heap.
+  [[gnu::noinline]] void look_at_heap(std::size_t at) {
+    if (at > 0) add_to_average(piece_.inverse_sums[at - 1]);
+    end_ = region_.end_place();
+    heap_ = heap();
+    placement_.peak_region = std::max(placement_.peak_region, heap_ - apart_bytes_);
+    if (heap_ <= placement_.peak_heap) return;
+    placement_.peak_heap = heap_;
+    live_at_most_heap_ = piece_.live_bytes[at];
+  }
+  // What the heap was until the operation after which the sum is this.
+  void add_to_average(double inverse_sum) {
+    sum_ += static_cast<double>(heap_) * (inverse_sum - added_);
+    added_ = inverse_sum;
+  }
+  void look_at_peak() {
+    most_live_ = piece_.live_bytes[piece_.peak_end - 1];
+    placement_.heap_at_peak = heap_;
+    placement_.free_bytes = region_.free_bytes();
+    placement_.header_bytes = piece_.peak_blocks * settings_.header;
+    placement_.padding_bytes = heap_ - placement_.free_bytes - most_live_ - placement_.header_bytes;
   }
 
   // Over all blocks, from the lowest.
@@ -222,28 +242,31 @@ class PolicySimulation : public Simulation {
     placement_.end_top = top_;
   }
 
-  // Operations whose figures are kept until they are looked at, which the time does not count: few enough for the first cache.
-  static constexpr std::size_t kStretch = 1024;
   static constexpr std::size_t kFar = 32;  // operations ahead
   static constexpr std::size_t kNear = 20;
   static constexpr std::size_t kNext = 8;
-  // Marks a number in blocks_ as the bytes of a mapping of its own.
-  static constexpr std::uint64_t kApart = std::uint64_t{1} << 63;
+  // In blocks_; else where the block starts, and one. No region is so large.
+  static constexpr std::uint32_t kNoBlock = 0;
+  static constexpr std::uint32_t kApart = 0xffff'ffff;
 
   detail::policy_settings settings_;
   std::uint64_t big_;
   PlacementWatcher* watcher_;
+  detail::policy_region<Policy> region_;
+  Placement placement_;
+  detail::growing_table<std::uint32_t> blocks_;  // by number
+  std::unordered_map<std::uint32_t, std::uint64_t>
+      apart_;  // bytes of blocks with mappings of their own, by number
   std::uint64_t apart_bytes_ = 0;
   std::uint64_t apart_made_ = 0;
   std::uint64_t apart_gone_ = 0;
-  detail::policy_region<Policy> region_;
-  Placement placement_;
-  detail::growing_table<std::uint64_t> blocks_;  // address by number, 0: none
-  std::vector<std::uint64_t> asked_;             // bytes by number, kept for the watcher alone
-  std::array<std::uint64_t, kStretch> heap_;     // after each operation of a stretch
-  std::array<std::uint64_t, kStretch> free_;
-  double sum_ = 0;
-  std::uint64_t looks_ = 0;
+  std::vector<std::uint64_t> asked_;  // bytes by number, kept for the watcher alone
+  Piece piece_;
+  std::uint64_t end_ = 0;   // of the region when the heap was looked at last; policy_none: it must be anew
+  std::uint64_t heap_ = 0;  // then
+  double sum_ = 0;          // of heap / live after each operation
+  double added_ = 0;        // of the piece's inverse sums, to it
+  std::uint64_t with_live_ = 0;
   std::uint64_t most_live_ = 0;
   std::uint64_t live_at_most_heap_ = 0;
   std::uint64_t top_ = 0;
@@ -261,33 +284,6 @@ std::unique_ptr<Simulation> simulate(detail::policy_kind kind, const ReplaySetti
     return std::make_unique<PolicySimulation<Policy>>(detail::policy_names[static_cast<unsigned>(kind)], own,
                                                       watcher);
   });
-}
-
-Piece DemandCount::count(std::span<const Operation> operations) {
-  Live& live = live_[pieces_++ % live_.size()];
-  live.bytes.resize(operations.size());
-  live.blocks.resize(operations.size());
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    const Operation& operation = operations[i];
-    if (operation.block >= sizes_.size()) sizes_.resize(operation.block + std::size_t{1} + sizes_.size() / 2);
-    demand_.block_numbers = std::max(demand_.block_numbers, operation.block + 1);
-    std::uint64_t& size = sizes_[operation.block];
-    demand_.live_bytes -= operation.kind == OperationKind::kAllocate ? 0 : size;
-    size = operation.kind == OperationKind::kRelease ? 0 : operation.size;
-    demand_.live_bytes += size;
-    demand_.live_blocks += operation.kind == OperationKind::kAllocate ? 1 : 0;
-    demand_.live_blocks -= operation.kind == OperationKind::kRelease ? 1 : 0;
-    demand_.allocations += operation.kind == OperationKind::kAllocate ? 1 : 0;
-    demand_.releases += operation.kind == OperationKind::kRelease ? 1 : 0;
-    demand_.resizes += operation.kind == OperationKind::kResize ? 1 : 0;
-    demand_.largest = std::max(demand_.largest, size);
-    demand_.peak_bytes = std::max(demand_.peak_bytes, demand_.live_bytes);
-    demand_.peak_blocks = std::max(demand_.peak_blocks, demand_.live_blocks);
-    live.bytes[i] = demand_.live_bytes;
-    live.blocks[i] = demand_.live_blocks;
-  }
-  demand_.operations += operations.size();
-  return {operations, live.bytes, live.blocks};
 }
 
 Replayed replay(OperationSource& source, const std::vector<detail::policy_kind>& kinds,

@@ -13,24 +13,11 @@
 #include <vector>
 
 #include "tool/model/allocator_replay.hpp"
+#include "tool/model/demand.hpp"
 #include "tool/model/operations.hpp"
 #include "tool/model/site_advice.hpp"
 
 namespace loam::tool {
-
-// What is the same under every policy.
-struct Demand {
-  std::uint64_t operations = 0;
-  std::uint64_t allocations = 0;
-  std::uint64_t releases = 0;
-  std::uint64_t resizes = 0;
-  std::uint64_t live_bytes = 0;  // asked for
-  std::uint64_t live_blocks = 0;
-  std::uint64_t peak_bytes = 0;
-  std::uint64_t peak_blocks = 0;
-  std::uint64_t largest = 0;        // block asked for
-  std::uint32_t block_numbers = 0;  // are below
-};
 
 struct FreePieces {
   std::uint64_t count = 0;
@@ -40,7 +27,7 @@ struct FreePieces {
 // How a policy met it. Johnstone and Wilson's four measures are shares of the live bytes: heap / live - 1.
 struct Placement {
   std::string policy;
-  double cpu_seconds = 0;
+  double cpu_seconds = 0;  // of placing, not of reading the operations
   loam::detail::policy_counters counters;
   std::uint64_t moves = 0;  // resizes that needed another place
   std::uint64_t moved_bytes = 0;
@@ -65,13 +52,6 @@ struct Placement {
   std::uint64_t end_pages = 0;            // in whole free pages: what mappings could give back
   std::array<FreePieces, 10> end_tenths;  // free blocks by the tenth of the heap that they begin in
   std::uint64_t table_bytes = 0;
-};
-
-// One piece of operations and what was live after each.
-struct Piece {
-  std::span<const Operation> operations;
-  std::span<const std::uint64_t> live_bytes;
-  std::span<const std::uint64_t> live_blocks;
 };
 
 struct PlacedBlock {
@@ -111,24 +91,6 @@ struct ReplaySettings {
 // `watcher`: told of every block of the policy's, if there is one.
 std::unique_ptr<Simulation> simulate(loam::detail::policy_kind kind, const ReplaySettings& settings,
                                      PlacementWatcher* watcher = nullptr);
-
-// Keeps the demand of a stream.
-class DemandCount {
- public:
-  // Fills in what is live after each operation. Valid until the call after the next: one piece may be read while another is placed.
-  Piece count(std::span<const Operation> operations);
-  const Demand& demand() const { return demand_; }
-
- private:
-  struct Live {
-    std::vector<std::uint64_t> bytes;
-    std::vector<std::uint64_t> blocks;
-  };
-  Demand demand_;
-  std::vector<std::uint64_t> sizes_;  // by block number
-  std::array<Live, 2> live_;
-  std::size_t pieces_ = 0;
-};
 
 // What else would have helped under the policy recommended: filled in by a second reading (replay_advice.hpp).
 struct ReplayAdvice {

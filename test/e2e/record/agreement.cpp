@@ -46,7 +46,7 @@ std::size_t first_difference(const detail::policy_settings& settings, Textbook t
       same = place(block) == textbook.allocate(units(operation.size), units(alignment));
     }
     if (same && old != 0) {
-      region.release_known(old);
+      region.release(old);
       textbook.release(place(old));
     }
     if (!same || region.end() - loam::test::kFirstAddress != textbook.end() * unit) break;
