@@ -28,12 +28,12 @@ class Composer {
   }
   // The rest of a run's last quad is filled up with its first word.
   bool end_run() {
-    const unsigned begin = trace_.runs == 0 ? 0 : trace_.run_end[trace_.runs - 1];
-    if (words_ == begin * 4) return true;
+    if (words_ == begin_ * 4) return true;
     if (trace_.runs == Trace::kMostRuns) return false;
-    const Trace::Quad& first = trace_.quads[begin];
+    const Trace::Quad& first = trace_.quads[begin_];
     while (words_ % 4 != 0) put(first.offset[0], first.expected[0]);
-    trace_.run_end[trace_.runs++] = static_cast<uint8_t>(words_ / 4);
+    begin_ = words_ / 4;
+    trace_.run_end[trace_.runs++] = static_cast<uint16_t>(begin_ * sizeof(Trace::Quad));
     return true;
   }
   unsigned quads() const { return words_ / 4; }
@@ -61,6 +61,7 @@ class Composer {
   static constexpr unsigned kMostPages = Trace::kMostRuns + 1;
   Trace& trace_;
   unsigned words_ = 0;
+  unsigned begin_ = 0;  // of the run, in quads
   unsigned page_count_ = 0;
   uint64_t pages_[kMostPages];
 };
@@ -116,7 +117,7 @@ unsigned Trace::compose(const Registers& start, uint64_t own_bytes, const Node* 
   if (trace.sp != start.sp() || trace.pc != start.pc() || trace.own != slot.own || trace.runs == 0)
     return false;
   if (place.sp != start.sp()) place = {start.sp(), {caller, caller}};
-  for (unsigned i = 0; i < trace.run_end[0] * 4u; ++i) {
+  for (unsigned i = 0; i < trace.run_end[0] / sizeof(Trace::Quad) * 4; ++i) {
     const uint32_t offset = trace.quads[i / 4].offset[i % 4];
     const uint64_t address = start.sp() + offset;
     if (*reinterpret_cast<const uint64_t*>(address) == trace.quads[i / 4].expected[i % 4]) continue;

@@ -37,7 +37,7 @@ struct Trace {
   uint8_t capacity;  // quads that there is room for
   uint8_t misses;
   uint8_t runs;
-  uint8_t run_end[kMostRuns];  // in quads
+  uint16_t run_end[kMostRuns];  // bytes from where the quads begin
   Quad quads[];
 
   static constexpr size_t bytes_for(unsigned quad_count) { return sizeof(Trace) + quad_count * sizeof(Quad); }
@@ -90,13 +90,14 @@ class Traces {
   const auto word = [from](uint32_t offset) { return *reinterpret_cast<const uint64_t*>(from + offset); };
   const Quad* quad = quads;
   for (unsigned run = 0; run < runs; ++run) {
-    const Quad* const end = &quads[run_end[run]];
+    const auto* end = reinterpret_cast<const Quad*>(reinterpret_cast<const char*>(quads) + run_end[run]);
     Pair wrong = {};
     do {
       const auto* expected = reinterpret_cast<const Pair*>(quad->expected);
       wrong |= Pair{word(quad->offset[0]), word(quad->offset[1])} ^ expected[0];
       wrong |= Pair{word(quad->offset[2]), word(quad->offset[3])} ^ expected[1];
     } while (++quad != end);
+    quad = end;
     if ((wrong[0] | wrong[1]) != 0) return false;
   }
   return true;
