@@ -187,9 +187,10 @@ void write(RingFile& file, Writer& writer, uint32_t thread, const Event& event) 
   add_event(words, writer, event);
   writer.written = words.end();
   ring_of(&file, writer.ring).written.store(writer.written, std::memory_order_release);
-  // A quick event takes up to two words.
-  const uint64_t full = writer.read + format::kRingWords - 1;
-  writer.limit = several ? 0 : writer.stamp_at < full ? writer.stamp_at : full;
+  // A quick event takes up to three words.
+  const uint64_t full = writer.read + format::kRingWords - 2;
+  writer.limit = writer.stamp_at < full ? writer.stamp_at : full;
+  writer.several = several;
   writer.epoch = now;
 }
 

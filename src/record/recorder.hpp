@@ -17,6 +17,7 @@
 #include "format/event_ring.hpp"
 #include "record/told.hpp"
 #include "stack/memo.hpp"
+#include "sys/cpu.hpp"
 #include "sys/prefetch.hpp"
 
 namespace loam::record {
@@ -34,6 +35,7 @@ struct Writer {
   uint32_t thread;  // whom the ring's last kThread has named
   uint32_t stack;   // of its last kStack
   bool busy;        // in put(): a signal handler goes another way
+  bool several;     // each event has a time
 
   uint32_t generation;  // of the file that `ring` is in; 0: none yet
   uint32_t ring;
@@ -102,6 +104,9 @@ inline bool put_quickly(Writer& writer, uint32_t thread, const format::Event& ev
   writer.busy = true;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   uint64_t* const words = writer.words;
+  if (writer.several)
+    words[at++ & kMask] =
+        format::word_of(format::WordKind::kTick, event.is_free ? sys::ticks() : sys::ticks_after());
   if (!event.is_free) {
     words[at & kMask] = format::word_of(format::WordKind::kStack, event.stack);
     at += event.stack != writer.stack ? 1 : 0;
