@@ -11,7 +11,7 @@
 // again, and that is what an event costs; 8 to 16 bytes an event instead of 32 are a third of the lines.)
 //
 // Invariants: `written` is a ring's number of words ever, and counts those of an event only when all are there; `read` likewise for what
-// the tool has taken; never more than kRingWords apart. Times are told once in kStampEvery events while one ring alone is in use, and
+// the tool has taken; never more than kRingWords apart. Times are told once in kStampWords words while one ring alone is in use, and
 // with each event from the moment that a second one is: of events of several threads they tell the order. That of a block's freeing is taken
 // before the block is anybody else's, that of an allocation when the block is the thread's; an event without a time of its own is not
 // earlier than the time before it, and nothing that another thread did comes before it (that thread has said, before its first event, that
@@ -35,7 +35,7 @@ inline constexpr std::uint32_t kRingVersion = 2;
 inline constexpr std::uint32_t kRings = 64;  // threads at once; more share the last one
 inline constexpr std::uint32_t kRingWords = 1u << 16;
 inline constexpr std::uint32_t kMostEventWords = 8;  // of one event
-inline constexpr std::uint32_t kStampEvery = 32;     // events
+inline constexpr std::uint32_t kStampWords = 64;     // from one time to the next, and what one event takes
 inline constexpr std::uint64_t kDescriptionBytes = std::uint64_t{128} << 20;
 inline constexpr std::uint64_t kReaderPatienceNs = 1'000'000'000;
 

@@ -25,6 +25,7 @@
 #include "heap/span.hpp"
 #include "heap/thread_heap.hpp"
 #include "sys/cpu.hpp"
+#include "sys/lone.hpp"
 
 namespace loam::heap {
 
@@ -95,6 +96,50 @@ inline Released put_back(FastHeap* heap, void* block) {
   if (--heap->frees_to_beat < 0) [[unlikely]]
     return Released::kAttend;
   return Released::kDone;
+}
+
+// The same for a mode that sees each call, and has shown the thread an empty heap: blocks of the thread's own one. Requires: !is_busy(heap).
+// Returns null, with nothing changed, where the slow path must be taken.
+inline char* pop_unshown(ThreadHeap& heap, size_t size) {
+  if (size > kMaxDirect) return nullptr;
+  sys::poke(heap.busy, true);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  Stack& stack = *heap.stack_at(base::align_up(size, kGranule));
+  const Entry entry = *stack.top;
+  if (entry.block != nullptr) [[likely]] {
+    --stack.top;
+    sys::poke(*entry.state, kBlockLive);
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  sys::poke(heap.busy, false);
+  return entry.block;
+}
+
+// The state of the live block of a small span that starts there, null if it is none, or a watched one.
+inline uint8_t* live_state(Span* span, const void* block) {
+  if (span == nullptr || sys::peek(span->kind) != SpanKind::kSmall) return nullptr;
+  const BlockIndex at = block_index(*span, block);
+  if (at.rest != 0 || at.index >= sys::peek(span->blocks)) return nullptr;
+  uint8_t* state = &span->states[at.index];
+  return sys::peek(*state) == kBlockLive ? state : nullptr;
+}
+
+// Frees the block that live_state() is of. Requires: !is_busy(heap). False, with nothing changed: the slow path must be taken.
+inline bool push_unshown(ThreadHeap& heap, Span& span, void* block, uint8_t* state) {
+  if (shares_lines(sys::peek(span.block_size)) && sys::peek(span.owner) != &heap) return false;
+  Stack& stack = heap.stack(sys::peek(span.class_index));
+  if (stack.top == stack.limit || heap.frees_to_beat <= 0) return false;
+  sys::poke(heap.busy, true);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  uint8_t live = kBlockLive;
+  const bool freed = sys::exchange_if(state, live, kBlockFree);
+  if (freed) [[likely]] {
+    *++stack.top = {static_cast<char*>(block), state};
+    --heap.frees_to_beat;
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  sys::poke(heap.busy, false);
+  return freed;
 }
 
 }  // namespace loam::heap

@@ -30,8 +30,8 @@ struct State {
   std::atomic<RingFile*> file{nullptr};  // null: nothing is recorded
   std::atomic<uint32_t> generation{0};
   std::atomic<uint32_t> rings{0};  // given out
-  // More than one ring is in use: times tell the order of events. Whoever makes it so does it before its first event; another thread that
-  // does something because of that event finds it set.
+  // More than one ring is in use: times tell the order of events. Whoever makes it so does it before its first event, and then makes a new
+  // epoch; another thread that does something because of that event finds both.
   std::atomic<bool> several{false};
   Writer shared = {};
   sys::RankedLock<sys::LockRank::kSites> lock;  // of the shared ring
@@ -99,6 +99,7 @@ void fill(RingFile& file, bool with_stacks, uint32_t forked_from, uint32_t seria
 void cut(RingFile& file) {
   RingState recording = RingState::kRecording;
   if (file.state.compare_exchange_strong(recording, RingState::kCut)) file.cut_ticks.store(sys::ticks());
+  epoch.fetch_add(1);
 }
 
 bool has_room(const Writer& writer) {
@@ -148,19 +149,20 @@ void add_event(Words& words, Writer& writer, const Event& event) {
     words.add(WordKind::kAddress, event.address);
     word = 0;
   }
-  if (event.is_free)
-    return words.add(word |
-                     static_cast<uint64_t>(event.is_resize ? WordKind::kFreeOfResize : WordKind::kFree));
-  if (event.stack != writer.stack) words.add(WordKind::kStack, writer.stack = event.stack);
-  if (event.alignment_log != 4) [[unlikely]]
-    words.add(WordKind::kAlignment, event.alignment_log);
+  if (!event.is_free) {
+    if (event.stack != writer.stack) words.add(WordKind::kStack, writer.stack = event.stack);
+    if (event.alignment_log != 4) [[unlikely]]
+      words.add(WordKind::kAlignment, event.alignment_log);
+  }
   uint64_t size = event.size;
   if (size >= format::kSizeFollows) [[unlikely]] {
     words.add(WordKind::kSize, size);
     size = format::kSizeFollows;
   }
-  words.add(size << format::kWordSizeShift | word |
-            static_cast<uint64_t>(event.is_resize ? WordKind::kAllocateOfResize : WordKind::kAllocate));
+  Event shortened = event;
+  shortened.address = word;
+  shortened.size = size;
+  words.add(word_of(shortened));
 }
 
 // Whether times are to be told is asked behind what the event was: see `several`.
@@ -176,27 +178,39 @@ void write(RingFile& file, Writer& writer, uint32_t thread, const Event& event) 
     ring_of(&file, writer.ring).thread.store(thread, std::memory_order_relaxed);
     words.add(WordKind::kThread, thread);
   }
-  if (writer.stamps == 0 || state.several.load(std::memory_order_relaxed)) {
+  const uint32_t now = epoch.load(std::memory_order_acquire);
+  const bool several = state.several.load(std::memory_order_relaxed);
+  if (several || writer.written >= writer.stamp_at) {
     words.add(WordKind::kTick, event.is_free ? sys::ticks() : sys::ticks_after());
-    writer.stamps = format::kStampEvery;
+    writer.stamp_at = writer.written + format::kStampWords;
   }
-  --writer.stamps;
-  ++writer.events;
   add_event(words, writer, event);
   writer.written = words.end();
   ring_of(&file, writer.ring).written.store(writer.written, std::memory_order_release);
+  // A quick event takes up to three words.
+  const uint64_t full = writer.read + format::kRingWords - 2;
+  writer.limit = writer.stamp_at < full ? writer.stamp_at : full;
+  writer.several = several;
+  writer.epoch = now;
 }
 
 constexpr uint64_t kRingBytes = uint64_t{format::kRingWords} * sizeof(uint64_t);
 
+void note_another() {
+  state.several.store(true, std::memory_order_relaxed);
+  epoch.fetch_add(1, std::memory_order_release);
+}
+
 void take_ring(RingFile& file, Writer& writer, uint32_t generation) {
   writer.generation = generation;
-  writer.events = writer.written = writer.read = 0;
-  writer.thread = writer.stack = writer.stamps = 0;
+  writer.limit = writer.written = writer.read = writer.stamp_at = writer.figures_at = 0;
+  writer.thread = writer.stack = 0;
   writer.ring = state.rings.fetch_add(1, std::memory_order_relaxed);
-  if (writer.ring > 0) state.several.store(true, std::memory_order_relaxed);
+  if (writer.ring > 0) note_another();
   if (writer.ring >= kShared || !has_memory(file, format::kWordsAt + writer.ring * kRingBytes, kRingBytes))
     writer.ring = kShared;
+  writer.words = words_of(&file, writer.ring);
+  writer.shown = &ring_of(&file, writer.ring).written;
 }
 
 void put_shared(RingFile& file, uint32_t thread, const Event& event) {
@@ -209,7 +223,7 @@ void put_shared(RingFile& file, uint32_t thread, const Event& event) {
   const uint32_t generation = state.generation.load(std::memory_order_relaxed);
   if (writer.generation != generation) {
     if (!has_memory(file, format::kWordsAt + kShared * kRingBytes, kRingBytes)) return cut(file);
-    state.several.store(true, std::memory_order_relaxed);
+    note_another();
     writer = {};
     writer.generation = generation;
     writer.ring = kShared;
@@ -218,6 +232,8 @@ void put_shared(RingFile& file, uint32_t thread, const Event& event) {
 }
 
 }  // namespace
+
+constinit std::atomic<uint32_t> epoch{0};
 
 bool open(const char* folder, bool with_stacks, uint32_t forked_from) {
   leave_off();
@@ -235,19 +251,19 @@ bool open(const char* folder, bool with_stacks, uint32_t forked_from) {
   forget_told();
   state.generation.fetch_add(1, std::memory_order_relaxed);
   state.file.store(file, std::memory_order_release);
+  epoch.fetch_add(1);
   return true;
 }
 
-void leave_off() { close_file(state.file.exchange(nullptr)); }
+void leave_off() {
+  RingFile* file = state.file.exchange(nullptr);
+  epoch.fetch_add(1);
+  close_file(file);
+}
 
 bool is_open() { return state.file.load(std::memory_order_relaxed) != nullptr; }
 
-bool with_stacks() {
-  const RingFile* file = state.file.load(std::memory_order_relaxed);
-  return file != nullptr && file->with_stacks != 0;
-}
-
-void put(Writer* writer, uint32_t thread, const Event& event) {
+void put_at_length(Writer* writer, uint32_t thread, const Event& event) {
   RingFile* file = state.file.load(std::memory_order_acquire);
   if (file == nullptr) return;
   if (writer == nullptr || writer->busy) [[unlikely]]
@@ -266,10 +282,9 @@ void put(Writer* writer, uint32_t thread, const Event& event) {
   writer->busy = false;
 }
 
-void tell_stack(uint32_t stack) {
+void tell_new_stack(uint32_t stack) {
   RingFile* file = state.file.load(std::memory_order_acquire);
-  if (file != nullptr && stack != 0 && !is_told(stack)) [[unlikely]]
-    tell(*file, stack);
+  if (file != nullptr) tell(*file, stack);
 }
 
 void set_figures(uint64_t kernel_calls, uint64_t mapped_bytes) {

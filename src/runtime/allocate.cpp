@@ -70,7 +70,7 @@ void* allocate_slow(size_t size, Origin origin) {
     case Mode::kPassive:
       return passive_allocate(size);
     case Mode::kRecord:
-      return recorded_allocate(heap, size, 1, false, origin);
+      return recorded_malloc(heap, size, origin.frame);
     case Mode::kPolicy:
       return placed_allocate(heap, size, 1);
     case Mode::kStacks:
@@ -92,7 +92,7 @@ void* allocate_zeroed(size_t size, Origin origin) {
     case Mode::kPassive:
       return passive_allocate_zeroed(size);
     case Mode::kRecord:
-      return recorded_allocate(heap, size, 1, true, origin);
+      return recorded_allocate(heap, size, 1, true, origin.frame);
     case Mode::kPolicy:
       return placed_allocate_zeroed(heap, size);
     case Mode::kStacks:
@@ -114,7 +114,7 @@ void* allocate_aligned(size_t alignment, size_t size, Origin origin) {
     case Mode::kPassive:
       return passive_allocate_aligned(alignment, size);
     case Mode::kRecord:
-      return recorded_allocate(heap, size, alignment, false, origin);
+      return recorded_allocate(heap, size, alignment, false, origin.frame);
     case Mode::kPolicy:
       return placed_allocate(heap, size, alignment);
     case Mode::kStacks:

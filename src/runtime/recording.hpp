@@ -15,7 +15,8 @@ void restart_recording(uint32_t parent);
 void finish_recording();
 
 void* recorded_allocate(heap::ThreadHeap* heap, size_t size, size_t alignment, bool zeroed,
-                        const Origin& origin);
+                        const void* frame);
+void* recorded_malloc(heap::ThreadHeap* heap, size_t size, const void* frame);
 void recorded_release(heap::ThreadHeap* heap, void* block);
 void* recorded_resize(heap::ThreadHeap* heap, const heap::Found& found, size_t size, const Origin& origin);
 

@@ -4,6 +4,7 @@
 // Locking: none of its own. State is constant-initialized: usable before constructors have run and after destructors.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,7 +29,8 @@ enum class Mode : uint8_t {
   kPassive,  // the next malloc serves: denied executables, or no memory at start
 };
 
-Mode mode();
+extern constinit std::atomic<Mode> current_mode;
+inline Mode mode() { return current_mode.load(std::memory_order_acquire); }
 
 // Reads the options and opens the heap, once; any thread, any time. Called by the first slow path at the latest.
 void start();

@@ -27,7 +27,6 @@ namespace loam::runtime {
 namespace {
 
 struct State {
-  std::atomic<Mode> mode{Mode::kUnstarted};
   std::atomic<uint32_t> starter{0};  // thread that is starting
 };
 
@@ -143,7 +142,7 @@ Mode open_all() {
 
 }  // namespace
 
-Mode mode() { return state.mode.load(std::memory_order_acquire); }
+constinit std::atomic<Mode> current_mode{Mode::kUnstarted};
 
 void start() {
   if (mode() != Mode::kUnstarted) return;
@@ -155,7 +154,7 @@ void start() {
     while (state.starter.load(std::memory_order_relaxed) != mine && mode() == Mode::kUnstarted) sys::yield();
     return;
   }
-  state.mode.store(open_all(), std::memory_order_release);
+  current_mode.store(open_all(), std::memory_order_release);
 }
 
 // Before the program's own constructors where possible, so that the mode is settled by then.

@@ -108,7 +108,7 @@ void Memo::forget() {
   counts_.nodes = counts_.segments = 0;
   generation_ = module_generation();
   for (Node*& oracle : oracles_) oracle = nullptr;
-  for (Trace*& trace : traces_) trace = nullptr;
+  traces_.forget();
   full_ = !make_table(nodes_, kFirstBuckets) || !make_table(segments_, kFirstBuckets);
 }
 
@@ -329,90 +329,52 @@ Id Memo::enter(const Node* outermost) {
   return found;
 }
 
-// The trace for this depth and caller. Null where the caller is not at hand: between the stack pointer and `inside` are frames of the
-// runtime, whose memory is there, and next to it what the program's call has pushed.
-[[gnu::no_sanitize_address]] inline Trace** Memo::trace_of(const Registers& start, const void* inside) {
-  const uint64_t own = reinterpret_cast<uint64_t>(inside) - start.sp();
-  if (own < sizeof(uint64_t) || own >= kPage || full_ || generation_ != module_generation()) return nullptr;
-  const uint64_t caller = static_cast<const uint64_t*>(inside)[-1];
-  return &traces_[spread(caller + start.sp()) % kTraces];
+[[gnu::noinline]] void Memo::keep_trace(const Traces::Slot& slot, const Registers& start,
+                                        const Node* outermost) {
+  constexpr unsigned kStep = 4;
+  if (!traces_.wants(slot, start)) return;
+  alignas(Trace::Quad) char room[Trace::bytes_for(Trace::kMostQuads)];
+  auto* draft = reinterpret_cast<Trace*>(room);
+  const unsigned quads = draft->compose(start, slot.own, outermost);
+  Trace*& kept = *slot.trace;
+  if (kept == nullptr || kept->capacity < quads) {
+    draft->capacity = static_cast<uint8_t>((quads + kStep - 1) / kStep * kStep);
+    auto* taken = static_cast<Trace*>(take(Trace::bytes_for(draft->capacity)));
+    if (taken == nullptr) return;
+    kept = taken;
+  } else {
+    draft->capacity = kept->capacity;
+  }
+  if (quads == 0) draft->pc = 0;
+  std::memcpy(static_cast<void*>(kept), room, Trace::bytes_for(quads));
 }
 
-// Not at each miss: where stacks change all the time, the work would be in vain.
-[[gnu::noinline]] void Memo::keep_trace(Trace*& trace, const Registers& start, const void* inside,
-                                        const Node* outermost) {
-  constexpr uint32_t kPatience = 4;
-  if (trace == nullptr)
-    trace = static_cast<Trace*>(take(sizeof(Trace)));
-  else if (++trace->misses % kPatience != 0)
-    return;
-  if (trace == nullptr) return;
-  trace->misses = 0;
-  trace->pc = trace->compose(outermost) ? start.pc() : 0;
-  trace->own = reinterpret_cast<uint64_t>(inside) - start.sp();
-  trace->id = outermost->id;
+// Where no trace serves.
+[[gnu::noinline]] Id Memo::capture_by_nodes(const Registers& start, const void* inside,
+                                            const Traces::Slot& slot) {
+  const Node* found = recall(start, inside);
+  if (found == nullptr) [[unlikely]]
+    found = recall_again(start, inside);
+  if (found == nullptr) return kNoStack;
+  if (slot.trace != nullptr) keep_trace(slot, start, found);
+  return found->id;
 }
 
 Id Memo::capture(const Registers& start, const void* inside) {
   if (busy_) return kNoStack;
   set(busy_, true);
   ++counts_.captures;
-  Id id = kNoStack;
-  Trace** const slot = trace_of(start, inside);
-  const Trace* trace = slot == nullptr ? nullptr : *slot;
-  const Spot spot{start.sp(), &start.value[kRbp], reinterpret_cast<uint64_t>(inside)};
-  if (trace != nullptr && trace->pc == start.pc() && trace->own == spot.boundary - spot.sp &&
-      difference(*trace, spot, 0).at == kNowhere) {
+  const Traces::Slot slot = traces_.slot_of(start, inside);
+  const Trace* trace = slot.trace == nullptr ? nullptr : *slot.trace;
+  Id id;
+  if (trace != nullptr && generation_ == module_generation() && !full_ && trace->matches(start, slot.own)) {
     ++counts_.traced;
     id = trace->id;
   } else {
-    const Node* found = recall(start, inside);
-    if (found == nullptr) [[unlikely]]
-      found = recall_again(start, inside);
-    if (found != nullptr) {
-      id = found->id;
-      if (slot != nullptr) keep_trace(*slot, start, inside, found);
-    }
+    id = capture_by_nodes(start, inside, slot);
   }
   set(busy_, false);
   return id;
-}
-
-bool Trace::add(uint64_t expected, uint64_t offset, int32_t relative) {
-  if (word_count == kMostWords || offset > UINT32_MAX) return false;
-  words[word_count++] = {expected, static_cast<uint32_t>(offset), relative};
-  return true;
-}
-
-bool Trace::compose(const Node* outermost) {
-  constexpr uint64_t kInRegister = ~uint64_t{0};
-  const Segment* path[kMostWords];
-  unsigned count = 0;
-  for (const Node* node = outermost; node->segment != nullptr; node = node->inner) {
-    if (count == kMostWords) return false;
-    path[count++] = node->segment;
-  }
-  word_count = 0;
-  needs_bp = false;
-  bp_expected = 0;
-  uint64_t base = 0;             // from where the stack begins to where the segment does
-  uint64_t bp_at = kInRegister;  // likewise to where rbp lies
-  while (count-- > 0) {
-    const Segment& segment = *path[count];
-    if (segment.needs_bp && bp_at != kInRegister && !add(segment.bp_expected + base, bp_at, -1)) return false;
-    if (segment.needs_bp && bp_at == kInRegister) {
-      needs_bp = true;
-      bp_expected = segment.bp_expected + base;
-    }
-    for (unsigned i = 0; i < segment.word_count; ++i) {
-      const Word& word = segment.words[i];
-      if (!add(word.expected + (word.relative != 0 ? base : 0), base + word.offset, word.relative))
-        return false;
-    }
-    if (segment.saves_bp) bp_at = base + segment.bp_offset;
-    base += segment.size;
-  }
-  return true;
 }
 
 }  // namespace loam::stack

@@ -22,12 +22,12 @@
 #include "stack/depot.hpp"
 #include "stack/memory.hpp"
 #include "stack/registers.hpp"
+#include "stack/trace.hpp"
 
 namespace loam::stack {
 
 struct Segment;
 struct Node;
-struct Trace;
 struct Spot;
 struct Branch;
 class Builder;
@@ -62,7 +62,6 @@ class Memo {
   static constexpr unsigned kMaxPieces = 128;
   static constexpr unsigned kRoots = 64;      // a power of two
   static constexpr unsigned kOracles = 2048;  // of 8 bytes; fewer, and one says what another is asked for
-  static constexpr unsigned kTraces = 256;    // of about 1 KiB, if they are used
   static constexpr uint32_t kFirstBuckets = 512;
   static constexpr uint32_t kBucketsPerPart = kPieceBytes / sizeof(void*);
   static constexpr uint32_t kMaxBuckets = 16 * kBucketsPerPart;
@@ -78,8 +77,8 @@ class Memo {
     Node* node;
   };
 
-  Trace** trace_of(const Registers& start, const void* inside);
-  void keep_trace(Trace*& trace, const Registers& start, const void* inside, const Node* outermost);
+  void keep_trace(const Traces::Slot& slot, const Registers& start, const Node* outermost);
+  Id capture_by_nodes(const Registers& start, const void* inside, const Traces::Slot& slot);
   const Node* recall(const Registers& start, const void* inside);
   const Node* recall_again(const Registers& start, const void* inside);
   Node* root(uint64_t pc, uint64_t own);
@@ -102,7 +101,7 @@ class Memo {
 
   Memory memory_;
   mutable Node* oracles_[kOracles];
-  Trace* traces_[kTraces];
+  Traces traces_;
   Root roots_[kRoots];
   uint32_t generation_;
   bool busy_;

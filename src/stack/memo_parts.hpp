@@ -52,27 +52,6 @@ struct Node {
 };
 static_assert(sizeof(Node) == 64);
 
-// A whole stack as one list of words: a place that allocates again at the same depth mostly has the stack it had before. Its words are those
-// of its segments in their order, relative to where the stack begins; they prove it as the segments do.
-struct Trace {
-  static constexpr unsigned kMostWords = 64;  // longer ones have none
-
-  uint64_t pc;   // of the root
-  uint64_t own;  // likewise
-  uint64_t bp_expected;
-  uint32_t id;
-  uint32_t misses;
-  uint16_t word_count;
-  bool needs_bp;
-  Word words[kMostWords];
-
-  // From the stack that ends at the node. False: it is too long, and nothing is known.
-  bool compose(const Node* outermost);
-
- private:
-  bool add(uint64_t expected, uint64_t offset, int32_t relative);
-};
-
 // A node that is yet to be made: what it differs from, and where.
 struct Branch {
   Node* base;
@@ -95,10 +74,10 @@ struct Difference {
   uint64_t word;
 };
 
-// The first word, from the given one on, in which the stack differs from the segment or trace. No word of it need be a variable's: the
+// The first word, from the given one on, in which the stack differs from the segment. No word of it need be a variable's: the
 // address sanitizer must not watch.
-template <class List>
-[[gnu::no_sanitize_address]] inline Difference difference(const List& segment, const Spot& spot, int from) {
+[[gnu::no_sanitize_address]] inline Difference difference(const Segment& segment, const Spot& spot,
+                                                          int from) {
   if (segment.needs_bp && *spot.bp - spot.sp != segment.bp_expected) return {kAtBp, 0};
   const int count = segment.word_count;
   for (int i = from; i < count; ++i) {

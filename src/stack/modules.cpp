@@ -25,7 +25,6 @@ constexpr size_t kMaxPath = 1024;
 // Entry i has the id i + 1. Filled from the front, without gaps.
 constinit std::atomic<Module*> table[kMaxModules];
 constinit std::atomic<uint32_t> count{0};
-constinit std::atomic<uint32_t> generation{1};
 
 uint64_t mixed(uint64_t hash, const uint8_t* bytes, size_t size) {
   for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 1099511628211u;
@@ -243,8 +242,8 @@ const Module* module_of(uint16_t id) {
 
 uint32_t module_count() { return count.load(std::memory_order_acquire); }
 
-uint32_t module_generation() { return generation.load(std::memory_order_acquire); }
+constinit std::atomic<uint32_t> generation_of_modules{1};
 
-void modules_changed() { generation.fetch_add(1, std::memory_order_acq_rel); }
+void modules_changed() { generation_of_modules.fetch_add(1, std::memory_order_acq_rel); }
 
 }  // namespace loam::stack

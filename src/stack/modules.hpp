@@ -41,7 +41,8 @@ const Module* module_of(uint16_t id);
 uint32_t module_count();
 
 // Changes whenever what was known of a pc may no longer hold.
-uint32_t module_generation();
+extern constinit std::atomic<uint32_t> generation_of_modules;
+inline uint32_t module_generation() { return generation_of_modules.load(std::memory_order_acquire); }
 
 // To be called before and after dlclose: a module that lies where another one was is not seen by itself until a pc is met that was
 // not met there before.

@@ -65,7 +65,7 @@ class RingCursor {
   void pass(std::size_t count) { next_ += count; }
 
  private:
-  static constexpr std::size_t kMost = 2 * format::kStampEvery;
+  static constexpr std::size_t kMost = format::kStampWords;
 
   RecordedEvent recorded(const format::Event& event) const {
     RecordedEvent out;

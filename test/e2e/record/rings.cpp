@@ -136,15 +136,16 @@ TEST_F(Rings, NonsenseIsTaken) {
 TEST_F(Rings, TimesOfALoneOneAreSpread) {
   for (std::uint64_t run = 0; run < 4; ++run) {
     tick(0, start_ + 1 + run * 1'000'000);
-    for (std::uint64_t i = 0; i < format::kStampEvery; ++i) allocate(0, 16 * (1 + run * 100 + i));
+    for (std::uint64_t i = 0; i < format::kStampWords; ++i) allocate(0, 16 * (1 + run * 100 + i));
   }
   const auto events = recorded();
-  ASSERT_EQ(events.size(), 4 * format::kStampEvery);
-  for (std::size_t i = 1; i < 3 * format::kStampEvery; ++i) {
+  ASSERT_EQ(events.size(), 4 * format::kStampWords);
+  constexpr std::size_t kLast = 3 * format::kStampWords;
+  for (std::size_t i = 1; i < kLast; ++i) {
     const std::uint64_t apart = events[i].time - events[i - 1].time;
-    EXPECT_NEAR(static_cast<double>(apart), static_cast<double>(events[96].time) / 96, 2000) << i;
+    EXPECT_NEAR(static_cast<double>(apart), static_cast<double>(events[kLast].time) / kLast, 2000) << i;
   }
-  EXPECT_GT(events[96].time, 100'000u);
+  EXPECT_GT(events[kLast].time, 100'000u);
 }
 
 }  // namespace

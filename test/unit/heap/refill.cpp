@@ -50,6 +50,42 @@ TEST(Refill, FreedTwiceIsRefused) {
   EXPECT_EQ(verify(), nullptr);
 }
 
+// What a mode that sees each call does with a heap that is not shown to the fast path.
+TEST(Refill, UnshownHeapsGiveAndTakeWhatTheirStacksHold) {
+  test::HeapUser user;
+  EXPECT_EQ(pop_unshown(user.heap(), 0), nullptr);
+  EXPECT_EQ(pop_unshown(user.heap(), kMaxDirect + 1), nullptr);
+  void* first = user.allocate(100);
+  Span* span = page_map.find(first);
+  uint8_t* state = live_state(span, first);
+  ASSERT_NE(state, nullptr);
+  EXPECT_EQ(live_state(span, static_cast<char*>(first) + 8), nullptr);
+  EXPECT_EQ(live_state(nullptr, first), nullptr);
+  ASSERT_TRUE(push_unshown(user.heap(), *span, first, state));
+  EXPECT_EQ(live_state(span, first), nullptr);
+  EXPECT_FALSE(push_unshown(user.heap(), *span, first, state)) << "it is free";
+  EXPECT_EQ(pop_unshown(user.heap(), 100), first) << "the block that was freed last";
+  EXPECT_EQ(live_state(span, first), state);
+  watch(*span, block_index(*span, first).index);
+  EXPECT_EQ(live_state(span, first), nullptr) << "somebody remembers it";
+  EXPECT_TRUE(user.release(first));
+  // As many as the stack has room for; then, and when it is time for a heartbeat, the slow path has to free.
+  std::vector<void*> blocks;
+  while (void* block = pop_unshown(user.heap(), 16)) blocks.push_back(block);
+  for (int i = 0; i < 5000; ++i) blocks.push_back(user.allocate(16));
+  unsigned refused = 0;
+  for (void* block : blocks) {
+    span = page_map.find(block);
+    if (push_unshown(user.heap(), *span, block, live_state(span, block))) continue;
+    ++refused;
+    EXPECT_TRUE(user.release(block));
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_LT(refused, blocks.size());
+  EXPECT_FALSE(is_busy(user.heap()));
+  EXPECT_EQ(verify(), nullptr);
+}
+
 TEST(Refill, ASteadyPairReachesTheHeartbeat) {
   test::HeapUser user;
   const uint64_t before = user.heap().beats;

@@ -1,6 +1,8 @@
 #include "stack/memo.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <ucontext.h>
 
 #include <csignal>
 #include <random>
@@ -121,6 +123,103 @@ TEST_F(Memos, ATraceIsProvedByEachWord) {
     through<2>(5);
   }
   EXPECT_GT(memo_.counts().traced, 300u);
+}
+
+// Stacks of one place that only one or two of the inner frames tell apart: each has a trace of its own.
+template <int Which>
+[[gnu::noinline]] void inner(int outer) {
+  if (outer == 0)
+    compare();
+  else
+    recurse(0);
+  asm volatile("" : : "r"(Which) : "memory");
+}
+template <int Which>
+[[gnu::noinline]] void middle(int which) {
+  switch (which % 3) {
+    case 0:
+      inner<0>(1);
+      break;
+    case 1:
+      inner<1>(1);
+      break;
+    default:
+      inner<2>(1);
+  }
+  asm volatile("" : : "r"(Which) : "memory");
+}
+
+// From the middle of a page: what lies on the next one is not looked at.
+[[gnu::noinline]] void call_middles(std::mt19937_64& random, unsigned count) {
+  uint64_t sp;
+  asm volatile("movq %%rsp, %0" : "=r"(sp));
+  asm volatile("" : : "r"(__builtin_alloca((sp - 2048) % 4096 + 1)) : "memory");
+  for (unsigned i = 0; i < count; ++i) {
+    const auto which = static_cast<int>(random() % 3);
+    if (random() % 2 == 0)
+      middle<0>(which);
+    else
+      middle<1>(which);
+  }
+}
+
+TEST_F(Memos, TracesOfOnePlaceAreToldApart) {
+  std::mt19937_64 random(9);
+  call_middles(random, 1000);
+  const MemoCounts before = memo_.counts();
+  call_middles(random, 1000);
+  EXPECT_GT(memo_.counts().traced - before.traced, 950u);
+}
+
+// A stack that ends where another one, of the same place, went on: what the first had there is no longer memory.
+char* g_room;
+[[gnu::noinline]] void land_at(uint64_t place) {
+  uint64_t sp;
+  asm volatile("movq %%rsp, %0" : "=r"(sp));
+  asm volatile("" : : "r"(__builtin_alloca(sp - place)) : "memory");
+  compare();
+  asm volatile("" : : : "memory");
+}
+
+template <size_t Size>
+[[gnu::noinline]] void from_afar(uint64_t place) {
+  char room[Size];
+  asm volatile("" : : "r"(room) : "memory");
+  land_at(place);
+  asm volatile("" : : "r"(room) : "memory");
+}
+
+constexpr uint64_t kPageBytes = 4096;
+ucontext_t g_back;
+ucontext_t g_other;
+bool g_far;
+void on_other_stack() {
+  const uint64_t place = reinterpret_cast<uint64_t>(g_room) + 2 * kPageBytes - 2048;
+  g_far ? from_afar<5 * kPageBytes>(place) : land_at(place);
+}
+
+TEST_F(Memos, ATraceReadsNothingBehindTheStacksEnd) {
+  constexpr size_t kPages = 16;
+  void* room = mmap(nullptr, kPages * kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(room, MAP_FAILED);
+  g_room = static_cast<char*>(room);
+  for (int i = 0; i < 60; ++i) {
+    g_far = i % 20 < 10;
+    const size_t bytes = (g_far ? kPages : 2) * kPageBytes;
+    ASSERT_EQ(mprotect(g_room, bytes, PROT_READ | PROT_WRITE), 0);
+    ASSERT_EQ(getcontext(&g_other), 0);
+    g_other.uc_stack.ss_sp = g_room;
+    g_other.uc_stack.ss_size = bytes;
+    g_other.uc_link = &g_back;
+    makecontext(&g_other, on_other_stack, 0);
+    ASSERT_EQ(swapcontext(&g_back, &g_other), 0);
+    // What is known to be readable is not what this is about: the trace's own reading is.
+    ASSERT_EQ(mprotect(g_room, kPages * kPageBytes, PROT_NONE), 0);
+    memo_.change_hands();
+  }
+  EXPECT_EQ(g_compared, 60u);
+  EXPECT_GT(memo_.counts().traced, 20u);
+  munmap(room, kPages * kPageBytes);
 }
 
 [[gnu::noinline]] void recurse(int depth) {
