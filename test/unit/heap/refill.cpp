@@ -55,6 +55,8 @@ TEST(Refill, UnshownHeapsGiveAndTakeWhatTheirStacksHold) {
   test::HeapUser user;
   EXPECT_EQ(pop_unshown(user.heap(), 0), nullptr);
   EXPECT_EQ(pop_unshown(user.heap(), kMaxDirect + 1), nullptr);
+  // A heap's first free is a heartbeat.
+  ASSERT_TRUE(user.release(user.allocate(100)));
   void* first = user.allocate(100);
   Span* span = page_map.find(first);
   uint8_t* state = live_state(span, first);
