@@ -2,6 +2,8 @@
 // a virtual machine's host has to find them takes milliseconds, in one operation of the program. A program that is faster than that waits
 // for the second thread: when both take such faults at once each takes twice as long.
 //
+// It also makes the kernel ready for what the heap will grow by, and touches the marker's bits of that memory, which lie on huge pages as well.
+//
 // Owns nothing but what is asked for. Locking: the collector's lock for begin() and note(); the others need none.
 #pragma once
 
@@ -18,16 +20,20 @@ class Ahead {
   void note(uint32_t block);
   // On the second thread. Returns whether there was something to do.
   bool work();
-  // Before the program writes to an object there. Sleeps while the second thread is about to touch its memory, a few milliseconds at most.
+  // Before the program writes to an object there. Sleeps until the second thread has touched its memory, or
+  // has not begun to for a while.
   void wait_for(uint64_t address);
   // In the child there is no second thread.
   void after_fork();
 
  private:
+  void touch(uint32_t region);
+
   bool on_ = false;
   uint32_t noted_ = 0;  // regions from the base on that were asked for
   std::atomic<uint32_t> asked_{0};
   std::atomic<uint32_t> touched_{0};
+  std::atomic<uint32_t> touching_{0};  // one above the region that is being touched just now; 0: none
   std::atomic<uint32_t> given_up_{0};  // below, nobody waits
 };
 

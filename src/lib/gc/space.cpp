@@ -42,6 +42,19 @@ bool Space::open() {
   return false;
 }
 
+bool Space::prepare_to(uint64_t bytes) {
+  if (bytes > window_bytes_) bytes = window_bytes_;
+  uint64_t before = prepared_bytes_.load(std::memory_order_acquire);
+  if (bytes <= before) return true;
+  void* start = reinterpret_cast<void*>(base_ + before);
+  if (!sys::make_writable(start, bytes - before)) return false;
+  if (before >= kHugeFrom) sys::advise_huge(start, bytes - before, true);
+  // Two threads at once do the same to what both want.
+  while (before < bytes && !prepared_bytes_.compare_exchange_weak(before, bytes, std::memory_order_acq_rel))
+    continue;
+  return true;
+}
+
 bool Space::grow(uint32_t blocks) {
   uint64_t bytes = uint64_t{blocks < kLeastGrowth ? kLeastGrowth : blocks} << kBlockShift;
   if (bytes < used_bytes_ / 16) bytes = base::align_down(used_bytes_ / 16, kBlockBytes);
@@ -49,9 +62,7 @@ bool Space::grow(uint32_t blocks) {
   const uint64_t most = limit_ < window_bytes_ ? limit_ : window_bytes_;
   if (used_bytes_ + bytes > most) bytes = uint64_t{blocks} << kBlockShift;
   if (used_bytes_ + bytes > most) return false;
-  void* start = reinterpret_cast<void*>(base_ + used_bytes_);
-  if (!sys::make_writable(start, bytes)) return false;
-  if (used_bytes_ >= kHugeFrom) sys::advise_huge(start, bytes, true);
+  if (!prepare_to(used_bytes_ + bytes)) return false;
   const auto first = static_cast<uint32_t>(used_bytes_ >> kBlockShift);
   const auto count = static_cast<uint32_t>(bytes >> kBlockShift);
   for (uint32_t i = first; i < first + count; ++i) blocks_[i].pristine = true;
@@ -66,6 +77,8 @@ void Space::advise_marks(uint32_t blocks) {
   const uint64_t most =
       reinterpret_cast<uint64_t>(marks(static_cast<uint32_t>(window_bytes_ >> kBlockShift)));
   const uint64_t end = base::align_up(reinterpret_cast<uint64_t>(marks(blocks)), kHugePage);
+  if (end <= marks_advised_) return;
+  marks_advised_ = end;
   if (end > start && end <= most) sys::advise_huge(reinterpret_cast<void*>(start), end - start, true);
 }
 

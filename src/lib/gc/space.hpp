@@ -11,6 +11,7 @@
 // a marker runs: then they are the marker's. While one runs beside the program free blocks may be taken, and none is freed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "lib/gc/size_class.hpp"
@@ -124,6 +125,9 @@ class Space {
   // Frees a small block or all of a large object; their bits are clear afterwards.
   void release(uint32_t first);
 
+  // So much of the window can be written to. The kernel lets no mapping grow while one of its pages is being fetched: better on the thread that
+  // fetches them. No lock. Returns false if the kernel gives no more.
+  bool prepare_to(uint64_t bytes);
   // Makes the heap at least so large. Returns whether it is.
   bool grow_to(uint64_t bytes);
   void set_limit(uint64_t bytes) { limit_ = bytes; }
@@ -138,6 +142,8 @@ class Space {
 
   uint64_t base_ = 0;
   uint64_t used_bytes_ = 0;
+  std::atomic<uint64_t> prepared_bytes_{0};
+  uint64_t marks_advised_ = 0;
   uint64_t window_bytes_ = 0;
   uint64_t limit_ = UINT64_MAX;
   uint64_t free_blocks_ = 0;
