@@ -1,11 +1,14 @@
 // The free blocks of a region by address, each part of it with the size of its largest: the lowest free block of at least a size
 // is found from the top of an implicit tree, without any link. Not for direct use.
 //
-// Leaves are 64 units, whose blocks two words of the block map tell; above them 16 to one. Thread safety: none.
+// Leaves are 64 units, whose blocks two words of the block map tell. A byte for each is enough for nearly all sizes; larger blocks are in
+// a tree of their own as well, which few calls look at. Thread safety: none.
 #ifndef LOAM_DETAIL_POLICY_ADDRESS_INDEX_HPP
 #define LOAM_DETAIL_POLICY_ADDRESS_INDEX_HPP
 
 #include <loam/detail/policy_blocks.hpp>
+#include <loam/detail/policy_byte_tree.hpp>
+#include <loam/detail/policy_large_tree.hpp>
 #include <loam/detail/policy_space.hpp>
 
 namespace loam::detail {
@@ -14,145 +17,84 @@ class largest_tree {
  public:
   void open(const block_map* blocks) { blocks_ = blocks; }
   bool reserve(table_memory memory, std::uint64_t units) {
-    std::uint64_t leaves = units / 64 + 1;
-    unsigned depth = 0;
-    do {
-      leaves = (leaves + fan - 1) / fan * fan;
-      if (!levels_[depth].reserve(memory, leaves)) return false;
-      leaves /= fan;
-      ++depth;
-    } while (leaves > 1);
-    for (; depth_ < depth; ++depth_) {
-      if (depth_ > 0) levels_[depth_][0] = group_max(&levels_[depth_ - 1][0]);
-    }
-    return true;
+    return bytes_.reserve(memory, units / 64 + 1) && large_.reserve(memory, units / 64 + 1);
   }
   void release(table_memory memory) {
-    for (growing_table<size_type>& level : levels_) level.clear(memory);
-    depth_ = 0;
+    bytes_.release(memory);
+    large_.release(memory);
+    last_ = {policy_none, 0};
   }
 
   void added(std::uint64_t start, std::uint64_t size) {
-    const size_type value = capped(size);
-    std::uint64_t at = start / 64;
-    for (unsigned level = 0; level < depth_; ++level, at /= fan) {
-      size_type& largest = levels_[level][at];
-      if (largest >= value) return;
-      largest = value;
-    }
+    bytes_.raise(start / 64, capped(size));
+    if (size > most) add_large(start, size);
   }
   // The leaf is counted anew by settle(): what comes free or is left in the same call mostly lies in it as well.
   void removed(std::uint64_t start, std::uint64_t size) {
     const std::uint64_t leaf = start / 64;
-    if (levels_[0][leaf] != capped(size)) return;
+    if (size > most) remove_large(start);
+    if (bytes_[leaf] != capped(size)) return;
     if (stale_count_ > 0 && stale_[stale_count_ - 1] == leaf) return;
     if (stale_count_ == most_stale) settle();
     stale_[stale_count_++] = leaf;
   }
   void settle() {
-    while (stale_count_ > 0) lower(stale_[--stale_count_]);
+    while (stale_count_ > 0) {
+      const std::uint64_t leaf = stale_[--stale_count_];
+      bytes_.lower(leaf, leaf_max(leaf));
+    }
   }
 
   // The lowest free block of at least `size` whose start is not below `from`.
   policy_place find(std::uint64_t size, std::uint64_t from) {
-    if (depth_ == 0) return {policy_none, 0};
-    const size_type wanted = capped(size);
-    if (from == 0) return find_below(depth_, 0, 0, size);
-    const std::uint64_t leaf = from / 64;
-    ++steps_;
-    if (leaf >= levels_[0].size()) return {policy_none, 0};
-    if (levels_[0][leaf] >= wanted) {
+    if (size > most) return find_large(size, from);
+    std::uint64_t leaf = bytes_.find(capped(size), from / 64);
+    if (leaf == from / 64 && from % 64 != 0) {
       const policy_place found = find_in_leaf(leaf, size, ~std::uint64_t{0} << from % 64);
       if (found.start != policy_none) return found;
+      leaf = bytes_.find(capped(size), leaf + 1);
     }
-    std::uint64_t at = leaf;
-    for (unsigned level = 1; level <= depth_; ++level, at /= fan) {
-      if (at % fan == fan - 1) continue;
-      const policy_place found = find_below(level, at / fan, at % fan + 1, size);
-      if (found.start != policy_none) return found;
-    }
-    return {policy_none, 0};
+    return leaf == policy_none ? policy_place{policy_none, 0} : find_in_leaf(leaf, size, ~std::uint64_t{0});
   }
 
-  void prefetch(std::uint64_t start) const {
-    if (start / 64 < levels_[0].size()) ask_for(&levels_[0][start / 64]);
-  }
-  // Of a block at the cap no less than that.
+  void prefetch(std::uint64_t start) const { bytes_.prefetch(start / 64); }
   std::uint64_t largest() const {
-    return depth_ == 0 ? 0 : static_cast<std::uint64_t>(group_max(&levels_[depth_ - 1][0]));
+    const std::uint64_t largest = large_.largest() > last_.size ? large_.largest() : last_.size;
+    return largest != 0 ? largest : bytes_.largest();
   }
-  std::uint64_t steps() const { return steps_; }
-  std::size_t bytes() const {
-    std::size_t sum = 0;
-    for (const growing_table<size_type>& level : levels_) sum += level.bytes();
-    return sum;
-  }
+  std::uint64_t steps() const { return steps_ + bytes_.steps() + large_.steps(); }
+  std::size_t bytes() const { return bytes_.bytes() + large_.bytes(); }
 
  private:
-  static constexpr unsigned fan = 16;
-  static constexpr unsigned max_depth = 8;
+  static constexpr std::uint64_t most = 255;  // that a byte tells
   static constexpr unsigned most_stale = 4;
 
-  // With a sign, since processors compare those in one step. A region has fewer than twice as many units as the cap: no more than one
-  // block reaches it, and the leaf that is found for a size above has it or nothing has.
-  using size_type = std::int32_t;
-  static size_type capped(std::uint64_t size) {
-    constexpr std::uint64_t cap = 0x7fff'ffff;
-    return static_cast<size_type>(size < cap ? size : cap);
-  }
-  // Four entries at once: which of a group is the first that will do is a coin toss for a branch, and that once a level.
-  using lanes = size_type __attribute__((vector_size(16), may_alias));
-
-  static size_type group_max(const size_type* group) {
-    const auto* of = reinterpret_cast<const lanes*>(group);
-    const lanes low = of[0] > of[1] ? of[0] : of[1];
-    const lanes high = of[2] > of[3] ? of[2] : of[3];
-    const lanes all = low > high ? low : high;
-    const size_type first = all[0] > all[1] ? all[0] : all[1];
-    const size_type second = all[2] > all[3] ? all[2] : all[3];
-    return first > second ? first : second;
-  }
-  // A bit for each entry that is at least `size`.
-  static unsigned group_at_least(const size_type* group, size_type size) {
-    const auto* of = reinterpret_cast<const lanes*>(group);
-    const size_type below = size - 1;
-    const lanes less = {below, below, below, below};
-    const lanes first = {1, 2, 4, 8};
-    lanes bits = first & (of[0] > less);
-    bits |= (first << 4) & (of[1] > less);
-    bits |= (first << 8) & (of[2] > less);
-    bits |= (first << 12) & (of[3] > less);
-    using halves = std::uint64_t __attribute__((vector_size(16)));
-    const auto both = reinterpret_cast<halves>(bits);
-    const std::uint64_t joined = both[0] | both[1];
-    return static_cast<unsigned>(joined | joined >> 32);
+  static std::uint8_t capped(std::uint64_t size) {
+    return static_cast<std::uint8_t>(size < most ? size : most);
   }
 
-  // To what the blocks in a leaf say now, which is no more than before.
-  void lower(std::uint64_t at) {
-    const size_type old = levels_[0][at];
-    size_type value = leaf_max(at);
-    for (unsigned level = 0;;) {
-      if (value == old) return;
-      levels_[level][at] = value;
-      at /= fan;
-      if (++level == depth_ || levels_[level][at] != old) return;
-      value = group_max(&levels_[level - 1][at * fan]);
-    }
+  // The free block at the end of the region, which is cut for most requests while that grows, would change the tree each time.
+  void add_large(std::uint64_t start, std::uint64_t size) {
+    if (start + size != blocks_->end()) return large_.set(start / 64, size);
+    if (last_.start != policy_none) large_.set(last_.start / 64, last_.size);
+    last_ = {start, size};
   }
-
-  // From the children of one node, of which those before `first` do not count. `level` is the node's, leaves have 0.
-  policy_place find_below(unsigned level, std::uint64_t node, unsigned first, std::uint64_t size) {
-    const size_type wanted = capped(size);
-    for (;;) {
-      const unsigned fitting = group_at_least(&levels_[level - 1][node * fan], wanted) >> first << first;
-      const auto child = fitting == 0 ? fan : static_cast<unsigned>(std::countr_zero(fitting));
-      steps_ += child - first + 1;
-      if (child == fan) return {policy_none, 0};
-      node = node * fan + child;
-      first = 0;
-      if (--level == 0) return find_in_leaf(node, size, ~std::uint64_t{0});
-    }
+  void remove_large(std::uint64_t start) {
+    if (start == last_.start)
+      last_ = {policy_none, 0};
+    else
+      large_.set(start / 64, 0);
+  }
+  // No more than one large block begins in a leaf, the last one of it.
+  policy_place find_large(std::uint64_t size, std::uint64_t from) {
+    std::uint64_t leaf = large_.find(size, from / 64);
+    if (leaf == from / 64 && start_of_last(leaf) < from) leaf = large_.find(size, leaf + 1);
+    const std::uint64_t start = leaf == policy_none ? policy_none : start_of_last(leaf);
+    if (last_.size >= size && last_.start >= from && last_.start < start) return last_;
+    return {start, start == policy_none ? 0 : blocks_->size_of(start)};
+  }
+  std::uint64_t start_of_last(std::uint64_t leaf) const {
+    return leaf * 64 + 63 - static_cast<unsigned>(std::countl_zero(blocks_->start_word(leaf)));
   }
   policy_place find_in_leaf(std::uint64_t leaf, std::uint64_t size, std::uint64_t mask) {
     const std::uint64_t starts = blocks_->start_word(leaf);
@@ -169,7 +111,7 @@ class largest_tree {
     if (above != 0) return static_cast<unsigned>(std::countr_zero(above)) + 1u;
     return blocks_->size_of(leaf * 64 + bit);
   }
-  size_type leaf_max(std::uint64_t leaf) const {
+  std::uint8_t leaf_max(std::uint64_t leaf) const {
     const std::uint64_t starts = blocks_->start_word(leaf);
     std::uint64_t largest = 0;
     for (std::uint64_t rest = blocks_->free_word(leaf); rest != 0; rest &= rest - 1) {
@@ -180,8 +122,9 @@ class largest_tree {
   }
 
   const block_map* blocks_ = nullptr;
-  growing_table<size_type> levels_[max_depth];
-  unsigned depth_ = 0;
+  byte_tree bytes_;                       // the size of each leaf's largest free block
+  large_tree large_;                      // of those that a byte does not tell, without the last:
+  policy_place last_ = {policy_none, 0};  // the one that ended where the region did when it came
   std::uint64_t stale_[most_stale] = {};  // leaves whose largest block was removed
   unsigned stale_count_ = 0;
   std::uint64_t steps_ = 0;

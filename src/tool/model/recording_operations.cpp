@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <unordered_map>
 
@@ -8,9 +9,10 @@
 namespace loam::tool {
 namespace {
 
-// What a replay deals with at a time. Policies take turns at it, and each finds the caches full of another's tables: a quarter of
-// their time with pieces of 2^16, a twentieth with these.
-constexpr std::size_t kPiece = std::size_t{1} << 18;
+// What a replay deals with at a time. Policies take turns at it, and each finds the caches full of another's tables, so that they go faster
+// the larger pieces are; the first are small, since nobody has anything to do before there is one.
+constexpr std::size_t kFirstPiece = std::size_t{1} << 16;
+constexpr std::size_t kMostPiece = std::size_t{1} << 20;
 
 class RecordingOperations : public OperationSource {
  public:
@@ -19,7 +21,7 @@ class RecordingOperations : public OperationSource {
   void next(std::vector<Operation>& piece) override {
     piece.clear();
     origins_.clear();
-    while (piece.size() < kPiece && (at_ < filled_ || look_ahead())) {
+    while (piece.size() < piece_ && (at_ < filled_ || look_ahead())) {
       const RecordedEvent& event = ahead_[at_++];
       if (event.is_free)
         release(event, piece);
@@ -27,6 +29,7 @@ class RecordingOperations : public OperationSource {
         allocate(event, piece);
       if (keeps_origins_) origins_.resize(piece.size(), {event.time / 1000, event.thread, event.stack});
     }
+    piece_ = std::min(2 * piece_, kMostPiece);
   }
   std::uint64_t skipped() const override { return skipped_; }
   std::string remark() const override { return reader_.remark(); }
@@ -78,6 +81,7 @@ class RecordingOperations : public OperationSource {
   BlockNumbers numbers_;
   std::unordered_map<std::uint32_t, std::uint32_t> resized_;  // by thread
   std::uint64_t skipped_ = 0;
+  std::size_t piece_ = kFirstPiece;  // operations of the next
   std::array<RecordedEvent, 64> ahead_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
