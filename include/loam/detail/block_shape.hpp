@@ -8,7 +8,8 @@
 
 namespace loam::detail {
 
-// Not `unsigned char`: the compiler would take each store of one for a change of everything that it holds in registers.
+// Not `unsigned char`: the compiler would take each store of one for a change of everything that it holds in registers. Further values
+// are the tags of shared_blocks.
 enum class block_state : std::uint8_t { free, live };
 
 // 32 bytes, so that an array of them is indexed by a shift.

@@ -25,14 +25,20 @@ class page_table {
   page_table& operator=(const page_table&) = delete;
   ~page_table() { clear(); }
 
-  // Whether the block that starts at the address, any at all, is live for all that the page's own slot tells; then `state` is its
-  // state. If not, find() knows more. All pages of the table have the same shape.
-  bool is_live(const block_shape& shape, std::uintptr_t address, block_state*& state) const noexcept {
+  // Whether a block starts at the address, any at all, for all that the page's own slot tells; then `state` is its state. If not, find()
+  // knows more. All pages of the table have the same shape.
+  bool knows(const block_shape& shape, std::uintptr_t address, block_state*& state) const noexcept {
     const entry& own = own_entry(*table_.load(std::memory_order_acquire), address);
     const std::uint64_t index = shape.index_of(address - own.page.load(std::memory_order_acquire));
     if (index >= shape.count) [[unlikely]]
       return false;
     state = own.states + index;
+    return true;
+  }
+  // The same of a block that is live.
+  bool is_live(const block_shape& shape, std::uintptr_t address, block_state*& state) const noexcept {
+    if (!knows(shape, address, state)) [[unlikely]]
+      return false;
     if (std::atomic_ref(*state).load(std::memory_order_relaxed) != block_state::live) [[unlikely]]
       return false;
     return true;

@@ -86,11 +86,14 @@ class pool_pages {
   pool_pages& operator=(const pool_pages&) = delete;
   ~pool_pages() { release(); }
 
-  // Whether the address, any at all, lies in one of the pages. This and the next two may run while another thread adds a page.
+  // Whether the address, any at all, lies in one of the pages. This and the next three may run while another thread adds a page.
   bool contains(const void* address) const noexcept {
     return table_.contains(reinterpret_cast<std::uintptr_t>(address));
   }
-  // Whether a live block starts at the address, any at all, which is not read; then `state` is its state. False may be wrong.
+  // Whether a block starts at the address, any at all, which is not read, or a live one; then `state` is its state. False may be wrong.
+  bool knows(const block_shape& shape, const void* address, block_state*& state) const noexcept {
+    return table_.knows(shape, reinterpret_cast<std::uintptr_t>(address), state);
+  }
   bool is_live(const block_shape& shape, const void* address, block_state*& state) const noexcept {
     return table_.is_live(shape, reinterpret_cast<std::uintptr_t>(address), state);
   }

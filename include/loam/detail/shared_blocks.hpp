@@ -1,14 +1,18 @@
 // The blocks of all shared pools: pages, and the lists of the threads. Not for direct use.
 //
-// Invariant: a free block is in one thread's list, in the pool's, or was never handed out; its state says so at once, so that a second
-// free is seen by any thread. Nothing is written into a block before it goes to the pool's list.
-// Locking: a mutex for the pages and the pool's list; a thread's list is its own. The registry's mutex is taken before it.
+// Invariant: a free block is in one thread's list, in the pool's, or was never handed out. Its state is `free`; but the newest one of a
+// list has that list's tag for its state, and keeps it when it is taken: an object that comes and goes on one thread changes no state. So
+// a block with a tag is live unless it is the newest of that tag's list, which any thread can look at: a second free is seen by any.
+// Nothing is written into a block before it goes to the pool's list.
+// Locking: a mutex for the pages, the pool's list and the tags; a thread's list is its own, but for its newest block, which others read.
+// The registry's mutex is taken before it.
 #ifndef LOAM_DETAIL_SHARED_BLOCKS_HPP
 #define LOAM_DETAIL_SHARED_BLOCKS_HPP
 
 #include <loam/detail/pool_pages.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory_resource>
 #include <mutex>
@@ -30,23 +34,18 @@ struct spare_block {
 // in an array, not a chain, which would wait for their memory. The words of the newest are no neighbours: the compiler would join them into
 // 16 bytes, and a load of a part waits for such a store.
 struct spare_list {
-  std::uint64_t number;  // of the pool
-  void* newest;          // null: none
-  spare_block* top;      // behind the newest of the others
+  std::uint64_t number;       // of the pool
+  std::atomic<void*> newest;  // null: none
+  spare_block* top;           // behind the newest of the others
   block_state* newest_state;
   spare_block* limit;
+  spare_list* next_unused;  // of those that threads which ended have left
+  block_state tag;          // of the newest block, while it is that and when it has been taken
 
   spare_block* bottom() noexcept { return reinterpret_cast<spare_block*>(this + 1); }
-  bool is_full() const noexcept { return newest != nullptr && top == limit; }
-  // Requires: not full.
-  void put(void* block, block_state* state) noexcept {
-    if (newest != nullptr) *top++ = {newest, newest_state};
-    newest = block;
-    newest_state = state;
-  }
 };
 // Stands where a thread has no list. Never written: no pool has its number.
-inline constinit spare_list nobodys_spares{0, nullptr, nullptr, nullptr, nullptr};
+inline constinit spare_list nobodys_spares{};
 
 // The lists of one thread, by the low bits of the pool's number. Two pools that meet in a place take turns.
 struct spare_lists {
@@ -67,30 +66,29 @@ class shared_blocks {
         number_(enter(this)) {}
   shared_blocks(const shared_blocks&) = delete;
   shared_blocks& operator=(const shared_blocks&) = delete;
-  ~shared_blocks() { leave(number_); }
+  // Lists that threads still have are theirs to free.
+  ~shared_blocks() {
+    leave(number_);
+    while (unused_ != nullptr) free_list_of(std::exchange(unused_, unused_->next_unused));
+  }
 
   // A block that this thread has, live from now on. False: it has none; take_slow() then.
   bool take(void*& block) noexcept {
     spare_list& mine = *place();
     if (mine.number != number_) [[unlikely]]
       return false;
-    block = mine.newest;
+    block = mine.newest.load(std::memory_order_relaxed);
     if (block != nullptr) [[likely]] {
-      mine.newest = nullptr;
-      set(mine.newest_state, block_state::live);
+      mine.newest.store(nullptr, std::memory_order_relaxed);
       return true;
     }
-    if (mine.top == mine.bottom()) [[unlikely]]
-      return false;
-    --mine.top;
-    block = mine.top->block;
-    set(mine.top->state, block_state::live);
-    return true;
+    return take_older(mine, block);
   }
   // Throws what upstream does.
   [[gnu::cold, gnu::noinline]] void* take_slow() {
     spare_list* mine = list();
     if (mine == nullptr) mine = make_list();
+    if (void* block; mine != nullptr && take_older(*mine, block)) return block;
     std::lock_guard lock(mutex_);
     spare_block found = take_shared();
     if (found.block == nullptr) {
@@ -114,17 +112,22 @@ class shared_blocks {
   // `shape` is what the constructor was given, as a constant where the caller has one; only inline does that make it 20 instructions.
   [[gnu::always_inline]] bool give(const block_shape& shape, void* block) noexcept {
     block_state* state;
-    if (!pages_.is_live(shape, block, state)) [[unlikely]]
+    if (!pages_.knows(shape, block, state)) [[unlikely]]
       return false;
     spare_list& mine = *place();
     if (mine.number != number_) [[unlikely]]
       return false;
-    if (void* const before = mine.newest; before != nullptr) [[unlikely]] {
-      if (mine.top == mine.limit) return false;
-      *mine.top++ = {before, mine.newest_state};
+    const block_state seen = get(state);
+    if (seen != mine.tag) {
+      if (seen != block_state::live) [[unlikely]]
+        return false;
+      set(state, mine.tag);  // still live: not the newest
     }
-    set(state, block_state::free);
-    mine.newest = block;
+    if (void* const before = mine.newest.load(std::memory_order_relaxed); before != nullptr) [[unlikely]] {
+      if (before == block || mine.top == mine.limit) return false;
+      put_newest_down(mine, before);
+    }
+    mine.newest.store(block, std::memory_order_release);
     mine.newest_state = state;
     return true;
   }
@@ -132,21 +135,33 @@ class shared_blocks {
   [[gnu::noinline]] void give_slow(void* block) noexcept {
     block_state* const state = state_of(block);
     if (state == nullptr) return;
-    set(state, block_state::free);
     spare_list* mine = list();
     if (mine == nullptr) mine = make_list();
     if (mine == nullptr) {
+      set(state, block_state::free);
       const spare_block given{block, state};
       return take_in(&given, &given + 1);
     }
-    if (mine->is_full()) send_older_half(*mine);
-    mine->put(block, state);
+    if (mine->top == mine->limit) send_older_half(*mine);
+    if (!has_tag(*mine)) {
+      set(state, block_state::free);
+      *mine->top++ = {block, state};
+      return;
+    }
+    if (void* const before = mine->newest.load(std::memory_order_relaxed)) put_newest_down(*mine, before);
+    set(state, mine->tag);
+    mine->newest.store(block, std::memory_order_release);
+    mine->newest_state = state;
   }
 
   // Whether the block is live for all that is told at once.
   bool is_live(const block_shape& shape, const void* block) const noexcept {
     block_state* state;
-    return pages_.is_live(shape, block, state);
+    if (!pages_.knows(shape, block, state)) return false;
+    const spare_list& mine = *place();
+    const block_state seen = get(state);
+    return seen == block_state::live || (mine.number == number_ && seen == mine.tag &&
+                                         mine.newest.load(std::memory_order_relaxed) != block);
   }
   // False: refuse() has said why.
   bool may_be_freed(const void* block) const noexcept { return state_of(block) != nullptr; }
@@ -197,30 +212,75 @@ class shared_blocks {
     registry& pools = all();
     std::lock_guard lock(pools.mutex);
     for (const auto& [number, pool] : pools.pools) {
-      if (number != of->number) continue;
-      pool->take_in(of->bottom(), of->top);
-      const spare_block newest{of->newest, of->newest_state};
-      if (newest.block != nullptr) pool->take_in(&newest, &newest + 1);
+      if (number == (of->number & ~untagged)) return pool->take_home(of);
     }
-    ::operator delete(of);
+    free_list_of(of);
+  }
+  static void free_list_of(spare_list* gone) noexcept {
+    ::operator delete(gone, std::align_val_t{list_alignment});
   }
 
   // This pool's list, another pool's or nobody's.
   spare_list*& place() const noexcept { return mine_.lists[number_ % spare_lists::places]; }
   spare_list* list() const noexcept {
     spare_list* mine = place();
-    return mine->number == number_ ? mine : nullptr;
+    return (mine->number & ~untagged) == number_ ? mine : nullptr;
   }
+  // Where there were more threads than tags: neither take() nor give() knows such a list, and no block is its newest.
+  static bool has_tag(const spare_list& list) noexcept { return (list.number & untagged) == 0; }
+
   // Null on a thread that is ending, or without memory for a list: blocks then come and go one by one.
   spare_list* make_list() noexcept {
     static thread_local end_of_thread end;
     if (end.ended) return nullptr;
     leave_place(place());
-    void* memory = ::operator new(sizeof(spare_list) + 2 * batch_ * sizeof(spare_block), std::nothrow);
+    std::lock_guard lock(mutex_);
+    spare_list* fresh = unused_;
+    if (fresh != nullptr) {
+      unused_ = fresh->next_unused;
+      return place() = fresh;
+    }
+    void* memory = ::operator new(sizeof(spare_list) + 2 * batch_ * sizeof(spare_block),
+                                  std::align_val_t{list_alignment}, std::nothrow);
     if (memory == nullptr) return nullptr;
-    auto* fresh = static_cast<spare_list*>(memory);
-    *fresh = {number_, nullptr, fresh->bottom(), nullptr, fresh->bottom() + 2 * batch_};
+    fresh = new (memory) spare_list{};
+    fresh->number = number_;
+    fresh->top = fresh->bottom();
+    fresh->limit = fresh->bottom() + 2 * batch_;
+    if (tags_ == most_tags) {
+      fresh->number |= untagged;
+    } else {
+      fresh->tag = static_cast<block_state>(first_tag + tags_);
+      by_tag_[tags_++].store(fresh, std::memory_order_release);
+    }
     return place() = fresh;
+  }
+  // What a thread that ends has, and its list for the next one. Objects that it gave and took keep the tag.
+  void take_home(spare_list* of) noexcept {
+    take_in(of->bottom(), of->top);
+    of->top = of->bottom();
+    if (void* const block = of->newest.load(std::memory_order_relaxed)) {
+      const spare_block newest{block, of->newest_state};
+      set(newest.state, block_state::free);
+      of->newest.store(nullptr, std::memory_order_release);
+      take_in(&newest, &newest + 1);
+    }
+    std::lock_guard lock(mutex_);
+    of->next_unused = std::exchange(unused_, of);
+  }
+
+  static bool take_older(spare_list& mine, void*& block) noexcept {
+    if (mine.top == mine.bottom()) [[unlikely]]
+      return false;
+    --mine.top;
+    block = mine.top->block;
+    set(mine.top->state, block_state::live);
+    return true;
+  }
+  // Requires: room. The state first: whoever still finds the tag finds the block to be the newest as well.
+  static void put_newest_down(spare_list& mine, void* newest) noexcept {
+    set(mine.newest_state, block_state::free);
+    *mine.top++ = {newest, mine.newest_state};
   }
 
   // Requires: the lock. No block: a page is wanted.
@@ -253,21 +313,43 @@ class shared_blocks {
   // Null if the block may not be freed; then refuse() has said why.
   [[gnu::noinline]] block_state* state_of(const void* block) const noexcept {
     block_state* state = pages_.find(shape_, block);
-    if (state != nullptr && std::atomic_ref(*state).load(std::memory_order_relaxed) == block_state::live)
-      return state;
+    if (state != nullptr && is_live(block, state)) return state;
     refuse(state == nullptr ? pool_fault::foreign_pointer : pool_fault::double_free, block);
     return nullptr;
+  }
+  // Another thread may be putting it from its newest place into its list: the state has changed by then.
+  bool is_live(const void* block, block_state* state) const noexcept {
+    for (;;) {
+      const block_state seen = std::atomic_ref(*state).load(std::memory_order_acquire);
+      if (seen == block_state::free || seen == block_state::live) return seen == block_state::live;
+      const auto tag = static_cast<std::size_t>(seen) - first_tag;
+      if (by_tag_[tag].load(std::memory_order_acquire)->newest.load(std::memory_order_acquire) == block)
+        return false;
+      if (get(state) == seen) return true;
+    }
+  }
+  static block_state get(block_state* state) noexcept {
+    return std::atomic_ref(*state).load(std::memory_order_relaxed);
   }
   static void set(block_state* state, block_state to) noexcept {
     std::atomic_ref(*state).store(to, std::memory_order_relaxed);
   }
 
+  // Of lists: lines of the cache that no other thread writes to.
+  static constexpr std::size_t list_alignment = 64;
+  static constexpr std::uint64_t untagged = std::uint64_t{1} << 63;
+  static constexpr std::size_t first_tag = static_cast<std::size_t>(block_state::live) + 1;
+  static constexpr std::size_t most_tags = 256 - first_tag;
+
   const block_shape shape_;
   const std::size_t batch_;
   mutable std::mutex mutex_;
-  pool_pages pages_;             // changed under the mutex, asked without
-  free_block* first_ = nullptr;  // under the mutex: what threads have sent home,
-  fresh_blocks fresh_;           // and what never was handed out
+  pool_pages pages_;              // changed under the mutex, asked without
+  free_block* first_ = nullptr;   // under the mutex: what threads have sent home,
+  fresh_blocks fresh_;            // and what never was handed out
+  spare_list* unused_ = nullptr;  // under the mutex: lists of threads that have ended
+  std::size_t tags_ = 0;          // in use; under the mutex
+  std::array<std::atomic<spare_list*>, most_tags> by_tag_{};  // once set, for as long as the pool
   const std::uint64_t number_;
 };
 

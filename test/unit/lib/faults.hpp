@@ -3,6 +3,7 @@
 
 #include <loam/detail/pool_pages.hpp>
 
+#include <mutex>
 #include <vector>
 
 namespace loam {
@@ -20,7 +21,11 @@ class collected_faults {
   }
 
  private:
-  static void note(pool_fault fault, const void*) { seen().push_back(fault); }
+  static void note(pool_fault fault, const void*) {
+    static std::mutex mutex;
+    std::lock_guard lock(mutex);
+    seen().push_back(fault);
+  }
   pool_fault_handler before_;
 };
 

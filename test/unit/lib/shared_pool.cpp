@@ -51,6 +51,55 @@ TEST(SharedPool, AnotherThreadsSecondFreeIsRefused) {
   EXPECT_EQ(messages.make(), first);
 }
 
+// An object that comes and goes on one thread changes no state; what another thread then does with it is judged all the same.
+TEST(SharedPool, AnObjectThatWasTheNewestIsJudgedByEveryThread) {
+  collected_faults faults;
+  shared_pool<message> messages;
+  message* object = messages.make();
+  messages.free(object);
+  ASSERT_EQ(messages.make(), object);
+  std::thread([&] {
+    messages.free(object);  // of another thread's making, and live
+    messages.free(object);
+    ASSERT_EQ(messages.make(), object);
+    messages.free(object);
+    std::thread([&] { messages.free(object); }).join();
+    EXPECT_EQ(faults.seen().size(), 2u);
+    ASSERT_EQ(messages.make(), object);
+  }).join();
+  messages.free(object);  // the thread that had it has ended
+  messages.free(object);
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>(3, pool_fault::double_free)));
+}
+
+// More lists at a time than a state has values: the others do without a newest block.
+TEST(SharedPool, MoreThreadsThanTags) {
+  constexpr int kThreads = 270;
+  collected_faults faults;
+  shared_pool<message> messages;
+  std::atomic<int> ready{0};
+  std::atomic<int> its_own{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      message* first = messages.make();
+      message* second = messages.make();
+      messages.free(first);
+      messages.free(second);
+      ++ready;
+      while (ready < kThreads) std::this_thread::yield();
+      messages.free(first);
+      messages.free(second);
+      message* again = messages.make();
+      if (again == first || again == second) ++its_own;
+      messages.free(again);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(its_own, kThreads);
+  EXPECT_EQ(faults.seen(), (std::vector<pool_fault>(2 * kThreads, pool_fault::double_free)));
+}
+
 // Wherever the free block is: the newest of a thread, in its list, in the pool's, or in what another thread took of that.
 TEST(SharedPool, RefusesEverySecondFreeAndNoFirst) {
   const auto seed = std::random_device{}();
