@@ -83,15 +83,19 @@ void Marker::settle_unusual(uint32_t region, uint32_t number) {
 
 // Many pointers at once: first where they lead, in a small table, then all bits of the region in order. With each bit changed by itself a
 // processor waits: bits of different blocks lie whole pages apart, which it takes for the same address until it knows better.
+// Which blocks are small is looked up once: a thread of the program may take one meanwhile, whose objects count as reached, and have no place
+// in the table.
 void Marker::settle_many(uint32_t region, bool begun) {
   const uint32_t first = region * kRegionBlocks;
   const Block* blocks = &space.block(first);
   uint64_t* reached = tables_->reached;
   uint32_t begins[kRegionBlocks];
   uint32_t words = 0;
+  uint32_t small = 0;
   for (uint32_t i = 0; i < kRegionBlocks; ++i) {
     begins[i] = words * 64;
     if (state_of(blocks[i]) != State::kSmall) continue;
+    small |= uint32_t{1} << i;
     words += Space::words(blocks[i]);
     // On their way from RAM until they are wanted.
     const Marks* marks = marks_ + uint64_t{first + i} * kBitWords;
@@ -101,16 +105,16 @@ void Marker::settle_many(uint32_t region, bool begun) {
   buckets_.empty_one(region, begun, [&](uint64_t offset) {
     const auto at = static_cast<uint32_t>(offset >> kBlockShift);
     const Block& block = blocks[at];
-    if (state_of(block) != State::kSmall) [[unlikely]]
+    if ((small >> at & 1) == 0) [[unlikely]]
       return settle_unusual(region, first + at);
     const auto index = static_cast<uint32_t>((offset & (kBlockBytes - 1)) * block.inverse >> 32);
     const uint32_t number = begins[at] + index;
     reached[number / 64] |= uint64_t{1} << (number % 64);
   });
   uint32_t found = 0;
-  for (uint32_t i = 0; i < kRegionBlocks; ++i) {
-    if (state_of(blocks[i]) == State::kSmall)
-      found |= uint32_t{take_reached(first + i, reached + begins[i] / 64)} << i;
+  for (uint32_t rest = small; rest != 0; rest &= rest - 1) {
+    const unsigned i = base::lowest_bit(rest);
+    found |= uint32_t{take_reached(first + i, reached + begins[i] / 64)} << i;
   }
   regions.region(region).blocks |= found;
 }

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
+#include <thread>
 
+#include "base/bits.hpp"
+#include "sys/cpu.hpp"
 #include "unit/gc/collected.hpp"
 
 namespace loam::collector {
@@ -46,6 +50,50 @@ TEST(GcMarker, ABucketMayBeFilledManyTimes) {
     EXPECT_EQ(wrong, 0u) << markers;
   }
   table = nullptr;
+}
+
+// While the program runs, a thread may take a free block at any moment: what was found in the block behind it must not be taken for its.
+TEST(GcMarker, ABlockThatIsMadeMeanwhileHidesNothing) {
+  constexpr uint32_t kPointers = 1000;
+  constexpr uint32_t kRounds = 4000;
+  ASSERT_TRUE(start());
+  static constinit Marker own;
+  uint32_t taken = kNoBlock;
+  {
+    const sys::LockGuard guard(heap.lock);
+    taken = space.take(2 * kRegionBlocks);
+  }
+  ASSERT_NE(taken, kNoBlock);
+  const auto made = static_cast<uint32_t>(base::align_up(taken, kRegionBlocks));
+  const uint32_t behind = made + 1;
+  space.make_small(behind, Kind::kAtomic, 0);
+  std::atomic<uint32_t> round{0};
+  std::atomic<uint32_t> done{0};
+  std::thread other([&] {
+    for (uint32_t i = 1; i <= kRounds; ++i) {
+      while (round.load() != i) sys::pause();
+      for (uint32_t spin = 0; spin < i * 37 % 500; ++spin) sys::pause();
+      space.make_small(made, Kind::kAtomic, 0);
+      done.store(i);
+    }
+  });
+  uint64_t lost = 0;
+  for (uint32_t i = 1; i <= kRounds; ++i) {
+    set_state(space.block(made), State::kFree);
+    for (unsigned word = 0; word < kBitWords; ++word) space.marks(behind)[word].open = ~uint64_t{0};
+    EXPECT_TRUE(own.prepare());
+    round.store(i);
+    for (uint32_t j = 0; j < kPointers; ++j) own.add_word(space.address(behind) + j * kUnit);
+    own.settle_all();
+    for (uint32_t j = 0; j < kPointers; ++j) lost += space.is_open({behind, j}) ? 1u : 0u;
+    while (done.load() != i) sys::pause();
+  }
+  other.join();
+  EXPECT_EQ(lost, 0u);
+  const sys::LockGuard guard(heap.lock);
+  for (unsigned word = 0; word < kBitWords; ++word) space.marks(behind)[word] = {};
+  space.make_large(taken, 2 * kRegionBlocks, Kind::kAtomic, uint64_t{2 * kRegionBlocks} << kBlockShift);
+  space.release(taken);
 }
 
 struct Linked {
