@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/bits.hpp"
+#include "lib/gc/sweep.hpp"
 #include "sys/cpu.hpp"
 #include "unit/gc/collected.hpp"
 
@@ -55,7 +56,7 @@ TEST(GcMarker, ABucketMayBeFilledManyTimes) {
 // While the program runs, a thread may take a free block at any moment: what was found in the block behind it must not be taken for its.
 TEST(GcMarker, ABlockThatIsMadeMeanwhileHidesNothing) {
   constexpr uint32_t kPointers = 1000;
-  constexpr uint32_t kRounds = 4000;
+  constexpr uint32_t kRounds = 2000;
   ASSERT_TRUE(start());
   static constinit Marker own;
   uint32_t taken = kNoBlock;
@@ -100,9 +101,9 @@ struct Linked {
   Linked* to[6];
 };
 
-// Both markers fill buckets of the same regions all the time: each object is taken once, by one of them.
-TEST(GcMarker, TwoMarkersTakeEachObjectOnce) {
-  constexpr uint64_t kNodes = 300000;
+// 300,000 nodes, each with six pointers to any others; the table leads to all.
+constexpr uint64_t kNodes = 300000;
+void make_linked() {
   elsewhere([] {
     table = static_cast<uint64_t*>(allocate(Kind::kNormal, kNodes * sizeof(uint64_t)));
     auto** nodes = reinterpret_cast<Linked**>(table);
@@ -114,6 +115,11 @@ TEST(GcMarker, TwoMarkersTakeEachObjectOnce) {
       nodes[i / 6]->to[i % 6] = nodes[(random >> 33) % kNodes];
     }
   });
+}
+
+// Both markers fill buckets of the same regions all the time: each object is taken once, by one of them.
+TEST(GcMarker, TwoMarkersTakeEachObjectOnce) {
+  make_linked();
   start();
   heap.settings.markers = 1;
   collect_now();
@@ -183,6 +189,37 @@ TEST(GcMarker, AListThatJumpsBetweenRegionsIsFollowedToItsEnd) {
        leaf = reinterpret_cast<Leaf*>(leaf->other))
     ++count;
   EXPECT_EQ(count, kCount);
+  table = nullptr;
+}
+
+// On threads that libc knows, so that the thread sanitizer sees them.
+TEST(GcMarker, TwoOnThreadsOfTheProgramShareWhatIsThere) {
+  make_linked();
+  static constinit Marker first;
+  static constinit Marker second;
+  static constinit Pool pool;
+  const sys::LockGuard guard(heap.lock);
+  open_all(false);
+  ASSERT_TRUE(first.prepare() && second.prepare());
+  ASSERT_TRUE(pool.enter());
+  std::atomic<bool> inside{false};
+  std::thread other([&] {
+    EXPECT_TRUE(pool.enter());
+    inside.store(true);
+    second.help(pool);
+    pool.leave();
+  });
+  while (!inside.load()) std::this_thread::yield();
+  first.add_word(reinterpret_cast<uint64_t>(table));
+  first.drain_shared(pool);
+  pool.close();
+  other.join();
+  EXPECT_EQ(first.objects() + second.objects(), kNodes + 1);
+  EXPECT_GT(second.objects(), 0u);
+  uint64_t open = 0;
+  for (uint64_t i = 0; i < kNodes; ++i) open += space.is_open(space.find(table[i])) ? 1u : 0u;
+  EXPECT_EQ(open, 0u);
+  close_all();
   table = nullptr;
 }
 
