@@ -16,9 +16,6 @@ namespace {
 // Where the pages are asked for while the program runs: the kernel keeps it from mapping memory meanwhile, 0.4 ms.
 constexpr uint32_t kMostBlocks = 512;
 constexpr uint64_t kJoinBytes = kMostBlocks * kBlockBytes;
-// Of the time that marking took, so much may be spent on joining: each huge page takes 0.35 ms, and up to 5 where the host has to find its
-// memory, and saves a quarter of marking what lies on it (docs/decisions/0007).
-constexpr uint64_t kJoinPart = 2;
 
 bool holds_pointers(uint32_t number) {
   const Block& block = space.block(number);
@@ -181,7 +178,6 @@ void Generations::note(bool was_young, uint64_t dead_bytes, uint64_t allocated_b
 
 void Generations::begin_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
   note(was_young, dead_bytes, allocated_bytes);
-  if (!was_young) join_quiet(heap.figures.mark_ns / kJoinPart);
   watching_ = watch_old();
 }
 

@@ -184,6 +184,9 @@ TEST_F(GcGenerations, MemoryOfAFreedOldObjectServesYoungOnes) {
 TEST_F(GcGenerations, HugePagesThatWritesHaveSplitAreJoinedOnceTheyAreQuiet) {
   // From 8 MiB on the heap asks for huge pages.
   constexpr uint64_t kCount = uint64_t{12 << 20} / sizeof(Node);
+  const Settings settings = heap.settings;
+  heap.settings.markers = 1;
+  heap.settings.concurrent = false;
   elsewhere([] { root = make_list(kCount); });
   collect_now();
   for (Node* node = root; node != nullptr; node = node->next) ++node->number;
@@ -203,6 +206,7 @@ TEST_F(GcGenerations, HugePagesThatWritesHaveSplitAreJoinedOnceTheyAreQuiet) {
   });
   collect_young();
   EXPECT_EQ(length(root), kCount + 1000) << "what is joined counts as written, or is watched again";
+  heap.settings = settings;
 }
 
 TEST_F(GcGenerations, AChildOfAForkLooksAtEverything) {

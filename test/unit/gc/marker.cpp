@@ -52,9 +52,9 @@ struct Linked {
   Linked* to[6];
 };
 
-// Both markers fill buckets of the same regions all the time: each object is taken once, by one of them.
-TEST(GcMarker, TwoMarkersTakeEachObjectOnce) {
-  constexpr uint64_t kNodes = 300000;
+// 300,000 nodes, each with six pointers to any others; the table leads to all.
+constexpr uint64_t kNodes = 300000;
+void make_linked() {
   elsewhere([] {
     table = static_cast<uint64_t*>(allocate(Kind::kNormal, kNodes * sizeof(uint64_t)));
     auto** nodes = reinterpret_cast<Linked**>(table);
@@ -66,6 +66,11 @@ TEST(GcMarker, TwoMarkersTakeEachObjectOnce) {
       nodes[i / 6]->to[i % 6] = nodes[(random >> 33) % kNodes];
     }
   });
+}
+
+// Both markers fill buckets of the same regions all the time: each object is taken once, by one of them.
+TEST(GcMarker, TwoMarkersTakeEachObjectOnce) {
+  make_linked();
   start();
   heap.settings.markers = 1;
   collect_now();
