@@ -20,7 +20,7 @@ class buddy_policy {
   void close() {
     tags_.clear(space_->tables());
     for (lowest_set& order : free_) order.release(space_->tables());
-    end_ = 0;
+    end_ = reserved_ = 0;
     orders_ = 0;
     tail_ = 0;
     counts_ = {};
@@ -204,12 +204,16 @@ class buddy_policy {
     }
     return first_order(order) != max_orders;
   }
+  // For more than is needed now: a region grows in small steps, and there are many tables.
   bool reserve(std::uint64_t end) {
     if (!tags_.reserve(space_->tables(), end)) return false;
-    const unsigned depth = lowest_set::depth_for((end >> least_) + 1);
+    if (end <= reserved_) return true;
+    const std::uint64_t ahead = end + end / 4;
+    const unsigned depth = lowest_set::depth_for((ahead >> least_) + 1);
     for (unsigned i = least_; i < max_orders; ++i) {
-      if (!free_[i].reserve(space_->tables(), (end >> i) + 1, depth)) return false;
+      if (!free_[i].reserve(space_->tables(), (ahead >> i) + 1, depth)) return false;
     }
+    reserved_ = ahead;
     return true;
   }
   void shrink() {
@@ -231,6 +235,7 @@ class buddy_policy {
   policy_space* space_ = nullptr;
   unsigned least_ = 0;
   std::uint64_t end_ = 0;
+  std::uint64_t reserved_ = 0;        // units that the sets have room for
   growing_table<std::uint8_t> tags_;  // by unit
   lowest_set free_[max_orders];
   // No free block that ends at or above, but for those at the end of the region, where they may begin higher up by now. What is

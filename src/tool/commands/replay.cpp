@@ -183,7 +183,9 @@ void register_replay(CLI::App& app) {
       app, "replay", "Say what placement policies and other allocators would have made of a program's heap",
       "The policies run as they are, on addresses without memory: places, sizes and steps are exact. "
       "Allocators do\n"
-      "the operations in processes of their own, which are measured.\n\n"
+      "the operations in processes of their own, which are measured. M op/s of a policy is of its own\n"
+      "processor time, without reading FILE, which all of them share; the last line has the rate by the "
+      "clock.\n\n"
       "Exit status: 1 where the file cannot be read, or is damaged: then it is replayed as far as it could "
       "be read.\n\n"
       "Examples:\n"
