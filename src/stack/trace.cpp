@@ -11,7 +11,7 @@ constexpr uint32_t kWordBytes = sizeof(uint64_t);
 
 uint64_t page_of(uint64_t address) { return address / kPage; }
 
-// Puts words into runs and quads.
+// Puts words into legs and quads.
 class Composer {
  public:
   explicit Composer(Trace& trace) : trace_(trace) { note_page(page_of(trace.sp)); }
@@ -20,20 +20,20 @@ class Composer {
     const uint64_t first = page_of(place);
     const uint64_t last = page_of(place + kWordBytes - 1);
     if (!is_known(first) || !is_known(last)) {
-      if (!end_run() || !note_page(first) || !note_page(last)) return false;
+      if (!end_leg() || !note_page(first) || !note_page(last)) return false;
     }
     if (words_ == Trace::kMostQuads * 4 || place - trace_.sp > UINT32_MAX) return false;
     put(static_cast<uint32_t>(place - trace_.sp), expected);
     return true;
   }
-  // The rest of a run's last quad is filled up with its first word.
-  bool end_run() {
+  // The rest of a leg's last quad is filled up with its first word.
+  bool end_leg() {
     if (words_ == begin_ * 4) return true;
-    if (trace_.runs == Trace::kMostRuns) return false;
+    if (trace_.legs == Trace::kMostLegs) return false;
     const Trace::Quad& first = trace_.quads[begin_];
     while (words_ % 4 != 0) put(first.offset[0], first.expected[0]);
     begin_ = words_ / 4;
-    trace_.run_end[trace_.runs++] = static_cast<uint16_t>(begin_ * sizeof(Trace::Quad));
+    trace_.leg_end[trace_.legs++] = static_cast<uint16_t>(begin_ * sizeof(Trace::Quad));
     return true;
   }
   unsigned quads() const { return words_ / 4; }
@@ -58,10 +58,10 @@ class Composer {
     return true;
   }
 
-  static constexpr unsigned kMostPages = Trace::kMostRuns + 1;
+  static constexpr unsigned kMostPages = Trace::kMostLegs + 1;
   Trace& trace_;
   unsigned words_ = 0;
-  unsigned begin_ = 0;  // of the run, in quads
+  unsigned begin_ = 0;  // of the leg, in quads
   unsigned page_count_ = 0;
   uint64_t pages_[kMostPages];
 };
@@ -95,7 +95,7 @@ unsigned Trace::compose(const Registers& start, uint64_t own_bytes, const Node* 
   own = own_bytes;
   bp = bp_mask = 0;
   id = outermost->id;
-  misses = runs = 0;
+  misses = legs = 0;
   Composer composer(*this);
   uint64_t at = sp;
   uint64_t bp_at = 0;
@@ -105,7 +105,7 @@ unsigned Trace::compose(const Registers& start, uint64_t own_bytes, const Node* 
     if (segment.saves_bp) bp_at = at + segment.bp_offset;
     at += segment.size;
   }
-  return composer.end_run() ? composer.quads() : 0;
+  return composer.end_leg() ? composer.quads() : 0;
 }
 
 // Of two stacks that differ on the stack pointer's page in a place that is not looked at yet, it is from now on: both are then found
@@ -113,17 +113,19 @@ unsigned Trace::compose(const Registers& start, uint64_t own_bytes, const Node* 
 [[gnu::no_sanitize_address]] bool Traces::learn(const Slot& slot, const Registers& start) {
   const Trace& trace = **slot.trace;
   Place& place = places_[slot.place];
-  const auto caller = static_cast<uint32_t>(slot.own) - kWordBytes;
-  if (trace.sp != start.sp() || trace.pc != start.pc() || trace.own != slot.own || trace.runs == 0)
+  if (trace.sp != start.sp() || trace.pc != start.pc() || trace.own != slot.own || trace.legs == 0)
     return false;
-  if (place.sp != start.sp()) place = {start.sp(), {caller, caller}};
-  for (unsigned i = 0; i < trace.run_end[0] / sizeof(Trace::Quad) * 4; ++i) {
+  for (unsigned i = 0; i < trace.leg_end[0] / sizeof(Trace::Quad) * 4; ++i) {
     const uint32_t offset = trace.quads[i / 4].offset[i % 4];
     const uint64_t address = start.sp() + offset;
     if (*reinterpret_cast<const uint64_t*>(address) == trace.quads[i / 4].expected[i % 4]) continue;
-    if (page_of(address + kWordBytes - 1) != page_of(start.sp()) || place.near[1] != caller) return false;
-    place.near[place.near[0] == caller ? 0 : 1] = offset;
-    return true;
+    if (page_of(address + kWordBytes - 1) != page_of(start.sp())) return false;
+    const bool has_room = place.sp != start.sp() || place.near[0] == place.near[1];
+    if (place.sp != start.sp())
+      place = {start.sp(), {offset, offset}};
+    else if (has_room)
+      place.near[1] = offset;
+    return has_room;
   }
   return false;
 }

@@ -3,8 +3,8 @@
 //
 // The words of a trace are those of its segments in their order, and prove the stack as the segments do: the place of each follows from
 // those in front of it. But what lies on a page that is there anyway, since the stack pointer or a word in front of it is on that page, can
-// be read before those in front of it are known to be right. So words come in *runs*: one for each page that a word is the first to need. The
-// words of a run are compared without a branch between them, and each run waits only for the one before it.
+// be read before those in front of it are known to be right. So words come in *legs*: one for each page that a word is the first to need. The
+// words of a leg are compared without a branch between them, and each leg waits only for the one before it.
 //
 // Which trace a stack is compared with is told by its stack pointer, by who called the runtime, and by up to two more words on the stack
 // pointer's page, which have told stacks of this place apart before.
@@ -25,7 +25,7 @@ struct Trace {
     uint64_t expected[4];
     uint32_t offset[4];  // of their places from the stack pointer
   };
-  static constexpr unsigned kMostRuns = 7;
+  static constexpr unsigned kMostLegs = 7;
   static constexpr unsigned kMostQuads = 24;  // longer stacks have no trace
 
   uint64_t sp;   // where the stack begins
@@ -36,8 +36,8 @@ struct Trace {
   uint32_t id;
   uint8_t capacity;  // quads that there is room for
   uint8_t misses;
-  uint8_t runs;
-  uint16_t run_end[kMostRuns];  // bytes from where the quads begin
+  uint8_t legs;
+  uint16_t leg_end[kMostLegs];  // bytes from where the quads begin
   Quad quads[];
 
   static constexpr size_t bytes_for(unsigned quad_count) { return sizeof(Trace) + quad_count * sizeof(Quad); }
@@ -82,20 +82,23 @@ class Traces {
 };
 
 // No word of a stack need be a variable's: the address sanitizer must not watch.
+[[gnu::no_sanitize_address]] inline uint64_t word_at(const char* from, uint64_t offset) {
+  return *reinterpret_cast<const uint64_t*>(from + offset);
+}
+
 [[gnu::no_sanitize_address]] inline bool Trace::matches(const Registers& start, uint64_t own_bytes) const {
   using Pair [[gnu::vector_size(16)]] = uint64_t;
   if (((sp ^ start.sp()) | (pc ^ start.pc()) | (own ^ own_bytes) | ((bp ^ start.bp()) & bp_mask)) != 0)
     return false;
   const auto* from = reinterpret_cast<const char*>(start.sp());
-  const auto word = [from](uint32_t offset) { return *reinterpret_cast<const uint64_t*>(from + offset); };
   const Quad* quad = quads;
-  for (unsigned run = 0; run < runs; ++run) {
-    const auto* end = reinterpret_cast<const Quad*>(reinterpret_cast<const char*>(quads) + run_end[run]);
+  for (unsigned leg = 0; leg < legs; ++leg) {
+    const auto* end = reinterpret_cast<const Quad*>(reinterpret_cast<const char*>(quads) + leg_end[leg]);
     Pair wrong = {};
     do {
       const auto* expected = reinterpret_cast<const Pair*>(quad->expected);
-      wrong |= Pair{word(quad->offset[0]), word(quad->offset[1])} ^ expected[0];
-      wrong |= Pair{word(quad->offset[2]), word(quad->offset[3])} ^ expected[1];
+      wrong |= Pair{word_at(from, quad->offset[0]), word_at(from, quad->offset[1])} ^ expected[0];
+      wrong |= Pair{word_at(from, quad->offset[2]), word_at(from, quad->offset[3])} ^ expected[1];
     } while (++quad != end);
     quad = end;
     if ((wrong[0] | wrong[1]) != 0) return false;
@@ -117,9 +120,7 @@ class Traces {
   uint64_t words = 0;
   if (place.sp == sp) {
     const auto* from = reinterpret_cast<const char*>(sp);
-    words = (*reinterpret_cast<const uint64_t*>(from + place.near[0]) * 3 +
-             *reinterpret_cast<const uint64_t*>(from + place.near[1])) *
-            kSpread;
+    words = (word_at(from, place.near[0]) * 3 + word_at(from, place.near[1])) * kSpread;
   }
   return {&traces_[((key ^ words) >> 32) & (kTraces - 1)], own, at};
 }
