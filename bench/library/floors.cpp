@@ -205,5 +205,24 @@ void floor_inline_arena(benchmark::State& state) {
 }
 BENCHMARK(floor_inline_arena);
 
+// Five loads, each for the next one's address; and the same with a store to where the last one says. The loads behind it do not depend on
+// it, but have to be sure of that.
+template <bool Stores>
+void chain(benchmark::State& state) {
+  std::array<std::size_t, 64> steps{};
+  auto& next = known_elsewhere(steps);
+  for (auto _ : state) {
+    std::size_t at = 0;
+    benchmark::DoNotOptimize(at);
+    for (int i = 0; i < 5; ++i) at = next[at];
+    if constexpr (Stores) next[at + 32] = 1;
+    benchmark::DoNotOptimize(at);
+  }
+}
+void late_load(benchmark::State& state) { chain<false>(state); }
+void late_store(benchmark::State& state) { chain<true>(state); }
+BENCHMARK(late_load);
+BENCHMARK(late_store);
+
 }  // namespace
 }  // namespace loam::bench
