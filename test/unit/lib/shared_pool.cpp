@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <latch>
 #include <random>
 #include <string>
 #include <thread>
@@ -74,10 +75,10 @@ TEST(SharedPool, AnObjectThatWasTheNewestIsJudgedByEveryThread) {
 
 // More lists at a time than a state has values: the others do without a newest block.
 TEST(SharedPool, MoreThreadsThanTags) {
-  constexpr int kThreads = 270;
+  constexpr int kThreads = 258;
   collected_faults faults;
   shared_pool<message> messages;
-  std::atomic<int> ready{0};
+  std::latch ready(kThreads);
   std::atomic<int> its_own{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
@@ -86,8 +87,7 @@ TEST(SharedPool, MoreThreadsThanTags) {
       message* second = messages.make();
       messages.free(first);
       messages.free(second);
-      ++ready;
-      while (ready < kThreads) std::this_thread::yield();
+      ready.arrive_and_wait();
       messages.free(first);
       messages.free(second);
       message* again = messages.make();
