@@ -106,13 +106,16 @@ bool has_room(const Writer& writer) {
   return writer.written + format::kMostEventWords - writer.read <= format::kRingWords;
 }
 
-// The tool takes what is there and beats its heart; only if it does neither, the program does not wait for it.
+// The tool takes what is there and beats its heart; only if it does neither, the program does not wait for it. What is waited for is a
+// quarter of the ring, or each few events would cost a sleep of their own.
 bool wait_for_room(RingFile& file, Writer& writer) {
   const Ring& ring = ring_of(&file, writer.ring);
-  const uint64_t begin = sys::monotonic_ns();
+  uint64_t begin = sys::monotonic_ns();
   for (;;) {
-    writer.read = ring.read.load(std::memory_order_acquire);
-    if (has_room(writer)) return true;
+    const uint64_t read = ring.read.load(std::memory_order_acquire);
+    if (read != writer.read) begin = sys::monotonic_ns();
+    writer.read = read;
+    if (writer.written - read <= format::kRingWords / 4 * 3) return true;
     if (file.state.load(std::memory_order_relaxed) == RingState::kCut) return false;
     const uint64_t now = sys::monotonic_ns();
     const uint64_t beat = file.reader_beat_ns.load(std::memory_order_relaxed);

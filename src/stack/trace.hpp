@@ -68,8 +68,8 @@ class Traces {
   // Stacks that begin at one stack pointer, mostly with one caller.
   struct Place {
     uint64_t sp;
-    uint32_t near
-        [2];  // from the stack pointer to the words that tell them apart; the caller's where there are none
+    // From the stack pointer to one or two words, on its page, that tell them apart.
+    uint32_t near[2];
   };
   static constexpr unsigned kPlaces = 512;  // powers of two; fewer, and one takes what another has learnt
   static constexpr unsigned kTraces = 1024;
