@@ -19,7 +19,7 @@ namespace {
 // While the program runs, a thread may take a free block at any moment: what was found in the block behind it must not be taken for its.
 TEST(GcMarkers, ABlockThatIsMadeMeanwhileHidesNothing) {
   constexpr uint32_t kPointers = 1000;
-  constexpr uint32_t kRounds = 500;
+  constexpr uint32_t kRounds = 2000;
   ASSERT_TRUE(start());
   static constinit Marker own;
   uint32_t taken = kNoBlock;
