@@ -10,6 +10,7 @@
 #include "lib/gc/marker.hpp"
 #include "lib/gc/sweep.hpp"
 #include "sys/cpu.hpp"
+#include "sys/kernel.hpp"
 #include "unit/gc/collected.hpp"
 
 namespace loam::collector {
@@ -34,7 +35,7 @@ TEST(GcMarkers, ABlockThatIsMadeMeanwhileHidesNothing) {
   std::atomic<uint32_t> done{0};
   std::thread other([&] {
     for (uint32_t i = 1; i <= kRounds; ++i) {
-      while (round.load() != i) sys::pause();
+      for (uint32_t spin = 0; round.load() != i; ++spin) spin < 1000 ? sys::pause() : sys::yield();
       for (uint32_t spin = 0; spin < i * 37 % 500; ++spin) sys::pause();
       space.make_small(made, Kind::kAtomic, 0);
       done.store(i);
@@ -49,7 +50,7 @@ TEST(GcMarkers, ABlockThatIsMadeMeanwhileHidesNothing) {
     for (uint32_t j = 0; j < kPointers; ++j) own.add_word(space.address(behind) + j * kUnit);
     own.settle_all();
     for (uint32_t j = 0; j < kPointers; ++j) lost += space.is_open({behind, j}) ? 1u : 0u;
-    while (done.load() != i) sys::pause();
+    while (done.load() != i) sys::yield();
   }
   other.join();
   EXPECT_EQ(lost, 0u);
