@@ -25,7 +25,8 @@ class lowest_set {
     std::uint64_t words = bits;
     for (unsigned level = 0; level < depth; ++level) {
       words = (words + 63) / 64;
-      if (!tables_[level].reserve(memory, colour(level) + words)) return false;
+      // As large for every colour: what tables take must not depend on where the set lies.
+      if (!tables_[level].reserve(memory, colours * line_words + words)) return false;
       levels_[level] = &tables_[level][colour(level)];
     }
     for (; depth_ < depth; ++depth_) {
@@ -82,6 +83,8 @@ class lowest_set {
   static constexpr unsigned max_depth = 5;
 
  private:
+  static constexpr std::uint64_t colours = 64, line_words = 8;
+
   template <unsigned Value>
   struct constant {
     constexpr unsigned operator()() const { return Value; }
@@ -100,9 +103,9 @@ class lowest_set {
   // Tables begin on pages, and the first words of each level are looked at most: without this all of them were in the same few lines of a
   // processor's first cache. In words, and another for each level of sets that lie side by side.
   std::uint64_t colour(unsigned level) const {
-    constexpr std::uint64_t lines = 64, line_words = 8, levels = 4;
+    constexpr std::uint64_t levels = 4;
     const std::uint64_t set = reinterpret_cast<std::uintptr_t>(this) / sizeof(lowest_set);
-    return (set * levels + level) % lines * line_words;
+    return (set * levels + level) % colours * line_words;
   }
 
   template <unsigned Level, unsigned Depth>
