@@ -68,9 +68,18 @@ std::string message_of(const Group& group) {
   return text;
 }
 
+// The library's counted objects say so in a note, with the fields by which they hold each other.
+bool is_cycle(const Group& group) {
+  return std::any_of(group.notes.begin(), group.notes.end(),
+                     [](const std::string& note) { return note.find(" in a cycle: ") != std::string::npos; });
+}
+
 const char* advice_of(const Group& group) {
   switch (group.kind) {
     case Class::kDefinite:
+      if (is_cycle(group))
+        return "They count each other, so no count reaches zero: make one of these fields a weak_rc, or call "
+               "collect_cycles().";
       return "Whoever held the last pointer must free the block first, or hand the pointer on.";
     case Class::kDeadSlot:
       return "Most likely lost: what still points there is a value left over in a register or in a frame "

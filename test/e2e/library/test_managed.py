@@ -69,6 +69,7 @@ class Rings(unittest.TestCase):
                 self.assertIn("part in a cycle: ", notes)
                 self.assertIn("parent -> ", notes)
                 self.assertIn("children -> ", notes)
+                self.assertIn("make one of these fields a weak_rc", run(LOAM, "check", "--", RINGS, mode).stderr)
                 functions = [frame["function"] for frame in findings[0]["stacks"][0]["frames"]]
                 self.assertTrue(any("write_document" in name for name in functions), functions)
 
