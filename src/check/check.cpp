@@ -2,6 +2,7 @@
 
 #include "check/state.hpp"
 #include "heap/registry.hpp"
+#include "heap/small_span.hpp"
 #include "heap/walk.hpp"
 #include "meta/arena.hpp"
 #include "sys/filter.hpp"
@@ -35,6 +36,7 @@ bool open(const Settings& settings, const Hooks& hooks) {
   state.settings = settings;
   state.hooks = hooks;
   state.secret = sys::random_bits();
+  heap::front_room = kWord;
   state.guard_budget_bytes = guard_budget(settings.tier);
   state.sites.set(settings.guard_first, settings.guard_rate);
   if (!state.quarantine.open(settings.quarantine_bytes)) return false;

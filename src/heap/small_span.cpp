@@ -46,15 +46,23 @@ void set_owner(Span& span, ThreadHeap& heap) {
   __atomic_store_n(&span.owner, &heap, __ATOMIC_RELEASE);
 }
 
+// So many blocks leave the room in front. A span of few has all of them: one would be too large a part.
+uint32_t blocks_of(const SizeClass& shape) {
+  constexpr uint32_t kFew = 8;
+  const size_t left = size_t{shape.slices} * meta::kSlice - size_t{shape.blocks} * shape.size;
+  return left < front_room && shape.blocks >= kFew ? shape.blocks - 1u : shape.blocks;
+}
+
 // Whoever looks at the heap from another thread may still read the record as that of its last span: see span.hpp.
 void describe(ThreadHeap& heap, Span& span, unsigned class_index, const Run& run) {
   const SizeClass& shape = kSizeClasses[class_index];
+  const auto blocks = static_cast<decltype(span.blocks)>(blocks_of(shape));
   poke(span.start, page_map.address_of(run.slice));
   poke(span.slices, shape.slices);
-  poke(span.blocks, shape.blocks);
+  poke(span.blocks, blocks);
   poke(span.block_size, shape.size);
   poke(span.inverse, shape.inverse);
-  poke(span.first, reinterpret_cast<uint64_t>(span.end()) - uint64_t{shape.blocks} * shape.size);
+  poke(span.first, reinterpret_cast<uint64_t>(span.end()) - uint64_t{blocks} * shape.size);
   poke(span.class_index, static_cast<uint8_t>(class_index));
   poke(span.kind, SpanKind::kSmall);
   span.touched = 0;

@@ -9,6 +9,10 @@
 
 namespace loam::heap {
 
+// What spans keep free in front of their first block, in bytes; check mode looks there for what was written in front of it. Set before a
+// thread allocates: 0 for all who do not look.
+inline constinit size_t front_room = 0;
+
 // Blocks in no stack, not live, and not on their way.
 unsigned count_available(const Span& span);
 

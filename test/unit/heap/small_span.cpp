@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <vector>
 
 #include "heap/refill.hpp"
@@ -28,6 +29,30 @@ TEST(SmallSpan, EmptySpansGoBackButForAFew) {
   EXPECT_EQ(empty.classes[class_of(100)].spans, 0u);
   EXPECT_EQ(verify(), nullptr);
   EXPECT_NE(user.allocate(100), nullptr);
+}
+
+TEST(SmallSpan, KeepsRoomInFrontWhereAsked) {
+  test::HeapUser user;
+  trim(user.heap());
+  front_room = 8;
+  std::vector<void*> blocks;
+  for (const size_t size : std::initializer_list<size_t>{16, 48, 64, 112, 512, 1024}) {
+    for (size_t got = 0; got < 400'000; got += size) blocks.push_back(user.allocate(size));
+  }
+  front_room = 0;
+  std::map<Span*, unsigned> of_span;
+  for (void* block : blocks) ++of_span[page_map.find(block)];
+  unsigned whole = 0;
+  for (const auto& [span, count] : of_span) {
+    EXPECT_GE(span->first - reinterpret_cast<uint64_t>(span->start), 8u) << span->block_size;
+    EXPECT_LE(count, span->blocks) << span->block_size;
+    whole += count == span->blocks;
+  }
+  EXPECT_GT(whole, 6u);
+  EXPECT_EQ(verify(), nullptr);
+  for (void* block : blocks) ASSERT_TRUE(user.release(block));
+  trim(user.heap());
+  EXPECT_EQ(verify(), nullptr);
 }
 
 // Current, full, back in the list once a part of it is free, and given back when another serves the class.
