@@ -166,7 +166,17 @@ bool is_due() {
   return allocated_since_collection() >= growth_to_collection();
 }
 
-void collect(Reason reason) {
+namespace {
+
+// Where a frame has room that nothing is written to, what earlier calls left there would be taken for pointers.
+__attribute__((noinline)) void clear_dead_stack() {
+  constexpr size_t kFrames = 1024;  // more than collect_from_here() has
+  char dead[kFrames];
+  __builtin_memset(dead, 0, sizeof dead);
+  asm volatile("" : : "r"(dead) : "memory");
+}
+
+__attribute__((noinline)) void collect_from_here(Reason reason) {
   cycle.break_off();
   tell_observer(true);
   // What the caller keeps in registers is written into this frame.
@@ -175,6 +185,13 @@ void collect(Reason reason) {
   const bool joins = reason == Reason::kAsked || !heap.settings.concurrent;
   collect_below(reason == Reason::kGrowth && generations.wanted(), joins);
   tell_observer(false);
+}
+
+}  // namespace
+
+void collect(Reason reason) {
+  clear_dead_stack();
+  collect_from_here(reason);
 }
 
 void set_collection_observer(CollectionObserver to) { observer = to; }
