@@ -84,7 +84,7 @@ bool add_segment(Trace& trace, Composer& composer, const Segment& segment, uint6
 
 unsigned Trace::compose(const Registers& start, uint64_t own_bytes, const Node* outermost) {
   constexpr unsigned kMostSegments = kMostQuads * 4;
-  const Segment* path[kMostSegments];
+  const Segment* path[kMostSegments] = {};
   unsigned count = 0;
   for (const Node* node = outermost; node->segment != nullptr; node = node->inner) {
     if (count == kMostSegments) return 0;
