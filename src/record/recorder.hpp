@@ -29,13 +29,12 @@ struct Writer {
   uint64_t* words;               // of the ring
   std::atomic<uint64_t>* shown;  // the ring's `written`
   uint64_t written;              // words
-  uint64_t
-      limit;  // up to where words can be written without asking for room, for the time, or for another thread
-  uint32_t epoch;   // as `epoch` below was when that was found
-  uint32_t thread;  // whom the ring's last kThread has named
-  uint32_t stack;   // of its last kStack
-  bool busy;        // in put(): a signal handler goes another way
-  bool several;     // each event has a time
+  uint64_t limit;                // words; from there on room, the time and other threads are asked after
+  uint32_t epoch;                // as `epoch` below was when that was found
+  uint32_t thread;               // whom the ring's last kThread has named
+  uint32_t stack;                // of its last kStack
+  bool busy;                     // in put(): a signal handler goes another way
+  bool several;                  // each event has a time
 
   uint32_t generation;  // of the file that `ring` is in; 0: none yet
   uint32_t ring;
