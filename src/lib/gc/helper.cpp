@@ -80,6 +80,7 @@ uint64_t drain_with_help(Marker& marker, bool wanted) {
     marker.drain();
     return 0;
   }
+  marker.join(second);
   taken.store(0, std::memory_order_relaxed);
   pool.reopen();
   wake_helper();

@@ -14,6 +14,8 @@ constexpr uint64_t kFetchBytes = 320;
 constexpr uint64_t kLine = 64;
 // Of a large object at a time, so that others may have the rest.
 constexpr uint64_t kPiece = uint64_t{128} << 10;
+// So many regions are put off at a time: looking at more would take as long as a turn.
+constexpr uint32_t kPutOff = 256;
 
 LOAM_UNWATCHED inline uint64_t load(uint64_t address) {
   return *reinterpret_cast<const volatile uint64_t*>(address);
@@ -30,6 +32,7 @@ bool Marker::prepare() {
   taken_count_ = taken_at_ = queued_ = found_ = 0;
   rest_start_ = rest_end_ = 0;
   shared_ = beside_ = false;
+  other_ = nullptr;
   if (tables_ == nullptr) tables_ = static_cast<Tables*>(sys::map_unreserved(sizeof(Tables)));
   return tables_ != nullptr && regions.open() && buckets_.prepare();
 }
@@ -157,10 +160,26 @@ __attribute__((always_inline)) inline void Marker::prefetch(const Entry& entry) 
     __builtin_prefetch(reinterpret_cast<const void*>(at));
 }
 
+// Two markers take turns in all regions. Where both come to one soon after each other, each finds half as much there, and reading what lies apart
+// costs more: a region that had its turn a short while ago is put off.
+uint32_t Marker::next_region() {
+  if (shared_) {
+    const uint32_t now = regions.next_turn();
+    const uint32_t count = buckets_.count();
+    const uint32_t soon = count - count / 4;
+    for (uint32_t left = count < kPutOff ? count : kPutOff; left > 0; --left) {
+      if (now - regions.region(buckets_.next()).turn.load(std::memory_order_relaxed) >= soon) break;
+      buckets_.put_off();
+    }
+    regions.region(buckets_.next()).turn.store(now, std::memory_order_relaxed);
+  }
+  return buckets_.take();
+}
+
 // Takes what waits in the region whose turn it is. Returns false if there is none.
 bool Marker::take_region() {
   if (buckets_.empty()) return false;
-  const uint32_t region = buckets_.take();
+  const uint32_t region = next_region();
   lock(region);
   settle(region, false);
   take_waiting(region);
@@ -251,6 +270,7 @@ void Marker::drain_shared(Pool& pool) {
     run(&pool, nullptr);
   }
   shared_ = false;
+  other_ = nullptr;
 }
 
 void Marker::help(Pool& pool) {
@@ -261,6 +281,7 @@ void Marker::help(Pool& pool) {
     run(&pool, nullptr);
   }
   shared_ = false;
+  other_ = nullptr;
 }
 
 }  // namespace loam::collector

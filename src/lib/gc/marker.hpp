@@ -5,8 +5,8 @@
 // Pointers wait in buckets, by the region of the heap that they lead to (buckets.hpp), and objects that were found wait as bits. When a region's
 // turn comes, its pointers are followed and whatever waits in it is read from its lowest address up: until then more of its objects are found,
 // so that memory that pointers lead to in any order is read by pages, and the bits of a region are fetched once for all of its
-// pointers. What is read passes through a short queue while it is on its way from RAM. A second marker gets regions, or part of a large object,
-// when it has nothing left.
+// pointers. What is read passes through a short queue while it is on its way from RAM. Of two markers whichever has its turn in a region takes the
+// pointers of both; who has nothing left gets regions of the other's, or part of a large object.
 //
 // Invariant: an object is taken once, by one marker; where something waits, one marker at least has the region in its ring, or is reading it.
 // Owns its buckets, which stay from one collection to the next.
@@ -63,9 +63,14 @@ class Marker {
   void read_content(Slot slot);
   // All words that were added count from now on.
   void settle_all();
+  // Both will mark side by side. Requires: both are prepared, neither marks yet.
+  void join(Marker& other) {
+    other_ = &other;
+    other.other_ = this;
+  }
   // Until nothing is left to read.
   void drain();
-  // The same, together with whoever else is in the pool. Requires: the caller is.
+  // The same, together with the other marker, which is in the pool as the caller is, or comes.
   void drain_shared(Pool& pool);
   // Marks what others leave in the pool, until it is closed. Requires: as above.
   void help(Pool& pool);
@@ -112,11 +117,14 @@ class Marker {
   void settle(uint32_t region, bool begun);
   void settle_full(uint32_t region);
   void settle_many(uint32_t region, bool begun);
+  template <class Visit>
+  void empty_buckets(uint32_t region, bool begun, Visit visit);
   bool take_reached(uint32_t number, uint64_t* reached);
   void settle_unusual(uint32_t region, uint32_t number);
   void settle_large(uint32_t number);
   void settle_rest(uint32_t region, uint32_t number);
   void take_waiting(uint32_t region);
+  uint32_t next_region();
   bool take_region();
   void queue_word(const Taken& taken);
   void fill_queue();
@@ -138,8 +146,9 @@ class Marker {
   uint64_t base_ = 0;
   uint64_t extent_ = 0;
   bool shared_ = false;
-  bool beside_ = false;   // the program runs
-  bool outside_ = false;  // the object that is being traced has pointers outside the heap
+  bool beside_ = false;      // the program runs
+  bool outside_ = false;     // the object that is being traced has pointers outside the heap
+  Marker* other_ = nullptr;  // of two
   Marks* marks_ = nullptr;
   Buckets buckets_;
   Tables* tables_ = nullptr;

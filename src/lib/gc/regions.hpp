@@ -20,7 +20,8 @@ static_assert(kRegionBlocks == 32);
 
 struct Region {
   std::atomic<uint32_t> lock;
-  uint32_t blocks;  // a bit for each that has words with bits that wait
+  uint32_t blocks;             // a bit for each that has words with bits that wait
+  std::atomic<uint32_t> turn;  // the last one of two markers here
 };
 
 class Regions {
@@ -35,6 +36,8 @@ class Regions {
     return static_cast<uint32_t>((bytes + kRegionBytes - 1) >> kRegionShift);
   }
 
+  // Counts the turns of two markers in all regions.
+  uint32_t next_turn() { return turns_.fetch_add(1, std::memory_order_relaxed); }
   static void lock(Region& region);
   static void unlock(Region& region) { region.lock.store(0, std::memory_order_release); }
   // Nothing waits.
@@ -43,6 +46,7 @@ class Regions {
  private:
   Region* regions_ = nullptr;
   uint64_t* words_ = nullptr;
+  std::atomic<uint32_t> turns_{0};
 };
 
 extern constinit Regions regions;

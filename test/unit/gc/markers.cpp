@@ -91,6 +91,7 @@ TEST(GcMarkers, TwoOnThreadsOfTheProgramShareWhatIsThere) {
   const sys::LockGuard guard(heap.lock);
   open_all(false);
   ASSERT_TRUE(first.prepare() && second.prepare());
+  first.join(second);
   ASSERT_TRUE(pool.enter());
   std::thread other([&] {
     EXPECT_TRUE(pool.enter());
