@@ -54,22 +54,43 @@ void Marker::take_waiting(uint32_t number) {
   region.blocks = 0;
 }
 
-// Whether a word is a pointer is as good as random: no branch.
-LOAM_UNWATCHED void Marker::read_words(uint64_t start, uint64_t end) {
+// Whether a word is a pointer is as good as random: no branch. Two at a time, and counted by an index, which the compiler adds the comparison to: the fewer
+// instructions an object takes, the more of the next ones the processor has begun with. Requires: room for all.
+LOAM_UNWATCHED inline void Marker::sift(uint64_t start, uint64_t end) {
   const uint64_t base = base_;
   const uint64_t extent = extent_;
+  uint64_t* const found = tables_->found;
+  uint64_t count = found_;
+  for (; start + sizeof(uint64_t) < end; start += 2 * sizeof(uint64_t)) {
+    const uint64_t one = load(start) - base;
+    found[count] = one;
+    count += one < extent;
+    const uint64_t other = load(start + sizeof(uint64_t)) - base;
+    found[count] = other;
+    count += other < extent;
+  }
+  if (start < end) {
+    const uint64_t last = load(start) - base;
+    found[count] = last;
+    count += last < extent;
+  }
+  found_ = static_cast<uint32_t>(count);
+}
+
+void Marker::read_many(uint64_t start, uint64_t end) {
   while (start < end) {
     if (found_ == kFound) follow_found();
     const uint64_t room = (kFound - found_) * sizeof(uint64_t);
     const uint64_t part_end = end - start <= room ? end : start + room;
-    uint64_t* found = tables_->found + found_;
-    for (; start < part_end; start += sizeof(uint64_t)) {
-      const uint64_t offset = load(start) - base;
-      *found = offset;
-      found += offset < extent ? 1 : 0;
-    }
-    found_ = static_cast<uint32_t>(found - tables_->found);
+    sift(start, part_end);
+    start = part_end;
   }
+}
+
+inline void Marker::read_words(uint64_t start, uint64_t end) {
+  if (end - start > (kFound - found_) * sizeof(uint64_t)) [[unlikely]]
+    return read_many(start, end);
+  sift(start, end);
 }
 
 void Marker::add_range(uint64_t start, uint64_t end) {

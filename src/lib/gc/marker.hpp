@@ -131,7 +131,9 @@ class Marker {
   void read_queue();
   static void prefetch(const Entry& entry);
   void read(const Entry& entry);
+  void sift(uint64_t start, uint64_t end);
   void read_words(uint64_t start, uint64_t end);
+  void read_many(uint64_t start, uint64_t end);
   void read_unusual(uint64_t address);
   bool run(Pool* pool, GoOn go_on);
   void share(Pool& pool);
