@@ -30,6 +30,8 @@ class Lock {
   bool try_lock();
   void unlock();
   bool held_by_me() const;
+  // Whether somebody sleeps until it is free. Who unlocks it and locks it again at once is faster than who has to wake up.
+  bool is_wanted() const { return (state_.load(std::memory_order_relaxed) & kWaiters) != 0; }
 
   // In the child of a fork: whoever waits for it does so in the parent.
   void reset() { state_.store(0, std::memory_order_relaxed); }

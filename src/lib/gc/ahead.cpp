@@ -20,6 +20,9 @@ constexpr uint64_t kFrom = uint64_t{256} << 20;
 // in any case, and one fault more beside it makes both take twice as long: so what has begun is waited for, and what has not only for a moment.
 constexpr uint64_t kMostWaitNs = 20'000'000;
 constexpr uint64_t kMostWaitUnbegunNs = 1'000'000;
+// Who comes so near to what is not touched yet, in regions, naps at each block: many short waits for a long one.
+constexpr uint32_t kNear = 2;
+constexpr uint64_t kNapNs = 100'000;
 // The heap grows by a sixteenth at a time.
 constexpr uint64_t kPreparedPart = 8;
 
@@ -62,10 +65,17 @@ bool Ahead::work() {
   return true;
 }
 
+void Ahead::nap_at(uint32_t block, uint32_t touched) {
+  if (napped_.exchange(block, std::memory_order_relaxed) != block) wait(touched_, touched, kNapNs);
+}
+
 void Ahead::wait_for(uint64_t address) {
   const auto region = static_cast<uint32_t>((address - space.base()) >> kRegionShift);
   uint32_t touched = touched_.load(std::memory_order_acquire);
-  if (region < touched || region >= asked_.load(std::memory_order_relaxed)) return;
+  const uint32_t asked = asked_.load(std::memory_order_relaxed);
+  if (touched >= asked || region + kNear < touched || region >= asked) return;
+  if (region < touched)
+    return nap_at(static_cast<uint32_t>((address - space.base()) >> kBlockShift), touched);
   const uint64_t begin = sys::monotonic_ns();
   while (touched <= region && given_up_.load(std::memory_order_relaxed) <= region) {
     const uint64_t waited = sys::monotonic_ns() - begin;

@@ -88,7 +88,7 @@ __attribute__((noinline)) void collect_below(bool young, bool joins) {
     const uint64_t allocated = allocated_since_collection();
     begin_counting();
     count_swept(young, allocated, buffered);
-    if (joins && !young) generations.join_quiet(heap.figures.mark_ns / kJoinPart);
+    if (joins && !young) generations.join_quiet(heap.figures.mark_ns / kJoinPart, nullptr);
     generations.begin_watching(young, sweep.swept().dead_bytes, allocated);
   } else {
     heap.figures.allocated_before = heap.figures.allocated_bytes;

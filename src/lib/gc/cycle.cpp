@@ -27,7 +27,7 @@ constexpr uint64_t kRoundPart = 4;
 // At the least, before anybody has to wait.
 constexpr uint64_t kSlack = uint64_t{512} << 10;
 constexpr uint64_t kNapNs = 50'000;
-constexpr uint64_t kMostNapsNs = 1'000'000;
+constexpr uint64_t kMostNapsNs = 300'000;
 // So long the second thread waits for the last stop before it looks again what was written meanwhile; twice as long each time, for a program
 // that has come to rest is to stay at rest.
 constexpr uint64_t kLeastWaitNs = 2'000'000;
@@ -259,7 +259,7 @@ bool Cycle::open() {
     if (!may_go_on()) return false;
   }
   // What is joined is read with what was written, and watched again.
-  if (!young_ && may_go_on()) generations.join_quiet(kMostJoinNs);
+  if (!young_ && may_go_on()) generations.join_quiet(kMostJoinNs, [] { cycle.may_go_on(); });
   return generations.read_written(marker, true, round_progress) != UINT64_MAX;
 }
 
@@ -292,7 +292,10 @@ bool Cycle::wait_for_last_stop() {
 bool Cycle::sweep_some() {
   if (!heap.lock.try_lock()) return true;
   const bool more = phase() == Phase::kSweeping && !sweep.step(kSweepStep);
+  const bool wanted = heap.lock.is_wanted();
   heap.lock.unlock();
+  // Or who waits for the lock would get it only when all is swept: this thread is back before the other is awake.
+  if (wanted) wait(phase_, static_cast<uint32_t>(Phase::kSweeping), kNapNs);
   return more;
 }
 

@@ -142,17 +142,19 @@ uint64_t Generations::read_written(Marker& marker, bool watch_again, Progress pr
   return known && !reader.stopped ? reader.bytes : UINT64_MAX;
 }
 
-void Generations::join_quiet(uint64_t nanoseconds) {
+void Generations::join_quiet(uint64_t nanoseconds, Between between) {
   if (refused_ || !written_.begin()) return;
   struct Joining {
     sys::WrittenPages* pages;
     uint64_t until;
-  } joining{&written_, sys::monotonic_ns() + nanoseconds};
+    Between between;
+  } joining{&written_, sys::monotonic_ns() + nanoseconds, between};
   const auto join = [](uint64_t start, uint64_t end, void* argument) {
     const Joining& to = *static_cast<Joining*>(argument);
     for (start = base::align_up(start, kRegionBytes); start + kRegionBytes <= end; start += kRegionBytes) {
       if (sys::monotonic_ns() >= to.until || !to.pages->join(start)) return;
       sys::poke(heap.figures.joined_pages, heap.figures.joined_pages + 1);
+      if (to.between != nullptr) to.between();
     }
   };
   for (uint64_t start = space.base(), end = start + space.used_bytes(); start < end; start += kJoinBytes)

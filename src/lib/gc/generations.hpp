@@ -32,9 +32,10 @@ class Generations {
   // bytes, UINT64_MAX if that is not known.
   using Progress = bool (*)(uint64_t bytes);
   uint64_t read_written(Marker& marker, bool watch_again, Progress progress);
-  // Makes huge pages again of those that writes have split, where nothing was written any longer since the last look, for about so long; what
-  // is joined counts as written. All of the heap's pages are looked at.
-  void join_quiet(uint64_t nanoseconds);
+  // Makes huge pages again of those that writes have split, where nothing was written any longer since the last look, for about so long; `between` two
+  // of them what else there is to do may be done. What is joined counts as written. All of the heap's pages are looked at.
+  using Between = void (*)();
+  void join_quiet(uint64_t nanoseconds, Between between);
   // At the end of a collection that was marked while the program ran: all pages are watched or count as written.
   void go_on_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes);
   void stop_watching() { watching_ = false; }

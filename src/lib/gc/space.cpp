@@ -66,20 +66,20 @@ bool Space::grow(uint32_t blocks) {
   const auto first = static_cast<uint32_t>(used_bytes_ >> kBlockShift);
   const auto count = static_cast<uint32_t>(bytes >> kBlockShift);
   for (uint32_t i = first; i < first + count; ++i) blocks_[i].pristine = true;
-  if (used_bytes_ + bytes >= kHugeMarksFrom) advise_marks(first + count);
+  if (used_bytes_ + bytes >= kHugeMarksFrom) advise_marks();
   sys::poke(used_bytes_, used_bytes_ + bytes);
   free_blocks_ += count;
   return true;
 }
 
-void Space::advise_marks(uint32_t blocks) {
+// All of the window's at once: later the call might wait for a page that the second thread is fetching.
+void Space::advise_marks() {
+  if (huge_marks_) return;
+  huge_marks_ = true;
   const uint64_t start = base::align_up(reinterpret_cast<uint64_t>(marks_), kHugePage);
-  const uint64_t most =
-      reinterpret_cast<uint64_t>(marks(static_cast<uint32_t>(window_bytes_ >> kBlockShift)));
-  const uint64_t end = base::align_up(reinterpret_cast<uint64_t>(marks(blocks)), kHugePage);
-  if (end <= marks_advised_) return;
-  marks_advised_ = end;
-  if (end > start && end <= most) sys::advise_huge(reinterpret_cast<void*>(start), end - start, true);
+  const uint64_t end = base::align_down(
+      reinterpret_cast<uint64_t>(marks(static_cast<uint32_t>(window_bytes_ >> kBlockShift))), kHugePage);
+  if (end > start) sys::advise_huge(reinterpret_cast<void*>(start), end - start, true);
 }
 
 bool Space::grow_to(uint64_t bytes) {

@@ -138,12 +138,12 @@ class Space {
  private:
   uint32_t find_run(uint32_t count, uint32_t from, uint32_t to);
   bool grow(uint32_t blocks);
-  void advise_marks(uint32_t blocks);
+  void advise_marks();
 
   uint64_t base_ = 0;
   uint64_t used_bytes_ = 0;
   std::atomic<uint64_t> prepared_bytes_{0};
-  uint64_t marks_advised_ = 0;
+  bool huge_marks_ = false;
   uint64_t window_bytes_ = 0;
   uint64_t limit_ = UINT64_MAX;
   uint64_t free_blocks_ = 0;

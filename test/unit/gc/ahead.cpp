@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <thread>
 
@@ -76,6 +77,35 @@ TEST(GcAhead, AProgramThatIsFasterWaits) {
   // What nobody asked for is not waited for.
   ahead.wait_for(start_of(region + 5));
   EXPECT_FALSE(is_there(region + 5));
+}
+
+// All regions but the last are touched: who is two from there waits once for each block, and is let go though nobody goes on touching.
+TEST(GcAhead, NearTheEdgeEachBlockIsWaitedForOnce) {
+  ASSERT_TRUE(start());
+  uint32_t region = 0;
+  {
+    const sys::LockGuard guard(heap.lock);
+    region = grow(5);
+    ahead.begin();
+    ahead.note(region * kRegionBlocks);
+  }
+  while (!is_there(region + 3)) ahead.work();
+  const auto sleeps = [] {
+    rusage usage{};
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+  };
+  const auto slept_for = [&](uint64_t address) {
+    const long before = sleeps();
+    ahead.wait_for(address);
+    return sleeps() - before;
+  };
+  EXPECT_EQ(slept_for(start_of(region)), 0);
+  EXPECT_EQ(slept_for(start_of(region + 2)), 1);
+  EXPECT_EQ(slept_for(start_of(region + 2) + 8192), 0);
+  EXPECT_EQ(slept_for(start_of(region + 2) + kBlockBytes), 1);
+  while (ahead.work()) continue;
+  EXPECT_EQ(slept_for(start_of(region + 3)), 0);
 }
 
 TEST(GcAhead, WhereNobodyTouchesNobodyWaitsForEver) {

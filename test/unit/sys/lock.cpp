@@ -69,5 +69,16 @@ TEST(Lock, SleepersAreWokenOneAfterTheOther) {
   EXPECT_EQ(done.load(), 3);
 }
 
+TEST(Lock, ItsHolderKnowsThatSomebodySleeps) {
+  Lock lock;
+  EXPECT_FALSE(lock.is_wanted());
+  lock.lock();
+  EXPECT_FALSE(lock.is_wanted());
+  std::thread other([&] { LockGuard guard(lock); });
+  while (!lock.is_wanted()) std::this_thread::yield();
+  lock.unlock();
+  other.join();
+}
+
 }  // namespace
 }  // namespace loam::sys
