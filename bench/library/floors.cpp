@@ -150,26 +150,41 @@ void floor_shared(benchmark::State& state) {
 }
 BENCHMARK(floor_shared)->Threads(1)->Threads(2);
 
-// A copy and its end: two additions to one word, each after the question whose thread this is, and a test for the last.
+// A copy and its end: the pointer, two additions to one word, each after the question whose thread this is, and a test for the last.
 [[gnu::tls_model("initial-exec")]] constinit thread_local std::uint32_t number_of_thread = 1;
 struct count {
   std::uint32_t owner = 1;
   std::uint32_t references = 1;
 };
 [[gnu::noinline]] void another_case(count& of) { benchmark::DoNotOptimize(of.owner); }
+class reference {
+ public:
+  explicit reference(count* of) : of_(of) { ask(); }
+  reference(const reference& other) : of_(other.of_) {
+    ask();
+    ++of_->references;
+  }
+  ~reference() {
+    ask();
+    if (--of_->references == 0) [[unlikely]]
+      another_case(*of_);
+  }
+
+ private:
+  void ask() {
+    if (of_->owner != number_of_thread) [[unlikely]]
+      another_case(*of_);
+  }
+  count* of_;
+};
 void floor_rc_owner(benchmark::State& state) {
   count own;
-  count& object = known_elsewhere(own);
+  benchmark::DoNotOptimize(number_of_thread);  // or it would be a constant
+  reference one(&known_elsewhere(own));
+  const reference& held = known_elsewhere(one);
   for (auto _ : state) {
-    benchmark::ClobberMemory();
-    if (object.owner != number_of_thread) [[unlikely]]
-      another_case(object);
-    ++object.references;
-    benchmark::ClobberMemory();
-    if (object.owner != number_of_thread) [[unlikely]]
-      another_case(object);
-    if (--object.references == 0) [[unlikely]]
-      another_case(object);
+    reference copy = held;
+    benchmark::DoNotOptimize(copy);
   }
 }
 void floor_rc_another(benchmark::State& state) {

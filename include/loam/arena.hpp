@@ -49,7 +49,7 @@ class arena {
   // Takes nothing from upstream until the first allocation. Null: std::pmr::new_delete_resource().
   explicit arena(std::size_t first_chunk = default_first_chunk,
                  std::pmr::memory_resource* upstream = nullptr) noexcept
-      : upstream_(upstream), first_chunk_(clamp_chunk(first_chunk)) {}
+      : upstream_(upstream), room_(clamp_chunk(first_chunk)) {}
   arena(const arena&) = delete;
   arena& operator=(const arena&) = delete;
   ~arena() {
@@ -60,12 +60,17 @@ class arena {
   // `bytes` bytes at a multiple of `alignment`, uninitialised; never null, distinct also for 0 bytes.
   // Requires: `alignment` is a power of two. O(1): an addition and a comparison, and now and then a chunk from upstream.
   [[nodiscard]] void* allocate(std::size_t bytes, std::size_t alignment = alignof(std::max_align_t)) {
-    const std::uintptr_t at = detail::align_up(at_, alignment);
-    // 0 bytes and sizes that cannot be go the slow way, by the same comparison. The end is a multiple of chunk_alignment, so
-    // that only larger alignments can lead behind it.
-    if (bytes - 1 >= end_ - at || (alignment > chunk_alignment && at >= end_)) [[unlikely]]
+    // With the ordinary alignment, the default, a call waits for one addition of the call before: sizes are rounded, which waits for
+    // nothing. Others wait for the rounding of the address as well, and lose nothing between blocks of odd sizes.
+    const bool is_ordinary = alignment == ordinary_alignment;
+    const std::uintptr_t at = is_ordinary ? rounded_ : detail::align_up(at_, alignment);
+    // 0 bytes and sizes that cannot be go the slow way, by the same comparison. The end is a multiple of
+    // ordinary_alignment, so that only larger alignments can lead behind it.
+    if (bytes - 1 >= end_ - at || (alignment > ordinary_alignment && at >= end_)) [[unlikely]]
       return allocate_slow(bytes, alignment);
     at_ = at + bytes;
+    rounded_ = is_ordinary ? at + detail::align_up(bytes, ordinary_alignment)
+                           : detail::align_up(at_, ordinary_alignment);
     return reinterpret_cast<void*>(at);
   }
 
@@ -112,7 +117,7 @@ class arena {
     if (start + old_bytes != at_ || old_bytes == 0 || new_bytes == 0 ||
         __builtin_add_overflow(start, new_bytes, &next) || next > end_)
       return false;
-    at_ = next;
+    stand_at(next);
     return true;
   }
 
@@ -121,7 +126,7 @@ class arena {
     if (watched() != nullptr) [[unlikely]]
       return forget(block);
     const auto start = reinterpret_cast<std::uintptr_t>(block);
-    if (start + bytes == at_) at_ = start;
+    if (start + bytes == at_) stand_at(start);
   }
 
   class mark {
@@ -150,7 +155,7 @@ class arena {
     if (touched_ && (has_.current != to.last || has_.cleanups != to.cleanups || has_.watched != nullptr))
         [[unlikely]]
       return rewind_slow(to);
-    at_ = to.at;
+    stand_at(to.at);
   }
   // Takes back everything, and keeps the largest chunk.
   void reset() noexcept {
@@ -189,20 +194,21 @@ class arena {
   };
   // Starts with a buffer that lies right behind the arena itself.
   arena(buffer behind, std::pmr::memory_resource* upstream) noexcept
-      : upstream_(upstream), first_chunk_(default_first_chunk), buffer_bytes_(behind.bytes) {
+      : upstream_(upstream), room_(behind.bytes), has_buffer_(1) {
+    at_ = rounded_ = buffer_start();
     if (detail::watched) [[unlikely]]
-      buffer_bytes_ = 0;
-    at_ = reinterpret_cast<std::uintptr_t>(this + 1);
-    end_ = at_ + buffer_bytes_;
+      end_ = at_;
+    else
+      end_ = at_ + behind.bytes;
   }
 
  private:
   static constexpr std::size_t least_chunk = 256;
-  static constexpr std::size_t chunk_alignment = alignof(std::max_align_t);
-  // A multiple of chunk_alignment, as all chunks are: allocate() relies on it.
+  static constexpr std::size_t ordinary_alignment = alignof(std::max_align_t);
+  // A multiple of ordinary_alignment, as all chunks are: allocate() relies on it.
   static constexpr std::uint32_t clamp_chunk(std::size_t bytes) noexcept {
-    return static_cast<std::uint32_t>(std::clamp(bytes, least_chunk, std::size_t{1} << 31) / chunk_alignment *
-                                      chunk_alignment);
+    return static_cast<std::uint32_t>(std::clamp(bytes, least_chunk, std::size_t{1} << 31) /
+                                      ordinary_alignment * ordinary_alignment);
   }
 
   struct chunk {
@@ -246,16 +252,22 @@ class arena {
   }
 
   std::uintptr_t buffer_start() const noexcept {
-    return buffer_bytes_ == 0 ? 0 : reinterpret_cast<std::uintptr_t>(this + 1);
+    return has_buffer_ ? reinterpret_cast<std::uintptr_t>(this + 1) : 0;
   }
+  // Under `loam check` the buffer has no room: all calls come to allocate_slow().
   std::uintptr_t end_of(const chunk* of) const noexcept {
-    return of == nullptr ? buffer_start() + buffer_bytes_ : of->end();
+    return of != nullptr ? of->end() : buffer_start() + (has_buffer_ && !detail::watched ? room_ : 0);
+  }
+  std::size_t first_chunk() const noexcept { return has_buffer_ ? default_first_chunk : room_; }
+  void stand_at(std::uintptr_t at) noexcept {
+    at_ = at;
+    rounded_ = detail::align_up(at, ordinary_alignment);
   }
 
   [[gnu::cold]] void* allocate_slow(std::size_t bytes, std::size_t alignment);
   void* allocate_watched(std::size_t bytes, std::size_t alignment);
   void add_chunk(std::size_t bytes);
-  void drop(chunk* of) noexcept { upstream()->deallocate(of, of->bytes, chunk_alignment); }
+  void drop(chunk* of) noexcept { upstream()->deallocate(of, of->bytes, ordinary_alignment); }
   void rewind_slow(const mark& to) noexcept;
   void keep_or_drop(chunk* of) noexcept;
   void forget(void* block) noexcept;
@@ -271,20 +283,24 @@ class arena {
   };
   belongings& touch() noexcept {
     if (!touched_) new (&has_) belongings;
-    touched_ = true;
+    touched_ = 1;
     return has_;
   }
   chunk* current() const noexcept { return touched_ ? has_.current : nullptr; }
   watched_blocks* watched() const noexcept { return touched_ ? has_.watched : nullptr; }
 
+  // Of two bytes: with the room in front of them the two make one store of eight.
+  using flag = std::uint16_t;
+
   // Few words, and one flag that tells whether there is anything to do at the end: of an inline_arena that stays within its
   // buffer they are all that is written and read.
   std::uintptr_t at_ = 0;                // the next free byte
   std::uintptr_t end_ = 0;               // of the current chunk or buffer
+  std::uintptr_t rounded_ = 0;           // at_, rounded up to ordinary_alignment
   std::pmr::memory_resource* upstream_;  // null: new_delete_resource()
-  std::uint32_t first_chunk_;
-  std::uint32_t buffer_bytes_ = 0;
-  bool touched_ = false;  // has_ is there: chunks, blocks or destructors to run
+  std::uint32_t room_;                   // of the buffer; without one, of the first chunk
+  flag has_buffer_ = 0;
+  flag touched_ = 0;  // has_ is there: chunks, blocks or destructors to run
   union {
     belongings has_;  // begins its life with the first of them
   };
@@ -298,7 +314,7 @@ inline void* arena::allocate_slow(std::size_t bytes, std::size_t alignment) {
   if (detail::watched) return allocate_watched(bytes, alignment);
   if (bytes > std::size_t{PTRDIFF_MAX} - alignment) throw std::bad_alloc();
   // The chunk's start is aligned for everything ordinary; only more than that may need room in front.
-  const std::size_t needed = bytes + (alignment > chunk_alignment ? alignment : 0);
+  const std::size_t needed = bytes + (alignment > ordinary_alignment ? alignment : 0);
   if (mine.spare != nullptr && mine.spare->bytes - sizeof(chunk) >= needed) {
     mine.spare->previous = mine.current;
     mine.current = std::exchange(mine.spare, nullptr);
@@ -306,16 +322,16 @@ inline void* arena::allocate_slow(std::size_t bytes, std::size_t alignment) {
     add_chunk(needed);
   }
   const std::uintptr_t at = detail::align_up(mine.current->start(), alignment);
-  at_ = at + bytes;
+  stand_at(at + bytes);
   end_ = mine.current->end();
   return reinterpret_cast<void*>(at);
 }
 
 inline void arena::add_chunk(std::size_t bytes) {
-  std::size_t wanted = detail::align_up(bytes + sizeof(chunk), chunk_alignment);
-  const std::size_t doubled = std::min(has_.largest * 2, std::max<std::size_t>(largest_chunk, first_chunk_));
-  wanted = std::max({wanted, std::size_t{first_chunk_}, doubled});
-  auto* fresh = static_cast<chunk*>(upstream()->allocate(wanted, chunk_alignment));
+  std::size_t wanted = detail::align_up(bytes + sizeof(chunk), ordinary_alignment);
+  const std::size_t doubled = std::min(has_.largest * 2, std::max<std::size_t>(largest_chunk, first_chunk()));
+  wanted = std::max({wanted, first_chunk(), doubled});
+  auto* fresh = static_cast<chunk*>(upstream()->allocate(wanted, ordinary_alignment));
   fresh->bytes = wanted;
   fresh->previous = has_.current;
   has_.current = fresh;
@@ -374,13 +390,13 @@ inline void arena::rewind_slow(const mark& to) noexcept {
   if (has_.watched != nullptr) [[unlikely]]
     forget_from(to.watched);
   while (has_.current != to.last) keep_or_drop(std::exchange(has_.current, has_.current->previous));
-  if (has_.current == nullptr && buffer_bytes_ == 0 && has_.spare != nullptr) {
+  if (has_.current == nullptr && !has_buffer_ && has_.spare != nullptr) {
     // The chunk that stays is the current one: a scope that is opened again and again would fetch it each time.
     has_.current = std::exchange(has_.spare, nullptr);
     has_.current->previous = nullptr;
-    at_ = has_.current->start();
+    stand_at(has_.current->start());
   } else {
-    at_ = to.at;
+    stand_at(to.at);
   }
   end_ = end_of(has_.current);
 }
@@ -389,7 +405,7 @@ inline void arena::release() noexcept {
   reset();
   if (!touched_) return;
   while (has_.current != nullptr) drop(std::exchange(has_.current, has_.current->previous));
-  at_ = buffer_start();
+  stand_at(buffer_start());
   end_ = end_of(nullptr);
   if (has_.spare != nullptr) drop(std::exchange(has_.spare, nullptr));
   if (has_.watched == nullptr) return;
@@ -408,7 +424,7 @@ inline bool arena::owns(const void* address) const noexcept {
   for (const chunk* each = current(); each != nullptr; each = each->previous, end = end_of(each)) {
     if (wanted >= each->start() && wanted < end) return true;
   }
-  return buffer_bytes_ != 0 && wanted >= buffer_start() && wanted < end;
+  return has_buffer_ && wanted >= buffer_start() && wanted < end;
 }
 
 inline std::size_t arena::reserved() const noexcept {

@@ -17,7 +17,7 @@
 // recursion: from 48 destructors inside each other on, what else is to go waits for the outermost.
 //
 // Thread safety: different references to the same object may be used by different threads at the same time; one reference, like an int,
-// may not. At most 2^26 references of other threads and 2^32 of the owner to one object; 2^26 is refused by the end of the program.
+// may not. At most 2^26 references of other threads and 2^31 of the owner to one object; 2^26 is refused by the end of the program.
 // Under `loam check` each object is a heap block like any other.
 #ifndef LOAM_RC_HPP
 #define LOAM_RC_HPP

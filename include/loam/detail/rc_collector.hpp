@@ -242,7 +242,7 @@ class rc_collector : private rc_proposal {
     for (const index each : members_) {
       rc_header& object = *graph_[each].object;
       object.owner.store(0, std::memory_order_relaxed);
-      object.biased.store(0, std::memory_order_relaxed);
+      object.biased.set(0);
       object.shared.store(rc_merged | rc_noted, std::memory_order_release);
     }
     return true;

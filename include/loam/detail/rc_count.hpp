@@ -81,12 +81,11 @@ inline bool rc_add_candidate(rc_list& to, rc_header& object) noexcept {
 // Ends the ownership: the owner's part of the count goes into the shared one. Requires: the caller is the owner, or stands in for
 // him, or there is none; a reference keeps the object from dying by it.
 inline void rc_merge(rc_header& object, std::int32_t cleared) noexcept {
-  const std::int64_t part = object.owner.load(std::memory_order_relaxed) == 0
-                                ? 0
-                                : std::int64_t{object.biased.load(std::memory_order_relaxed)};
+  const std::int64_t part =
+      object.owner.load(std::memory_order_relaxed) == 0 ? 0 : std::int64_t{object.biased.count()};
   if (part != 0) {
     object.owner.store(0, std::memory_order_relaxed);
-    object.biased.store(0, std::memory_order_relaxed);
+    object.biased.set(0);
   }
   std::int32_t seen = object.shared.load(std::memory_order_relaxed);
   std::int32_t wanted;
@@ -197,12 +196,12 @@ inline bool rc_rebias(rc_header& object) noexcept {
   rc_thread* const mine = rc_record();
   std::int32_t seen = object.shared.load(std::memory_order_acquire);
   if (mine == nullptr || (seen & ~rc_noted) != (rc_merged | rc_one)) return false;
-  object.biased.store(1, std::memory_order_relaxed);
+  object.biased.set(1);
   object.owner.store(mine->number, std::memory_order_relaxed);
   // A weak reference may become a strong one meanwhile.
   if (object.shared.compare_exchange_strong(seen, seen & rc_noted, std::memory_order_acq_rel)) return true;
   object.owner.store(0, std::memory_order_relaxed);
-  object.biased.store(0, std::memory_order_relaxed);
+  object.biased.set(0);
   return false;
 }
 

@@ -12,13 +12,9 @@ class basic_rc;
 
 namespace detail {
 
-inline void rc_count_up(rc_header& object) noexcept {
-  object.biased.store(object.biased.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 inline void rc_retain(rc_header& object) noexcept {
   if (object.owner.load(std::memory_order_relaxed) == rc_mine.number) [[likely]]
-    rc_count_up(object);
+    object.biased.up();
   else
     rc_retain_shared(object);
 }
@@ -26,16 +22,16 @@ inline void rc_retain(rc_header& object) noexcept {
 inline void rc_release(rc_header& object) noexcept {
   if (object.owner.load(std::memory_order_relaxed) != rc_mine.number) [[unlikely]]
     return rc_release_shared(object);
-  const std::uint32_t left = object.biased.load(std::memory_order_relaxed) - 1;
-  object.biased.store(left, std::memory_order_relaxed);
-  if (left == 0) [[unlikely]]
+  if (object.biased.down()) [[likely]]
+    return;
+  if (object.biased.count() == 0) [[unlikely]]
     rc_owner_is_done(object);
   else if ((object.shared.load(std::memory_order_relaxed) & rc_noted) == 0) [[unlikely]]
     rc_note_candidate(object);
 }
 
 inline std::size_t rc_total(const rc_header& object) noexcept {
-  const std::int64_t biased = object.biased.load(std::memory_order_relaxed);
+  const std::int64_t biased = object.biased.count();
   const std::int64_t sum = biased + rc_count(object.shared.load(std::memory_order_relaxed));
   return sum < 0 ? 0 : static_cast<std::size_t>(sum);
 }
@@ -48,18 +44,18 @@ struct rc_shared_counting {
   static void start(rc_header* at, const rc_type& type) noexcept {
     rc_thread* const mine = rc_record();
     if (mine != nullptr) [[likely]] {
-      ::new (at) rc_header{{mine->number}, {1}, {rc_flags_of(type)}, {1}, &type};
+      ::new (at) rc_header{{mine->number}, {1, type.trace == nullptr}, {rc_flags_of(type)}, {1}, &type};
       if (mine->has_mail.load(std::memory_order_relaxed)) [[unlikely]]
         rc_read_mail(*mine);
     } else {
-      ::new (at) rc_header{{0}, {0}, {rc_one | rc_merged | rc_flags_of(type)}, {1}, &type};
+      ::new (at) rc_header{{0}, {0, false}, {rc_one | rc_merged | rc_flags_of(type)}, {1}, &type};
     }
   }
   static void retain(rc_header& object) noexcept { rc_retain(object); }
   static void release(rc_header& object) noexcept { rc_release(object); }
   static bool try_retain(rc_header& object) noexcept {
     if (object.owner.load(std::memory_order_relaxed) == rc_mine.number) {
-      rc_count_up(object);
+      object.biased.up();
       return true;
     }
     std::int32_t seen = object.shared.load(std::memory_order_relaxed);
@@ -82,15 +78,18 @@ struct rc_local_counting {
 
   static void start(rc_header* at, const rc_type& type) noexcept {
     rc_thread* const mine = rc_record();
-    ::new (at)
-        rc_header{{mine == nullptr ? 0 : mine->number}, {1}, {rc_queued | rc_flags_of(type)}, {1}, &type};
+    ::new (at) rc_header{{mine == nullptr ? 0 : mine->number},
+                         {1, type.trace == nullptr},
+                         {rc_queued | rc_flags_of(type)},
+                         {1},
+                         &type};
   }
-  static void retain(rc_header& object) noexcept { rc_count_up(object); }
+  static void retain(rc_header& object) noexcept { object.biased.up(); }
   static void release(rc_header& object) noexcept {
-    const std::uint32_t left = object.biased.load(std::memory_order_relaxed) - 1;
-    object.biased.store(left, std::memory_order_relaxed);
+    if (object.biased.down()) [[likely]]
+      return;
     const std::int32_t seen = object.shared.load(std::memory_order_relaxed);
-    if (left == 0) [[unlikely]] {
+    if (object.biased.count() == 0) [[unlikely]] {
       object.owner.store(0, std::memory_order_relaxed);
       object.shared.store(seen | rc_merged, std::memory_order_relaxed);
       rc_destroy(object);
@@ -100,7 +99,7 @@ struct rc_local_counting {
   }
   static bool try_retain(rc_header& object) noexcept {
     if (rc_is_dead(object)) return false;
-    rc_count_up(object);
+    object.biased.up();
     return true;
   }
 };

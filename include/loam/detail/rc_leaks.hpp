@@ -86,7 +86,7 @@ class rc_leaks {
     });
     walk_all(count);
     for (auto& [object, what] : objects_) {
-      const std::int64_t all = std::int64_t{object->biased.load(std::memory_order_relaxed)} +
+      const std::int64_t all = std::int64_t{object->biased.count()} +
                                rc_count(object->shared.load(std::memory_order_acquire));
       if (is_elsewhere(*object) || all > what.inside) call_live(*object);
     }

@@ -66,7 +66,7 @@ class rc_proposal {
   }
   // Of an object that is ours and not dead.
   static std::int64_t total(const rc_header& object, std::int32_t shared) noexcept {
-    return std::int64_t{object.biased.load(std::memory_order_relaxed)} + rc_count(shared);
+    return std::int64_t{object.biased.count()} + rc_count(shared);
   }
 
   void trace(index at, walker& walk) {

@@ -160,6 +160,27 @@ TEST(Arena, ResizesTheLastBlock) {
   EXPECT_EQ(memory.allocate(64), last);
 }
 
+// The ordinary alignment goes by a word of its own, which has to follow each move of the other.
+TEST(Arena, LosesNothingBetweenBlocksOfOddSizes) {
+  arena memory(4096);
+  auto* first = static_cast<std::byte*>(memory.allocate(16));
+  const auto offset = [&](const void* block) { return static_cast<const std::byte*>(block) - first; };
+  EXPECT_EQ(offset(memory.allocate(3)), 16);
+  EXPECT_EQ(offset(memory.copy("12").data()), 19);
+  EXPECT_EQ(offset(memory.make<int>(1)), 24);
+  EXPECT_EQ(offset(memory.make<double>(1)), 32);
+  const arena::mark here = memory.now();
+  EXPECT_EQ(offset(memory.allocate(17)), 48);
+  void* last = memory.allocate(1, 1);
+  EXPECT_EQ(offset(last), 65);
+  EXPECT_TRUE(memory.resize_last(last, 1, 16));
+  EXPECT_EQ(offset(memory.allocate(1)), 96);
+  memory.give_back(first + 96, 1);
+  EXPECT_EQ(offset(memory.allocate(1)), 96);
+  memory.rewind(here);
+  EXPECT_EQ(offset(memory.allocate(1, 8)), 40);
+}
+
 TEST(Arena, IsAsBeforeWhenUpstreamThrows) {
   counting_resource upstream;
   arena memory(256, &upstream);
