@@ -26,6 +26,9 @@ namespace {
 // 127 MiB with 4 and 2.
 constexpr uint64_t kYoungGrowthPart = 2;
 constexpr uint64_t kFullGrowthPart = 2;
+// Where those of everything follow on each other. With a young one, which finds nothing there, before each the heap gets larger: 160 MiB where
+// it is 143, and a tenth more processor time.
+constexpr uint64_t kOnlyFullPercent = 90;
 // A second thread is not worth waking for less.
 constexpr uint64_t kWorthHelp = uint64_t{2} << 20;
 
@@ -89,7 +92,7 @@ __attribute__((noinline)) void collect_below(bool young, bool joins) {
     begin_counting();
     count_swept(young, allocated, buffered);
     if (joins && !young) generations.join_quiet(heap.figures.mark_ns / kJoinPart, nullptr);
-    generations.begin_watching(young, sweep.swept().dead_bytes, allocated);
+    generations.begin_watching(young, sweep.swept().dead_young_bytes, allocated);
   } else {
     heap.figures.allocated_before = heap.figures.allocated_bytes;
   }
@@ -156,7 +159,12 @@ bool is_forbidden() {
 
 uint64_t growth_to_collection() {
   uint64_t by_live = heap.figures.live_bytes / 100 * heap.settings.growth_percent;
-  if (generations.watching()) by_live /= generations.wanted() ? kYoungGrowthPart : kFullGrowthPart;
+  if (generations.watching()) {
+    if (generations.only_full())
+      by_live = by_live / 100 * kOnlyFullPercent;
+    else
+      by_live /= generations.wanted() ? kYoungGrowthPart : kFullGrowthPart;
+  }
   return by_live > heap.settings.least_growth ? by_live : heap.settings.least_growth;
 }
 

@@ -23,7 +23,9 @@ constexpr uint32_t kSweepStep = 32;
 // So much on written pages is read in well under a millisecond, with the world stopped.
 constexpr uint64_t kFewBytes = uint64_t{512} << 10;
 constexpr unsigned kMostRounds = 12;
-constexpr uint64_t kRoundPart = 4;
+constexpr uint64_t kRoundPart = 8;
+// Where nothing is marked yet, old objects on written pages are all there is to read.
+constexpr uint64_t kOpeningPart = 16;
 // At the least, before anybody has to wait.
 constexpr uint64_t kSlack = uint64_t{512} << 10;
 constexpr uint64_t kNapNs = 50'000;
@@ -161,7 +163,7 @@ __attribute__((noinline)) void Cycle::last_stop() {
 void Cycle::end() {
   count_swept(young_, allocated_before_, buffered_);
   ++heap.figures.concurrent_collections;
-  generations.go_on_watching(young_, sweep.swept().dead_bytes, allocated_before_);
+  generations.go_on_watching(young_, sweep.swept().dead_young_bytes, allocated_before_);
   set_phase(Phase::kNone);
   tell_observer(false);
 }
@@ -241,7 +243,8 @@ bool Cycle::go_on(uint64_t objects) {
 bool Cycle::round_goes_on(uint64_t) { return cycle.may_go_on(); }
 
 bool Cycle::round_progress(uint64_t bytes) {
-  cycle.allowed_.fetch_add(bytes / kRoundPart, std::memory_order_relaxed);
+  cycle.allowed_.fetch_add(bytes / (cycle.phase() == Phase::kOpening ? kOpeningPart : kRoundPart),
+                           std::memory_order_relaxed);
   return cycle.may_go_on();
 }
 

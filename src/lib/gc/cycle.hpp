@@ -12,7 +12,7 @@
 // reached, and lies on a page that was written to. Nobody needs to know of any store.
 //
 // Threads that allocate pay: what they may take before the last stop grows with what has been marked, and who is ahead of it sleeps, a
-// third of a millisecond at most each time. The rounds allow a quarter of what they read, so that each is shorter than the one before.
+// third of a millisecond at most each time. The rounds allow an eighth of what they read, so that each is shorter than the one before.
 //
 // Locking: the collector's lock for all but pay() and work(); the phase says whose turn it is.
 #pragma once

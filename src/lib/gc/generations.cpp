@@ -15,6 +15,8 @@ namespace {
 
 // Where the pages are asked for while the program runs: the kernel keeps it from mapping memory meanwhile, 0.4 ms.
 constexpr uint32_t kMostBlocks = 512;
+// So many collections of everything, then one of young objects is tried again.
+constexpr unsigned kMostFull = 5;
 constexpr uint64_t kJoinBytes = kMostBlocks * kBlockBytes;
 
 bool holds_pointers(uint32_t number) {
@@ -172,19 +174,23 @@ bool Generations::watch_old() {
   return !refused_;
 }
 
-void Generations::note(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
-  found_little_ = was_young && dead_bytes < allocated_bytes / 4;
+void Generations::note(bool was_young, uint64_t dead_young_bytes, uint64_t allocated_bytes) {
+  full_ones_ = was_young ? 0 : full_ones_ + 1;
+  if (was_young)
+    found_little_ = dead_young_bytes < allocated_bytes / 4;
+  else if (dead_young_bytes >= allocated_bytes / 4 * 3 || full_ones_ >= kMostFull)
+    found_little_ = false;
   if (!was_young) live_at_full_ = heap.figures.live_bytes;
   outsiders.forget_dead();
 }
 
-void Generations::begin_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
-  note(was_young, dead_bytes, allocated_bytes);
+void Generations::begin_watching(bool was_young, uint64_t dead_young_bytes, uint64_t allocated_bytes) {
+  note(was_young, dead_young_bytes, allocated_bytes);
   watching_ = watch_old();
 }
 
-void Generations::go_on_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes) {
-  note(was_young, dead_bytes, allocated_bytes);
+void Generations::go_on_watching(bool was_young, uint64_t dead_young_bytes, uint64_t allocated_bytes) {
+  note(was_young, dead_young_bytes, allocated_bytes);
   watching_ = heap.settings.generations && !refused_ && outsiders.complete();
 }
 

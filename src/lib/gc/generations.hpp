@@ -4,7 +4,8 @@
 //
 // Invariant: while `watching`, every page with an old object that has pointers was watched when the last collection ended.
 // What is old and dead stays until a collection of everything: when what is live has grown by half since the last one, when a young one
-// has found little, or when asked.
+// has found little, or when asked. After one that found little they are all of everything, until one of those says that nearly all the young
+// objects had died, or some have passed.
 // Locking: the collector's lock; all but wanted() while the world stands still. read_written() belongs to whoever marks, and needs
 // neither.
 #pragma once
@@ -23,7 +24,7 @@ class Generations {
   // Reads the old objects that may lead to young ones. Returns false if they are not known: then everything must be marked.
   bool mark_old(Marker& marker);
   // At the end of a collection, its figures counted.
-  void begin_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes);
+  void begin_watching(bool was_young, uint64_t dead_young_bytes, uint64_t allocated_bytes);
 
   // For marking while the program runs. Whether written pages can be told; opens what tells, if need be.
   bool able();
@@ -37,20 +38,23 @@ class Generations {
   using Between = void (*)();
   void join_quiet(uint64_t nanoseconds, Between between);
   // At the end of a collection that was marked while the program ran: all pages are watched or count as written.
-  void go_on_watching(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes);
+  void go_on_watching(bool was_young, uint64_t dead_young_bytes, uint64_t allocated_bytes);
   void stop_watching() { watching_ = false; }
   bool watching() const { return watching_; }
+  // Whether collections of everything follow on each other.
+  bool only_full() const { return found_little_ && full_ones_ != 0; }
   // The child of a fork watches nothing yet.
   void after_fork();
 
  private:
   bool watch_old();
-  void note(bool was_young, uint64_t dead_bytes, uint64_t allocated_bytes);
+  void note(bool was_young, uint64_t dead_young_bytes, uint64_t allocated_bytes);
 
   sys::WrittenPages written_;
   bool watching_ = false;
   bool refused_ = false;  // by the kernel
   bool found_little_ = false;
+  unsigned full_ones_ = 0;     // collections of everything since the last of young objects
   uint64_t live_at_full_ = 0;  // bytes, at the end of the last collection of everything
 };
 

@@ -11,7 +11,7 @@ namespace loam::collector {
 namespace {
 
 // Binary trees of depth 20, processor time and resident: 100 per cent 3.7 s and 167 MiB, 90 3.8 s and 154, 85 4.1 s and 151 (bdwgc 8.9 s and 222).
-constexpr uint64_t kGrowthPercent = 90;
+constexpr uint64_t kGrowthPercent = 95;
 // With less, marking everything costs no more than asking the kernel.
 constexpr uint64_t kGenerationsFrom = uint64_t{8} << 20;
 // With the world stopped so many objects are marked in 4 to 14 ms. Binary trees of depth 19, processor time and resident, with all

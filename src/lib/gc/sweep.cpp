@@ -59,11 +59,13 @@ unsigned Sweep::sweep_bits(uint32_t number) {
   Marks* marks = space.marks(number);
   const unsigned words = Space::words(block);
   unsigned dead = 0;
+  unsigned dead_young = 0;
   for (unsigned i = 0; i < words; ++i) {
     const uint64_t open = marks[i].open;
     if (open != 0) {
       // The program may have freed some since they were taken for open.
       dead += base::count_bits(open & live[i]);
+      dead_young += base::count_bits(open & live[i] & ~old[i]);
       live[i] &= ~open;
       marks[i].open = 0;
     }
@@ -72,6 +74,7 @@ unsigned Sweep::sweep_bits(uint32_t number) {
   block.pristine = false;
   block.freed = 0;
   swept_.dead_bytes += uint64_t{dead} * block.bytes;
+  swept_.dead_young_bytes += uint64_t{dead_young} * block.bytes;
   return count_live(number, words);
 }
 
@@ -97,6 +100,7 @@ void Sweep::sweep_block(uint32_t number) {
   const bool freed = space.live(number)[0] == 0;  // by the program, while marking went on
   if (space.marks(number)[0].open != 0 || freed) {
     if (!freed) swept_.dead_bytes += more.large_bytes;
+    if (!freed && space.old(number)[0] == 0) swept_.dead_young_bytes += more.large_bytes;
     space.release(number);
     return;
   }

@@ -27,6 +27,7 @@ inline bool has_objects(const Block& block) {
 
 struct Swept {
   uint64_t dead_bytes;
+  uint64_t dead_young_bytes;  // of those
   uint64_t live_bytes;
   uint64_t live_objects;
 };
