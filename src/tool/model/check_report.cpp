@@ -133,7 +133,7 @@ std::string message_of(const FindingRecord& record) {
 std::string advice_of(const FindingRecord& record) {
   switch (record.kind) {
     case FindingKind::kDoubleFree:
-      return "Of the two frees below one must go; where both are meant, set the pointer to null after the "
+      return "Of the two frees shown one must go; where both are meant, set the pointer to null after the "
              "first.";
     case FindingKind::kInvalidFree:
       return "Free exactly the pointer that the allocation returned.";
@@ -147,7 +147,7 @@ std::string advice_of(const FindingRecord& record) {
     case FindingKind::kOverflow:
     case FindingKind::kUnderflow:
       return record.evidence == FindingEvidence::kFault
-                 ? "The access below is outside of the block: check the index or length against the size."
+                 ? "The access shown is outside of the block: check the index or length against the size."
                  : "The write itself was not seen: it happened after the allocation, and before what is "
                    "shown first.";
     case FindingKind::kUseAfterFree:
@@ -156,8 +156,8 @@ std::string advice_of(const FindingRecord& record) {
   return record.evidence == FindingEvidence::kPoison
              ? "The write itself was not seen; 'loam check --full' stops at it. Whoever still holds the "
                "pointer must not use "
-               "it after the free below."
-             : "Whoever still holds the pointer must not use it after the free below.";
+               "it after the free shown."
+             : "Whoever still holds the pointer must not use it after the free shown.";
 }
 
 SourceModule module_of(const format::FindingModule& record) {

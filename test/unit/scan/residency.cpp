@@ -1,6 +1,7 @@
 #include "scan/residency.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "runtime/heap_view.hpp"
 #include "support/heap.hpp"
@@ -14,6 +15,8 @@ TEST(Residency, CountsTouchedPagesOfABlock) {
   constexpr uint64_t kBytes = uint64_t{8} << 20;
   auto* inside = static_cast<char*>(user.allocate(kBytes));
   auto* outside = static_cast<char*>(user.allocate(kBytes * 9));
+  // Another test may have left its pages there.
+  ASSERT_EQ(madvise(inside, kBytes, MADV_DONTNEED), 0);
   for (uint64_t i = 0; i < 100; ++i) inside[i * 8192] = outside[i * 8192] = 1;
   scan::Scratch scratch;
   scan::Residency residency;
