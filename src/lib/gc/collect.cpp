@@ -32,6 +32,9 @@ constexpr uint64_t kOnlyFullPercent = 90;
 // A second thread is not worth waking for less.
 constexpr uint64_t kWorthHelp = uint64_t{2} << 20;
 
+// Of fewer, what else a collection does would count.
+constexpr uint64_t kTellingObjects = 20'000;
+
 // Of the time that marking took, so much may be spent on joining: each huge page takes 0.35 ms, and up to 5 where the host has to find its
 // memory, and saves a quarter of marking what lies on it (docs/decisions/0007).
 constexpr uint64_t kJoinPart = 2;
@@ -61,6 +64,8 @@ void mark_all(uint64_t caller_stack) {
   settle_unreached(marker);
   heap.figures.marked_objects = marker.objects() + by_helper;
   heap.figures.mark_ns = sys::monotonic_ns() - begin;
+  if (heap.figures.marked_objects >= kTellingObjects)
+    heap.figures.object_ns = heap.figures.mark_ns / heap.figures.marked_objects;
 }
 
 void report_all_leaks() {

@@ -40,6 +40,8 @@ constexpr uint64_t kReadPerObject = 64;
 constexpr uint64_t kSmallObject = 64;
 // The program pays, and waits where it touches what is just being joined.
 constexpr uint64_t kMostJoinNs = 20'000'000;
+// Of objects that take longer, as those of a list do, fewer are worth it.
+constexpr uint64_t kUsualNs = 25;
 constexpr uint64_t kHelpFrom = uint64_t{8} << 20;
 
 uint64_t allocated() { return sys::peek(heap.figures.allocated_bytes); }
@@ -75,7 +77,9 @@ bool Cycle::change_phase(Phase from, Phase to) {
 bool Cycle::worth_it() const {
   const Settings& settings = heap.settings;
   if (!settings.concurrent || settings.every != 0 || settings.find_leaks) return false;
-  return expected_objects(generations.wanted()) >= settings.concurrent_from;
+  const uint64_t each = heap.figures.object_ns;
+  const uint64_t expected = expected_objects(generations.wanted());
+  return (each > kUsualNs ? expected * each / kUsualNs : expected) >= settings.concurrent_from;
 }
 
 bool Cycle::begin() {

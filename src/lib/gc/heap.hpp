@@ -28,6 +28,7 @@ struct Figures {
   uint64_t joined_pages;    // huge ones, made again of small ones
   uint64_t marked_objects;  // by the last collection
   uint64_t mark_ns;         // of the last collection
+  uint64_t object_ns;       // what marking one took with the world stopped, when that was told last
   // By the last one of young objects: how many were marked, of how many bytes allocated; and how many bytes of old pages were read
   // by the last one that stopped the world (beside the program those of new objects are read as well).
   uint64_t young_marked;

@@ -88,6 +88,51 @@ TEST_F(GcGenerations, YoungObjectsDieAndOldOnesWaitForACollectionOfEverything) {
   EXPECT_LT(heap.figures.live_objects, live - 4500);
 }
 
+// Of lists that stay a young collection finds nothing, nor would the next one.
+TEST_F(GcGenerations, WhereTheYoungLiveAllAreLookedAtUntilTheyDieAgain) {
+  elsewhere([] { root = make_list(200000); });
+  collect_now();
+  const auto grow = [](bool stays) {
+    elsewhere([&] {
+      Node* const list = make_list(20000);
+      if (!stays) return;
+      Node* last = list;
+      while (last->next != nullptr) last = last->next;
+      last->next = root;
+      root = list;
+    });
+  };
+  const auto is_full = [&] {
+    const uint64_t before = heap.figures.young_collections;
+    wipe_stack();
+    const sys::LockGuard guard(heap.lock);
+    collect(Reason::kGrowth);
+    return heap.figures.young_collections == before;
+  };
+  grow(true);
+  is_full();
+  for (int i = 0; i < 3; ++i) {
+    grow(true);
+    EXPECT_TRUE(is_full()) << i;
+  }
+  grow(false);
+  EXPECT_TRUE(is_full());
+  grow(false);
+  EXPECT_EQ(is_full(), !known_);
+  // And where they never die, young ones are tried again.
+  grow(true);
+  is_full();
+  int full = 0;
+  do grow(true);
+  while (is_full() && ++full < 100);
+  EXPECT_EQ(full, known_ ? 5 : 100);
+  // Others find it as it was.
+  grow(false);
+  is_full();
+  grow(false);
+  EXPECT_EQ(is_full(), !known_);
+}
+
 TEST_F(GcGenerations, WhatAnOldObjectWasMadeToLeadToLives) {
   elsewhere([] { root = make_list(3000); });
   collect_now();
