@@ -10,9 +10,9 @@ namespace loam::collector {
 
 namespace {
 
-// Binary trees of depth 20, three runs in turn, processor time and resident: 95 per cent 3.4 to 3.7 s and 126 to 136 MiB, 105 3.1 to 3.4 s and 130 to 154, 115
-// 2.9 to 3.3 s and 146 to 161, 125 2.7 to 3.7 s and 139 to 208 (bdwgc 7.7 to 8.6 s and 222).
-constexpr uint64_t kGrowthPercent = 105;
+// Binary trees of depth 20, five runs in turn, processor time and resident: 90 per cent 3.1 to 3.7 s and 124 to 148 MiB, 95 3.2 to 3.6 s and 123 to 136, 100
+// 2.9 to 3.5 s and 128 to 157, 105 3.2 to 3.3 s and 148 to 173 (bdwgc 7.9 s and 222).
+constexpr uint64_t kGrowthPercent = 95;
 // With less, marking everything costs no more than asking the kernel.
 constexpr uint64_t kGenerationsFrom = uint64_t{8} << 20;
 // With the world stopped so many objects are marked in 4 to 14 ms. Binary trees of depth 19, processor time and resident, with all
