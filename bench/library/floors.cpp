@@ -70,6 +70,17 @@ void with_resource(auto loop) {
 void floor_resource_pair(benchmark::State& state) {
   with_resource<64>([&](auto take, auto give) { pair_loop(state, take, give); });
 }
+// Two calls that are not inlined and do nothing: what is left of a pair without the virtual table.
+[[gnu::noinline]] object<64>* call_to_take(object<64>* block) {
+  benchmark::DoNotOptimize(block);
+  return block;
+}
+[[gnu::noinline]] void call_to_give(object<64>* block) { benchmark::DoNotOptimize(block); }
+void floor_called_pair(benchmark::State& state) {
+  object<64> block{};
+  pair_loop(state, [&] { return call_to_take(&block); }, call_to_give);
+}
+BENCHMARK(floor_called_pair);
 template <std::size_t Bytes>
 void floor_resource_replace(benchmark::State& state) {
   with_resource<Bytes>([&](auto take, auto give) { replace_loop(state, kLive, take, give); });

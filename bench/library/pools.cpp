@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::size_t kLive = 100'000;
 
-// A loop of replacements calls what takes a block back in two places. The compiler made a function of it where it was more than a few
-// instructions, and so for some managers and not for others: a call and its return are 1.3 ns here.
-#define LOAM_INLINE __attribute__((always_inline))
-
 enum class loop { pair, batch, replace };
 
 template <loop Which, class Take, class Give>
@@ -33,8 +29,7 @@ template <loop Which, std::size_t Bytes>
 void loam_pool(benchmark::State& state) {
   pool<object<Bytes>> own;
   auto& objects = known_elsewhere(own);
-  run<Which>(
-      state, [&] { return objects.allocate(); }, [&](auto* block) LOAM_INLINE { objects.deallocate(block); });
+  run<Which>(state, [&] { return objects.allocate(); }, [&](auto* block) { objects.deallocate(block); });
 }
 // A thousand blocks in one call, and back in another.
 void loam_pool_span(benchmark::State& state) {
@@ -53,7 +48,7 @@ void boost_pool(benchmark::State& state) {
   auto& blocks = known_elsewhere(own);
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(blocks.malloc()); },
-      [&](auto* block) LOAM_INLINE { blocks.free(block); });
+      [&](auto* block) { blocks.free(block); });
 }
 template <loop Which, std::size_t Bytes>
 void foonathan_pool(benchmark::State& state) {
@@ -61,7 +56,7 @@ void foonathan_pool(benchmark::State& state) {
   auto& blocks = known_elsewhere(own);
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(blocks.allocate_node()); },
-      [&](auto* block) LOAM_INLINE { blocks.deallocate_node(block); });
+      [&](auto* block) { blocks.deallocate_node(block); });
 }
 template <class Resource, loop Which, std::size_t Bytes>
 void resource(benchmark::State& state) {
@@ -70,13 +65,13 @@ void resource(benchmark::State& state) {
   benchmark::DoNotOptimize(memory);  // or the compiler sees through the virtual call
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(memory->allocate(Bytes)); },
-      [&](auto* block) LOAM_INLINE { memory->deallocate(block, Bytes); });
+      [&](auto* block) { memory->deallocate(block, Bytes); });
 }
 template <loop Which, std::size_t Bytes>
 void malloc_free(benchmark::State& state) {
   run<Which>(
       state, [&] { return static_cast<object<Bytes>*>(std::malloc(Bytes)); },
-      [&](auto* block) LOAM_INLINE { std::free(block); });
+      [&](auto* block) { std::free(block); });
 }
 
 // What is left of a pair when a resource does nothing: two virtual calls.
@@ -118,26 +113,25 @@ void shared_loam(benchmark::State& state) {
   static shared_pool<small> own;
   auto& objects = known_elsewhere(own);
   replace_loop(
-      state, kShared, [&] { return objects.allocate(); },
-      [&](small* block) LOAM_INLINE { objects.deallocate(block); });
+      state, kShared, [&] { return objects.allocate(); }, [&](small* block) { objects.deallocate(block); });
 }
 void shared_boost_singleton(benchmark::State& state) {
   struct tag;
   using blocks = boost::singleton_pool<tag, sizeof(small)>;
   replace_loop(
       state, kShared, [] { return static_cast<small*>(blocks::malloc()); },
-      [](small* block) LOAM_INLINE { blocks::free(block); });
+      [](small* block) { blocks::free(block); });
 }
 void shared_pmr(benchmark::State& state) {
   static std::pmr::synchronized_pool_resource memory;
   replace_loop(
       state, kShared, [&] { return static_cast<small*>(memory.allocate(sizeof(small))); },
-      [&](small* block) LOAM_INLINE { memory.deallocate(block, sizeof(small)); });
+      [&](small* block) { memory.deallocate(block, sizeof(small)); });
 }
 void shared_malloc(benchmark::State& state) {
   replace_loop(
       state, kShared, [] { return static_cast<small*>(std::malloc(sizeof(small))); },
-      [](small* block) LOAM_INLINE { std::free(block); });
+      [](small* block) { std::free(block); });
 }
 BENCHMARK(shared_loam)->Threads(1)->Threads(2);
 BENCHMARK(shared_boost_singleton)->Threads(1)->Threads(2);
@@ -152,16 +146,13 @@ struct counted {
 void object_of_16000_loam(benchmark::State& state) {
   pool<counted> own;
   auto& objects = known_elsewhere(own);
-  replace_loop(
-      state, 16'000, [&] { return objects.make(); },
-      [&](counted* object) LOAM_INLINE { objects.free(object); });
+  replace_loop(state, 16'000, [&] { return objects.make(); }, [&](counted* object) { objects.free(object); });
 }
 void object_of_16000_boost(benchmark::State& state) {
   boost::object_pool<counted> own;
   auto& objects = known_elsewhere(own);
   replace_loop(
-      state, 16'000, [&] { return objects.construct(); },
-      [&](counted* object) LOAM_INLINE { objects.destroy(object); });
+      state, 16'000, [&] { return objects.construct(); }, [&](counted* object) { objects.destroy(object); });
 }
 BENCHMARK(object_of_16000_loam);
 BENCHMARK(object_of_16000_boost);

@@ -40,9 +40,8 @@ class shared_pool {
     return allocate_slow();
   }
 
-  // By any thread. Requires: allocate() returned the object; else it is refused. Inline, which the compiler would not do by itself where
-  // a function calls it twice: the call and its return were a quarter of the time.
-  [[gnu::always_inline]] void deallocate(T* object) noexcept {
+  // By any thread. Requires: allocate() returned the object; else it is refused.
+  void deallocate(T* object) noexcept {
     if (!blocks_.give(shape, object)) [[unlikely]]
       deallocate_slow(object);
   }

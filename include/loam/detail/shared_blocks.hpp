@@ -47,7 +47,7 @@ struct spare_list {
 // Stands where a thread has no list. Never written: no pool has its number.
 inline constinit spare_list nobodys_spares{};
 
-// The lists of one thread, by the lowest byte of the pool's number. Two pools that meet in a place take turns.
+// The lists of one thread, by the low bits of the pool's number. Two pools that meet in a place take turns.
 struct spare_lists {
   static constexpr std::size_t places = 64;
   constexpr spare_lists() noexcept {
@@ -118,7 +118,7 @@ class shared_blocks {
     if (mine.number != number_) [[unlikely]]
       return false;
     const block_state seen = get(state);
-    if (seen != mine.tag) [[unlikely]] {
+    if (seen != mine.tag) {
       if (seen != block_state::live) [[unlikely]]
         return false;
       set(state, mine.tag);  // still live: not the newest
@@ -200,9 +200,8 @@ class shared_blocks {
   static std::uint64_t enter(shared_blocks* pool) {
     registry& pools = all();
     std::lock_guard lock(pools.mutex);
-    const std::uint64_t count = pools.next++;
-    pools.pools.emplace_back(count << place_bits | count % spare_lists::places, pool);
-    return pools.pools.back().first;
+    pools.pools.emplace_back(pools.next, pool);
+    return pools.next++;
   }
   static void leave(std::uint64_t number) noexcept {
     registry& pools = all();
@@ -222,7 +221,7 @@ class shared_blocks {
   }
 
   // This pool's list, another pool's or nobody's.
-  spare_list*& place() const noexcept { return mine_.lists[static_cast<place_number>(number_)]; }
+  spare_list*& place() const noexcept { return mine_.lists[number_ % spare_lists::places]; }
   spare_list* list() const noexcept {
     spare_list* mine = place();
     return (mine->number & ~untagged) == number_ ? mine : nullptr;
@@ -339,9 +338,6 @@ class shared_blocks {
   // Of lists: lines of the cache that no other thread writes to.
   static constexpr std::size_t list_alignment = 64;
   static constexpr std::uint64_t untagged = std::uint64_t{1} << 63;
-  // A number is told by the byte that it ends with in one instruction less than by six bits.
-  using place_number = std::uint8_t;
-  static constexpr int place_bits = 8;
   static constexpr std::size_t first_tag = static_cast<std::size_t>(block_state::live) + 1;
   static constexpr std::size_t most_tags = 256 - first_tag;
 

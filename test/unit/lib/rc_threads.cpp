@@ -81,6 +81,29 @@ TEST_F(RcThreads, UnbiasedGoesAtOnce) {
   }).join();
 }
 
+// An owner's count that began in the constructor and one that began here look different inside.
+TEST_F(RcThreads, WhoTookOverCountsAsTheFirstOwnerDid) {
+  rc<checked> mine = make_rc<checked>();
+  for (int round = 0; round < 2; ++round) {
+    rc<checked> second = mine;
+    const rc<checked> third = second;
+    EXPECT_EQ(mine.use_count(), 3u);
+    second.reset();
+    EXPECT_EQ(mine.use_count(), 2u);
+    mine.unbias();
+    EXPECT_EQ(mine.use_count(), 2u);
+    EXPECT_FALSE(mine.rebias());
+    second = std::move(mine);
+    mine = second;
+  }
+  EXPECT_EQ(mine.use_count(), 1u);
+  EXPECT_TRUE(mine.rebias());
+  const rc<checked> last = mine;
+  EXPECT_EQ(mine.use_count(), 2u);
+  mine.reset();
+  EXPECT_EQ(checked::alive, 1);
+}
+
 TEST_F(RcThreads, OwnerEndsFirst) {
   rc<checked> held, copy;
   std::thread([&] {
