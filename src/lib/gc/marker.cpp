@@ -233,6 +233,9 @@ inline void Marker::queue_word(const Taken& taken) {
 
 // Another region gets its turn only when nothing else is there to be fetched: until then more of its objects are found.
 void Marker::fill_queue() {
+  // Where few pointers are all there is, as in a list, the way through bucket and bits would take most of the time.
+  if (queued_ == 0 && found_ != 0 && found_ <= kFew && taken_at_ == taken_count_ && buckets_.empty())
+    queue_found();
   const uint32_t fetched = queued_;
   while (queued_ < kAtOnce + kFetched) {
     if (taken_at_ == taken_count_) {
@@ -272,7 +275,7 @@ bool Marker::run(Pool* pool, GoOn go_on) {
       read_words(start, rest_start_);
     }
     read_queue();
-    if (pool != nullptr && pool->hungry()) share(*pool);
+    if (pool != nullptr && has_plenty() && pool->hungry()) share(*pool);
     if (go_on != nullptr && !go_on(objects_)) return false;
   }
   // Addresses that stay here would hold objects where the marker itself lies in a module whose data is searched.

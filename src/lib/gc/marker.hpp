@@ -90,6 +90,8 @@ class Marker {
   static constexpr uint32_t kFetched = 16;
   // Pointers that are put into buckets at a time.
   static constexpr uint32_t kFound = 256;
+  // So many are followed at once where nothing else is known.
+  static constexpr uint32_t kFew = 16;
 
   // Objects that wait no longer in the bits, and are not read yet: of 64 neighbours.
   struct Taken {
@@ -114,6 +116,7 @@ class Marker {
       settle_full(static_cast<uint32_t>(offset >> kRegionShift));
   }
   void follow_found();
+  void queue_found();
   void settle(uint32_t region, bool begun);
   void settle_full(uint32_t region);
   void settle_many(uint32_t region, bool begun);
@@ -136,6 +139,8 @@ class Marker {
   void read_many(uint64_t start, uint64_t end);
   void read_unusual(uint64_t address);
   bool run(Pool* pool, GoOn go_on);
+  // Whether it is worth a look if somebody wants some: who waits writes to that line all the time.
+  bool has_plenty() const { return found_ > kFew || buckets_.count() > 1 || rest_start_ != rest_end_; }
   void share(Pool& pool);
   void accept(const Work& work);
   void lock(uint32_t region) {

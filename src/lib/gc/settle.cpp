@@ -147,6 +147,34 @@ void Marker::settle(uint32_t region, bool begun) {
   regions.region(region).blocks |= found;
 }
 
+// What was found goes into the queue without waiting anywhere. Pointers to large objects go into buckets.
+void Marker::queue_found() {
+  const uint32_t count = found_;
+  found_ = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t offset = tables_->found[i];
+    const auto number = static_cast<uint32_t>(offset >> kBlockShift);
+    const Block& block = space.block(number);
+    if (state_of(block) != State::kSmall) {
+      follow(base_ + offset);
+      continue;
+    }
+    const auto index = static_cast<uint32_t>((offset & (kBlockBytes - 1)) * block.inverse >> 32);
+    const uint64_t bit = uint64_t{1} << (index % 64);
+    Marks& marks = marks_[uint64_t{number} * kBitWords + index / 64];
+    const uint32_t region = Regions::of_block(number);
+    lock(region);
+    const uint64_t open = sys::peek(marks.open);
+    sys::poke(marks.open, open & ~bit);
+    unlock(region);
+    if ((open & bit) == 0) continue;
+    ++objects_;
+    if (is_atomic(block.kind)) continue;
+    const uint64_t start = space.address(number) + uint64_t{index} * block.bytes;
+    tables_->queue[queued_++] = {start, block.kind == Kind::kTyped ? start : start + block.bytes};
+  }
+}
+
 void Marker::settle_full(uint32_t region) {
   lock(region);
   settle(region, true);
