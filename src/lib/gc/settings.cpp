@@ -15,9 +15,10 @@ namespace {
 constexpr uint64_t kGrowthPercent = 95;
 // With less, marking everything costs no more than asking the kernel.
 constexpr uint64_t kGenerationsFrom = uint64_t{8} << 20;
-// With the world stopped so many objects are marked in 4 to 14 ms. Binary trees of depth 19, processor time and resident, with all
-// collections stopping the world 1.4 s and 57 MiB, with none 1.9 s and 82 MiB.
-constexpr uint64_t kConcurrentFrom = 200'000;
+// With the world stopped so many objects are marked in 2 to 4 ms; the first collection, of kLeastGrowth, is expected to have more. gc-shapes ring 500, the longest
+// stop: with 200,000 4 to 5 ms, with 80,000 3 to 4, with 60,000 0.2. Binary trees of depth 17, processor time and resident: 0.42 s and 21 to 34 MiB, 0.43 and 30 to
+// 36, 0.42 and 28 to 34; of depth 20 no difference.
+constexpr uint64_t kConcurrentFrom = 60'000;
 constexpr uint64_t kLeastGrowth = uint64_t{4} << 20;
 
 struct Name {
