@@ -15,10 +15,9 @@ namespace {
 constexpr uint64_t kGrowthPercent = 95;
 // With less, marking everything costs no more than asking the kernel.
 constexpr uint64_t kGenerationsFrom = uint64_t{8} << 20;
-// With the world stopped so many objects are marked in 2 to 4 ms; the first collection, of kLeastGrowth, is expected to have more. gc-shapes ring 500, the longest
-// stop: with 200,000 4 to 5 ms, with 80,000 3 to 4, with 60,000 0.2. Binary trees of depth 17, processor time and resident: 0.42 s and 21 to 34 MiB, 0.43 and 30 to
-// 36, 0.42 and 28 to 34; of depth 20 no difference.
-constexpr uint64_t kConcurrentFrom = 60'000;
+// With the world stopped so many objects are marked in 4 to 6 ms. A trade: with 60,000 the longest stop of gc-shapes ring 500, a list, is 0.2 ms instead of 4 to 5
+// (the first collections, of 4 and 8 MiB), and binary trees of depth 20 take a tenth to a fifth more.
+constexpr uint64_t kConcurrentFrom = 200'000;
 constexpr uint64_t kLeastGrowth = uint64_t{4} << 20;
 
 struct Name {
