@@ -26,6 +26,15 @@ uint32_t grow(uint32_t more) {
   return Regions::count_of(space.used_bytes()) - more - 1;
 }
 
+// The same, and the regions behind it are to be touched.
+uint32_t grow_noted(uint32_t more) {
+  const sys::LockGuard guard(heap.lock);
+  const uint32_t region = grow(more);
+  ahead.begin();
+  ahead.note(region * kRegionBlocks);
+  return region;
+}
+
 uint64_t start_of(uint32_t region) { return space.base() + (uint64_t{region} << kRegionShift); }
 
 TEST(GcAhead, FreshMemoryIsThereBeforeItIsTaken) {
@@ -60,13 +69,7 @@ TEST(GcAhead, TouchingLeavesWhatIsThere) {
 
 TEST(GcAhead, AProgramThatIsFasterWaits) {
   ASSERT_TRUE(start());
-  uint32_t region = 0;
-  {
-    const sys::LockGuard guard(heap.lock);
-    region = grow(5);
-    ahead.begin();
-    ahead.note(region * kRegionBlocks);
-  }
+  const uint32_t region = grow_noted(5);
   std::thread second([] {
     while (ahead.work()) continue;
   });
@@ -82,13 +85,7 @@ TEST(GcAhead, AProgramThatIsFasterWaits) {
 // All regions but the last are touched: who is two from there waits once for each block, and is let go though nobody goes on touching.
 TEST(GcAhead, NearTheEdgeEachBlockIsWaitedForOnce) {
   ASSERT_TRUE(start());
-  uint32_t region = 0;
-  {
-    const sys::LockGuard guard(heap.lock);
-    region = grow(5);
-    ahead.begin();
-    ahead.note(region * kRegionBlocks);
-  }
+  const uint32_t region = grow_noted(5);
   while (!is_there(region + 3)) ahead.work();
   const auto sleeps = [] {
     rusage usage{};
@@ -110,13 +107,7 @@ TEST(GcAhead, NearTheEdgeEachBlockIsWaitedForOnce) {
 
 TEST(GcAhead, WhereNobodyTouchesNobodyWaitsForEver) {
   ASSERT_TRUE(start());
-  uint32_t region = 0;
-  {
-    const sys::LockGuard guard(heap.lock);
-    region = grow(5);
-    ahead.begin();
-    ahead.note(region * kRegionBlocks);
-  }
+  const uint32_t region = grow_noted(5);
   ahead.wait_for(start_of(region + 4));
   ahead.after_fork();
   EXPECT_FALSE(ahead.work());
