@@ -16,6 +16,9 @@ using base::low_bits;
 constexpr uint64_t kWindowPerMemory = 8;
 constexpr uint64_t kLeastWindow = uint64_t{64} << 30;
 constexpr uint64_t kMostGrowth = uint64_t{64} << 20;
+// Each region that may be a huge page is touched when it comes, so it is resident before it is needed, and nobody counts it; the
+// fault takes so long that a call to the kernel for each few of them does not matter.
+constexpr uint64_t kMostTouched = uint64_t{8} << 20;
 constexpr uint64_t kCommitStep = uint64_t{64} << 10;
 
 constexpr uint64_t kWordsPerRegion = kSlicesPerRegion / kSlicesPerWord;
@@ -172,13 +175,20 @@ bool Regions::commit(uint64_t region_count) {
   return true;
 }
 
+uint64_t Regions::growth_regions() const {
+  const uint64_t mapped = mapped_bytes();
+  uint64_t wanted = mapped / 16;
+  if (wanted > kMostGrowth) wanted = kMostGrowth;
+  if (wanted > kMostTouched && advise_ && huge_pages_.may_touch(mapped + wanted)) wanted = kMostTouched;
+  return wanted / kRegion;
+}
+
 bool Regions::grow(uint64_t slices) {
   sys::LockGuard guard(growth_);
   const uint64_t have = regions_.load(std::memory_order_relaxed);
   const uint64_t least = base::divide_up(slices, kSlicesPerRegion);
   if (least > max_regions_) return false;
-  uint64_t wanted = mapped_regions_.load(std::memory_order_relaxed) / 16;
-  if (wanted > kMostGrowth / kRegion) wanted = kMostGrowth / kRegion;
+  uint64_t wanted = growth_regions();
   if (wanted < least) wanted = least;
   char* end = page_map.address_of(have * kSlicesPerRegion);
   char* limit = page_map.address_of(max_regions_ * kSlicesPerRegion);

@@ -95,6 +95,7 @@ class Regions {
   void forget_dirty(uint64_t slices);
   void purge_spread(uint64_t coming);
   void lower_hints(uint64_t word);
+  uint64_t growth_regions() const;  // when no more is asked for
   bool grow(uint64_t slices);
   void add_regions(uint64_t from_region, uint64_t count);
   bool commit(uint64_t regions);

@@ -4,13 +4,10 @@
 #include "meta/page_map.hpp"
 #include "sys/kernel.hpp"
 #include "sys/resident.hpp"
-#include "sys/syscall.hpp"
 
 namespace loam::scan {
 
 namespace {
-
-constexpr long kCollapse = 25;  // MADV_COLLAPSE, Linux 6.1
 
 // So much on small pages is copied in two to four milliseconds.
 constexpr uint64_t kFewSmall = uint64_t{48} << 20;
@@ -32,10 +29,7 @@ Sum look(uint64_t address, uint64_t bytes) {
   return sum;
 }
 
-bool collapse(uint64_t address, uint64_t bytes) {
-  return !sys::failed(
-      sys::raw_call(SYS_madvise, static_cast<long>(address), static_cast<long>(bytes), kCollapse));
-}
+bool collapse(uint64_t address, uint64_t bytes) { return sys::join(reinterpret_cast<void*>(address), bytes); }
 
 // In the window may lie memory of others.
 bool is_heaps(const HeapView& heap, uint64_t address, uint64_t bytes) {

@@ -35,6 +35,10 @@ class HugePages {
   // Requires: `region` is new, unused and aligned to 2 MiB; `mapped` bytes of regions came before it. Asks the kernel for
   // a huge page there if that pays; touches a little of the region when it has to find out. Returns whether it asked.
   bool advise(char* region, uint64_t mapped);
+  // Whether advice for a region below `mapped` bytes of them may touch it whole.
+  bool may_touch(uint64_t mapped) const {
+    return mapped >= from_ && (verdict_ != Verdict::kDoesNot || mapped >= try_again_at_);
+  }
   // From the first region on: for a mode that goes round through much more memory than the program would.
   void begin_early() { from_ = 0; }
 

@@ -166,7 +166,13 @@ bool advise_huge(void* address, size_t bytes, bool on) {
 
 bool join(void* address, size_t bytes) {
   constexpr long kCollapse = 25;  // the headers of this libc are older
-  return !failed(counted(Call::kAdvise, bytes, SYS_madvise, word(address), word(bytes), kCollapse));
+  constexpr int kAttempts = 3;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const long result = counted(Call::kAdvise, bytes, SYS_madvise, word(address), word(bytes), kCollapse);
+    // Who else has a page in hand (reclaim, another's look at it) makes the kernel refuse for a moment.
+    if (result != -EAGAIN) return !failed(result);
+  }
+  return false;
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/heap.hpp"
+#include "sys/huge_pages.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::heap {
@@ -112,6 +113,24 @@ TEST_F(RegionsTest, InsideGrowthNothingGrows) {
 }
 
 TEST_F(RegionsTest, MoreThanTheWindowIsRefused) { EXPECT_FALSE(regions.claim(uint64_t{1} << 40).found); }
+
+// Where huge pages are cheap, every region of a growth was touched when it came: up to 64 MiB were resident that no run had, and nothing
+// that cuts free memory knew of them.
+TEST_F(RegionsTest, GrowthThatTouchesHugePagesIsSmall) {
+  constexpr uint64_t kMegabyte = (uint64_t{1} << 20) / meta::kSlice;
+  std::vector<heap::Run> runs;
+  while (runs.size() < 512) {
+    sys::huge_credit.account(uint64_t{1} << 30, 0);  // as if all before had been cheap
+    const uint64_t mapped = regions.mapped_bytes();
+    const uint64_t advised = regions.advised_bytes();
+    runs.push_back(regions.claim(kMegabyte));
+    ASSERT_TRUE(runs.back().found);
+    if (regions.advised_bytes() > advised) {
+      EXPECT_LE(regions.mapped_bytes() - mapped, uint64_t{8} << 20);
+    }
+  }
+  for (const heap::Run& run : runs) regions.release(run.slice, kMegabyte, true);
+}
 
 TEST_F(RegionsTest, ThreadsNeverShareASlice) {
   std::atomic<unsigned> shared{0};

@@ -4,7 +4,8 @@
 
 namespace {
 
-using loam::sys::HugeCredit;
+using namespace loam;
+using sys::HugeCredit;
 
 constexpr uint64_t kSmall = 3'000;  // ns; a huge page is worth half of 512 of them
 constexpr uint64_t kCheap = 290'000;
@@ -51,6 +52,14 @@ TEST(HugeCredit, AfterARunOneDearFaultEndsTheNextAttempt) {
 TEST(HugeCredit, FaultsThatAreALittleTooDearEndTooInTime) {
   HugeCredit credit;
   EXPECT_LT(borne(credit, kSmall * 512), 10u);
+}
+
+TEST(HugePages, SmallHeapsAreNotTouched) {
+  sys::HugePages pages;
+  EXPECT_FALSE(pages.may_touch(1 << 20));
+  EXPECT_TRUE(pages.may_touch(uint64_t{1} << 30));
+  pages.begin_early();
+  EXPECT_TRUE(pages.may_touch(0));
 }
 
 }  // namespace
