@@ -23,7 +23,14 @@ class WorkPool {
   static constexpr uint32_t kRoom = 1024;
   static constexpr uint32_t kTaken = 64;
 
-  bool hungry() const { return idle_.load(std::memory_order_relaxed) != 0; }
+  bool hungry() const {
+    return idle_.load(std::memory_order_relaxed) != 0 ||
+           count_.load(std::memory_order_relaxed) < stock_.load(std::memory_order_relaxed);
+  }
+  // So much is to lie ready, for those that do not wait.
+  void keep(uint32_t stock) { stock_.store(stock, std::memory_order_relaxed); }
+  // Requires: nobody else uses the pool.
+  void empty_out() { count_.store(0, std::memory_order_relaxed); }
 
   // Returns false while the pool is closed.
   bool enter() {
@@ -58,6 +65,13 @@ class WorkPool {
     unlock();
     return given;
   }
+  // Takes half of what there is, at most kTaken, and does not wait.
+  uint32_t try_take(Work* work) {
+    lock();
+    const uint32_t count = take_half(work);
+    unlock();
+    return count;
+  }
   // Takes half of what there is, at most kTaken; waits for some if there is none. Returns how much, 0 when all work is done.
   uint32_t take(Work* work) { return take_until(work, false); }
   // The same, but waits for the pool's end.
@@ -78,19 +92,23 @@ class WorkPool {
   }
   void unlock() { lock_.store(0, std::memory_order_release); }
 
+  // Requires: the lock.
+  uint32_t take_half(Work* work) {
+    const uint32_t have = count_.load(std::memory_order_relaxed);
+    const uint32_t half = (have + 1) / 2;
+    const uint32_t count = half < kTaken ? half : kTaken;
+    __builtin_memcpy(work, work_ + have - count, count * sizeof(Work));
+    count_.store(have - count, std::memory_order_relaxed);
+    return count;
+  }
+
   uint32_t take_until(Work* work, bool closed) {
     idle_.fetch_add(1, std::memory_order_acq_rel);
     for (unsigned spin = 0;; ++spin) {
       lock();
-      const uint32_t have = count_.load(std::memory_order_relaxed);
-      const uint32_t half = (have + 1) / 2;
-      const uint32_t count = half < kTaken ? half : kTaken;
+      const uint32_t count = take_half(work);
       const bool all_idle = idle_.load(std::memory_order_acquire) == inside_.load(std::memory_order_relaxed);
-      const bool done = have == 0 && (closed ? closed_ : all_idle);
-      if (count != 0) {
-        __builtin_memcpy(work, work_ + have - count, count * sizeof(Work));
-        count_.store(have - count, std::memory_order_relaxed);
-      }
+      const bool done = count == 0 && (closed ? closed_ : all_idle);
       if (count != 0 || done) idle_.fetch_sub(1, std::memory_order_acq_rel);
       unlock();
       if (count != 0 || done) return count;
@@ -104,6 +122,7 @@ class WorkPool {
   std::atomic<uint32_t> idle_{0};
   std::atomic<uint32_t> inside_{0};
   std::atomic<uint32_t> count_{0};
+  std::atomic<uint32_t> stock_{0};
   bool closed_ = false;
   Work work_[kRoom] = {};
 };

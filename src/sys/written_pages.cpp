@@ -64,6 +64,10 @@ bool WrittenPages::watch(uint64_t start, uint64_t end) {
   return !failed(result) && scan.walk_end == end;
 }
 
+void WrittenPages::take_as_written(uint64_t start, uint64_t end) {
+  if (is_open()) userfault::open_pages(descriptor_, start, end - start);
+}
+
 bool WrittenPages::join(uint64_t start) {
   // The kernel joins no page that is watched.
   return is_open() && !failed(userfault::open_pages(descriptor_, start, kHugePage)) &&

@@ -7,6 +7,7 @@
 #include "lib/gc/collect.hpp"
 #include "lib/gc/cycle.hpp"
 #include "lib/gc/finalize.hpp"
+#include "lib/gc/generations.hpp"
 #include "lib/gc/heap.hpp"
 #include "lib/gc/sweep.hpp"
 #include "sys/kernel.hpp"
@@ -26,6 +27,8 @@ constinit uint32_t room_last[kKinds][kClasses];
 constinit uint8_t lists_number = 0;
 // So many blocks are swept for one, which takes about 0.1 ms, before a new one is taken.
 constexpr uint32_t kSweepForOne = 512;
+// Of the objects of a block at most this part may be live, or faults are cheaper than reading them again as written.
+constexpr uint32_t kMostLive = 2;
 constexpr uint32_t kSweepStep = 16;
 
 uint64_t first_bit_from(const uint64_t* words, uint64_t at, uint64_t end, uint64_t flip) {
@@ -92,10 +95,12 @@ bool next_block(Buffer& buffer, Kind kind, unsigned size_class) {
     first = space.more(number).next;
     space.more(number).listed = 0;
     space.block(number).freed = 0;
+    if (space.more(number).live * kMostLive <= space.block(number).slots) generations.will_be_written(number);
   } else {
     number = space.take(1);
     if (number == kNoBlock) return false;
     ahead.note(number);
+    if (!space.block(number).pristine) generations.will_be_written(number);
     space.make_small(number, kind, size_class);
   }
   space.more(number).owned = true;

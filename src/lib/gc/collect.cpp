@@ -181,14 +181,6 @@ bool is_due() {
 
 namespace {
 
-// Where a frame has room that nothing is written to, what earlier calls left there would be taken for pointers.
-__attribute__((noinline)) void clear_dead_stack() {
-  constexpr size_t kFrames = 1024;  // more than collect_from_here() has
-  char dead[kFrames];
-  __builtin_memset(dead, 0, sizeof dead);
-  asm volatile("" : : "r"(dead) : "memory");
-}
-
 __attribute__((noinline)) void collect_from_here(Reason reason) {
   cycle.break_off();
   tell_observer(true);
@@ -201,6 +193,13 @@ __attribute__((noinline)) void collect_from_here(Reason reason) {
 }
 
 }  // namespace
+
+__attribute__((noinline)) void clear_dead_stack() {
+  constexpr size_t kFrames = 4096;  // more than a collection has, or a marker
+  char dead[kFrames];
+  __builtin_memset(dead, 0, sizeof dead);
+  asm volatile("" : : "r"(dead) : "memory");
+}
 
 void collect(Reason reason) {
   clear_dead_stack();

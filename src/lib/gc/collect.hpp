@@ -19,6 +19,9 @@ uint64_t growth_to_collection();
 // Whether the heap has grown so far that it is time.
 bool is_due();
 
+// Where a frame has room that nothing is written to, what earlier calls left there would be taken for pointers: what those of the collector left
+// below the caller's frame is overwritten.
+void clear_dead_stack();
 // Requires: the world runs, the calling thread is known, no collection is going on. Does nothing without memory for
 // the markers' stacks.
 void collect(Reason reason);

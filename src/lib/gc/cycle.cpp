@@ -1,6 +1,7 @@
 #include "lib/gc/cycle.hpp"
 
 #include "lib/gc/ahead.hpp"
+#include "lib/gc/assist.hpp"
 #include "lib/gc/collect.hpp"
 #include "lib/gc/futex.hpp"
 #include "lib/gc/generations.hpp"
@@ -29,7 +30,7 @@ constexpr uint64_t kOpeningPart = 16;
 // At the least, before anybody has to wait.
 constexpr uint64_t kSlack = uint64_t{512} << 10;
 constexpr uint64_t kNapNs = 50'000;
-constexpr uint64_t kMostNapsNs = 300'000;
+constexpr uint64_t kMostPaidNs = 300'000;
 // So long the second thread waits for the last stop before it looks again what was written meanwhile; twice as long each time, for a program
 // that has come to rest is to stay at rest.
 constexpr uint64_t kLeastWaitNs = 2'000'000;
@@ -195,20 +196,31 @@ void Cycle::break_off() {
   tell_observer(false);
 }
 
+bool Cycle::ahead_of_marking() const {
+  return beside() && hold_.load() == kGoOn && allocated() > allowed_.load(std::memory_order_relaxed);
+}
+
+// By the clock: a nap takes longer than asked for.
+bool Cycle::has_paid(uint64_t until_ns) {
+  return !cycle.ahead_of_marking() || sys::monotonic_ns() >= until_ns;
+}
+
 void Cycle::pay() {
-  if (!beside()) return;
-  // By the clock: a nap takes longer than asked for.
-  const uint64_t begin = sys::monotonic_ns();
-  while (beside() && sys::monotonic_ns() - begin < kMostNapsNs) {
-    if (allocated() <= allowed_.load(std::memory_order_relaxed)) return;
+  if (!ahead_of_marking()) return;
+  const uint64_t until_ns = sys::monotonic_ns() + kMostPaidNs;
+  while (!has_paid(until_ns)) {
     const uint32_t now = phase_.load(std::memory_order_relaxed);
-    wait(phase_, now, kNapNs);
+    if (assist.help(until_ns, has_paid))
+      clear_dead_stack();
+    else
+      wait(phase_, now, kNapNs);
   }
 }
 
 void Cycle::hold() {
-  hold_.store(kStand, std::memory_order_release);
+  hold_.store(kStand);
   while (beside() && held_.load(std::memory_order_acquire) == 0) sys::yield();
+  assist.wait_until_left();
 }
 
 void Cycle::let_go() {
@@ -273,7 +285,7 @@ bool Cycle::open() {
 bool Cycle::mark() {
   mark_kept(marker);
   marker.settle_all();
-  if (!marker.drain_while(go_on)) return false;
+  if (!assist.drain(marker, go_on)) return false;
   for (unsigned i = 0; i < kMostRounds; ++i) {
     const uint64_t bytes = round();
     if (bytes == UINT64_MAX) return false;

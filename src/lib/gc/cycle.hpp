@@ -11,8 +11,8 @@
 // read; then its page tells so, and the last stop reads it. What is allocated meanwhile is either open like any other, or counts as
 // reached, and lies on a page that was written to. Nobody needs to know of any store.
 //
-// Threads that allocate pay: what they may take before the last stop grows with what has been marked, and who is ahead of it sleeps, a
-// third of a millisecond at most each time. The rounds allow an eighth of what they read, so that each is shorter than the one before.
+// Threads that allocate pay: what they may take before the last stop grows with what has been marked, and who is ahead of it marks too
+// (assist.hpp), or sleeps where there is nothing for it to mark, a third of a millisecond at most each time. The rounds allow an eighth of what they read, so that each is shorter than the one before.
 //
 // Locking: the collector's lock for all but pay() and work(); the phase says whose turn it is.
 #pragma once
@@ -40,7 +40,7 @@ class Cycle {
   void finish_sweep();
   // No cycle goes on afterwards; what one has marked is lost.
   void break_off();
-  // Sleeps if marking is behind. No lock.
+  // Marks or sleeps if marking is behind. No lock.
   void pay();
 
   // Before and after a fork: meanwhile the second thread stands where nothing is half done.
@@ -72,6 +72,8 @@ class Cycle {
   void last_stop();
   void end();
 
+  bool ahead_of_marking() const;
+  static bool has_paid(uint64_t until_ns);
   static bool go_on(uint64_t objects);
   static bool round_goes_on(uint64_t objects);
   static bool round_progress(uint64_t bytes);

@@ -164,6 +164,10 @@ void Generations::join_quiet(uint64_t nanoseconds, Between between) {
   written_.finish();
 }
 
+void Generations::will_be_written(uint32_t block) {
+  written_.take_as_written(space.address(block), space.address(block + 1));
+}
+
 bool Generations::watch_old() {
   if (refused_ || !heap.settings.generations || !outsiders.complete()) return false;
   if (heap.figures.live_bytes < heap.settings.generations_from) return false;

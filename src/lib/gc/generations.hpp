@@ -39,6 +39,8 @@ class Generations {
   void join_quiet(uint64_t nanoseconds, Between between);
   // At the end of a collection that was marked while the program ran: all pages are watched or count as written.
   void go_on_watching(bool was_young, uint64_t dead_young_bytes, uint64_t allocated_bytes);
+  // A block that is mostly free is about to be filled: its pages are no longer watched, in one call instead of a fault for each.
+  void will_be_written(uint32_t block);
   void stop_watching() { watching_ = false; }
   bool watching() const { return watching_; }
   // Whether collections of everything follow on each other.

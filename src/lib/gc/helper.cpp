@@ -70,6 +70,8 @@ void wake_helper() {
   sys::raw_call(SYS_futex, reinterpret_cast<long>(&event), FUTEX_WAKE_PRIVATE, 1);
 }
 
+Marker& second_marker() { return second; }
+
 bool start_helper(Background other) {
   background.store(other, std::memory_order_release);
   return start_thread();

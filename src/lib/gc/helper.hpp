@@ -20,6 +20,9 @@ using Background = bool (*)();
 bool start_helper(Background background);
 void wake_helper();
 
+// The marker of whoever helps: of the second thread while the world stands still, else of a thread of the program (assist.hpp).
+Marker& second_marker();
+
 // In the child of a fork the second thread is gone.
 void forget_helper();
 

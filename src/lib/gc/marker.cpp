@@ -297,6 +297,56 @@ void Marker::drain_shared(Pool& pool) {
   other_ = nullptr;
 }
 
+bool Marker::fetch(Pool& pool) {
+  Work work[Pool::kTaken];
+  const uint32_t count = pool.try_take(work);
+  for (uint32_t i = 0; i < count; ++i) accept(work[i]);
+  return count != 0;
+}
+
+bool Marker::drain_beside(Pool& pool, GoOn go_on) {
+  shared_ = true;
+  bool whole = true;
+  do {
+    whole = run(&pool, go_on);
+  } while (whole && fetch(pool));
+  shared_ = false;
+  return whole;
+}
+
+bool Marker::has_rest() const {
+  return found_ != 0 || queued_ != 0 || taken_at_ != taken_count_ || rest_start_ != rest_end_ ||
+         !buckets_.empty();
+}
+
+bool Marker::help_beside(Pool& pool, GoOn go_on) {
+  if (!has_rest() && !fetch(pool)) return false;
+  shared_ = true;
+  while (run(&pool, go_on) && fetch(pool)) {
+  }
+  shared_ = false;
+  return true;
+}
+
+bool Marker::take_over(Marker& other) {
+  objects_ += other.objects_;
+  other.objects_ = 0;
+  other.follow_found();
+  while (!other.buckets_.empty()) {
+    const uint32_t region = other.buckets_.take();
+    other.settle(region, false);
+    buckets_.want(region);
+  }
+  for (uint32_t i = 0; i < other.queued_; ++i) read(other.tables_->queue[i]);
+  taken_count_ = 0;
+  for (taken_at_ = 0; other.taken_at_ < other.taken_count_; ++other.taken_at_)
+    tables_->taken[taken_count_++] = other.tables_->taken[other.taken_at_];
+  if (other.rest_start_ != other.rest_end_) accept({other.rest_start_, other.rest_end_});
+  other.queued_ = 0;
+  other.rest_start_ = other.rest_end_ = 0;
+  return has_rest();
+}
+
 void Marker::help(Pool& pool) {
   shared_ = true;
   Work work[Pool::kTaken];

@@ -77,6 +77,19 @@ class Marker {
   // The same, and asks now and then whether to go on; if not, returns false, and what was left to read is lost.
   using GoOn = bool (*)(uint64_t objects);
   bool drain_while(GoOn go_on) { return run(nullptr, go_on); }
+  // The same, and leaves work in the pool for one that helps for a while. Requires: joined with it.
+  bool drain_beside(Pool& pool, GoOn go_on);
+  // Marks what others leave in the pool until `go_on` says no or there is nothing; what is left then waits for the next time. Returns whether
+  // there was something.
+  bool help_beside(Pool& pool, GoOn go_on);
+  // What the other one has left is this one's. Returns whether there is something to mark. Requires: this one has nothing left, the other does
+  // not mark.
+  bool take_over(Marker& other);
+  // They mark side by side no longer.
+  void part() {
+    if (other_ != nullptr) other_->other_ = nullptr;
+    other_ = nullptr;
+  }
   // While the program runs, objects that own memory outside the heap are not traced but kept among the outsiders, and their own words
   // count.
   void set_beside(bool on) { beside_ = on; }
@@ -139,6 +152,9 @@ class Marker {
   void read_many(uint64_t start, uint64_t end);
   void read_unusual(uint64_t address);
   bool run(Pool* pool, GoOn go_on);
+  // Gets work from the pool, without waiting. Returns false if there is none.
+  bool fetch(Pool& pool);
+  bool has_rest() const;
   // Whether it is worth a look if somebody wants some: who waits writes to that line all the time.
   bool has_plenty() const { return found_ > kFew || buckets_.count() > 1 || rest_start_ != rest_end_; }
   void share(Pool& pool);

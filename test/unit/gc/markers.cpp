@@ -60,26 +60,6 @@ TEST(GcMarkers, ABlockThatIsMadeMeanwhileHidesNothing) {
   space.release(taken);
 }
 
-struct Linked {
-  Linked* to[6];
-};
-
-// Each with six pointers to any others.
-constexpr uint64_t kNodes = 300000;
-std::vector<uint64_t> make_linked() {
-  std::vector<uint64_t> nodes(kNodes);
-  elsewhere([&] {
-    for (uint64_t& node : nodes) node = reinterpret_cast<uint64_t>(allocate(Kind::kNormal, sizeof(Linked)));
-    uint64_t random = 1;
-    for (uint64_t i = 0; i < 6 * kNodes; ++i) {
-      random = random * 6364136223846793005u + 1442695040888963407u;
-      reinterpret_cast<Linked*>(nodes[i / 6])->to[i % 6] =
-          reinterpret_cast<Linked*>(nodes[(random >> 33) % kNodes]);
-    }
-  });
-  return nodes;
-}
-
 TEST(GcMarkers, TwoOnThreadsOfTheProgramShareWhatIsThere) {
   // No collection: it would start the second thread, which libc does not know.
   ASSERT_TRUE(start());
