@@ -30,6 +30,7 @@ class Lock {
   bool try_lock();
   void unlock();
   bool held_by_me() const;
+  bool is_locked() const { return state_.load(std::memory_order_relaxed) != 0; }
   // Whether somebody sleeps until it is free. Who unlocks it and locks it again at once is faster than who has to wake up.
   bool is_wanted() const { return (state_.load(std::memory_order_relaxed) & kWaiters) != 0; }
 

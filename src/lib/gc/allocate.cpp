@@ -10,6 +10,7 @@
 #include "lib/gc/generations.hpp"
 #include "lib/gc/heap.hpp"
 #include "lib/gc/sweep.hpp"
+#include "sys/cpu.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::collector {
@@ -147,6 +148,15 @@ void* take_large(Kind kind, size_t bytes) {
 // one makes small pages.
 void write_first(void* object) { *static_cast<volatile uint64_t*>(object) = 0; }
 
+// Awake for as long as a step of sweeping takes: where the processor is a virtual one, who has slept comes back milliseconds later.
+void await_lock() {
+  constexpr int kRounds = 250;
+  constexpr int kPauses = 16;
+  for (int round = 0; round < kRounds && heap.lock.is_locked(); ++round) {
+    for (int i = 0; i < kPauses; ++i) sys::pause();
+  }
+}
+
 void* take(Thread& thread, Kind kind, size_t bytes) {
   return bytes <= kSmallMost ? take_small(thread, kind, bytes) : take_large(kind, bytes);
 }
@@ -228,6 +238,7 @@ void* allocate_slowly(Kind kind, size_t bytes) {
   if (self == nullptr) return nullptr;
   void* taken = nullptr;
   {
+    await_lock();
     const sys::LockGuard guard(heap.lock);
     if (lists_number == 0) forget_lists();
     if (heap.settings.every != 0) ++heap.allocations;

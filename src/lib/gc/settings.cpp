@@ -15,9 +15,8 @@ namespace {
 constexpr uint64_t kGrowthPercent = 95;
 // With less, marking everything costs no more than asking the kernel.
 constexpr uint64_t kGenerationsFrom = uint64_t{8} << 20;
-// With the world stopped so many objects are marked in 4 to 6 ms. A trade: with 60,000 the longest stop of gc-shapes ring 500, a list, is 0.2 ms instead of 4 to 5
-// (the first collections, of 4 and 8 MiB), and binary trees of depth 20 take a tenth to a fifth more.
-constexpr uint64_t kConcurrentFrom = 200'000;
+// With the world stopped so many objects are marked in 1 to 2 ms; with 200,000 the first collections of gc-shapes ring 500, a list, stop it for up to 20 ms.
+constexpr uint64_t kConcurrentFrom = 60'000;
 constexpr uint64_t kLeastGrowth = uint64_t{4} << 20;
 
 struct Name {
