@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing from the lists named: scripts/packages-LIST.txt, the benchmarks' own
 # list for "bench", the tests' and the house rules' for "test".
+# PACKAGE/COMMAND in a list: installed only where there is no such command.
 # Usage: scripts/setup.sh LIST...      Says nothing and needs neither root nor a network when all are there.
 set -eu
 cd "$(dirname "$0")"
@@ -29,6 +30,12 @@ fi
 
 missing=
 for package in $wanted; do
+  case $package in
+    */*) # Another one's program of that name serves as well, and its package may conflict with Debian's.
+      if command -v "${package#*/}" >/dev/null; then continue; fi
+      package=${package%/*}
+      ;;
+  esac
   status=$(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null || true)
   case " $status" in *" installed "*) ;; *) missing="$missing $package" ;; esac
 done
