@@ -74,11 +74,19 @@ class Status(unittest.TestCase):
             self.assertEqual(done.stdout, written)
 
     def test_no_counter_file_is_left(self):
-        before = set(os.listdir("/dev/shm"))
-        run_fake("true", options=("--stats",))
-        run_fake("sh", "-c", "kill -9 $$", options=("--stats",))
-        left = {name for name in set(os.listdir("/dev/shm")) - before if name.startswith("loam-counters")}
-        self.assertEqual(left, set())
+        def counters(pid):
+            """Of that tool alone: other tests may be running theirs just now."""
+            return list(pathlib.Path("/dev/shm").glob(f"loam-counters-{pid}-*"))
+
+        for script in ("echo; read line", "echo; read line; kill -9 $$"):
+            tool = subprocess.Popen([LOAM, "run", "--library", FAKE, "--stats", "--", "sh", "-c", script], text=True,
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                    env=support.plain_environment())
+            self.addCleanup(tool.kill)
+            self.assertEqual(tool.stdout.readline(), "\n")
+            self.assertEqual(len(counters(tool.pid)), 1, "there is one while the program runs")
+            tool.communicate("\n", timeout=60)
+            self.assertEqual(counters(tool.pid), [])
 
     def test_a_stale_counter_file_is_removed(self):
         gone = subprocess.Popen(["true"])
