@@ -16,7 +16,7 @@
 // before the block is anybody else's, that of an allocation when the block is the thread's; an event without a time of its own is not
 // earlier than the time before it, and nothing that another thread did comes before it (that thread has said, before its first event, that
 // times are to be told). A description's `kind` is written last; its id is told before the first event that names it.
-// The tool's heartbeat is monotonic nanoseconds. When it is older than kReaderPatienceNs and a ring is full, the recording is cut: the
+// The tool's heartbeat is monotonic nanoseconds. When it has not changed for kReaderPatienceNs of waiting at a full ring, the recording is cut: the
 // process says so in `state`, counts what is not recorded in `dropped`, and goes on.
 // Locking: none; a ring has one writer and one reader. What the file holds is memory that a program gone wild can overwrite: the reader
 // takes nothing in it for granted.

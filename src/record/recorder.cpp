@@ -25,6 +25,8 @@ using format::WordKind;
 
 constexpr uint32_t kShared = format::kRings - 1;
 constexpr long kWaitNs = 100'000;
+// What counts of one such wait. Longer ones are everybody's: the program was stopped, and its tool with it perhaps, or the machine was.
+constexpr uint64_t kMostStepNs = 20'000'000;
 
 struct State {
   std::atomic<RingFile*> file{nullptr};  // null: nothing is recorded
@@ -110,16 +112,21 @@ bool has_room(const Writer& writer) {
 // quarter of the ring, or each few events would cost a sleep of their own.
 bool wait_for_room(RingFile& file, Writer& writer) {
   const Ring& ring = ring_of(&file, writer.ring);
-  uint64_t begin = sys::monotonic_ns();
+  uint64_t beat = file.reader_beat_ns.load(std::memory_order_relaxed);
+  uint64_t last = sys::monotonic_ns();
+  uint64_t waited = 0;
   for (;;) {
+    const uint64_t now = sys::monotonic_ns();
+    waited += now - last < kMostStepNs ? now - last : kMostStepNs;
+    last = now;
     const uint64_t read = ring.read.load(std::memory_order_acquire);
-    if (read != writer.read) begin = sys::monotonic_ns();
+    const uint64_t next_beat = file.reader_beat_ns.load(std::memory_order_relaxed);
+    if (read != writer.read || next_beat != beat) waited = 0;
     writer.read = read;
+    beat = next_beat;
     if (writer.written - read <= format::kRingWords / 4 * 3) return true;
     if (file.state.load(std::memory_order_relaxed) == RingState::kCut) return false;
-    const uint64_t now = sys::monotonic_ns();
-    const uint64_t beat = file.reader_beat_ns.load(std::memory_order_relaxed);
-    if (now - (beat > begin ? beat : begin) > format::kReaderPatienceNs && beat <= now) {
+    if (waited > format::kReaderPatienceNs) {
       cut(file);
       return false;
     }

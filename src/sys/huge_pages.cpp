@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kPage = 4096;
-constexpr unsigned kSmallFaults = 16;
+constexpr unsigned kSmallFaults = 16 / HugePages::kSmallGroups;  // at a time
 // A huge page must cost less than this part of the small faults that it replaces: not all of it will be touched.
 constexpr uint64_t kWorthPart = 2;
 
@@ -17,6 +17,15 @@ uint64_t touch_ns(char* start, unsigned pages) {
   const uint64_t begin = thread_cpu_ns();
   for (unsigned i = 0; i < pages; ++i) *reinterpret_cast<volatile char*>(start + i * kPage) = 0;
   return thread_cpu_ns() - begin;
+}
+
+uint64_t measure_small(char* start) {
+  uint64_t groups[HugePages::kSmallGroups];
+  for (uint64_t& group : groups) {
+    group = touch_ns(start, kSmallFaults) / kSmallFaults;
+    start += kSmallFaults * kPage;
+  }
+  return HugePages::small_price(groups);
 }
 
 // By how much what grows has to grow before a kernel whose huge pages were dear is asked again: twofold, but not by less.
@@ -35,6 +44,17 @@ bool HugeCredit::account(uint64_t small_ns, uint64_t huge_ns) {
   if (credit > kMost) credit = kMost;
   credit_ns_.store(credit, std::memory_order_relaxed);
   return credit >= 0;
+}
+
+uint64_t HugePages::small_price(const uint64_t (&groups)[kSmallGroups]) {
+  uint64_t sum = 0;
+  uint64_t least = groups[0];
+  for (uint64_t group : groups) {
+    sum += group;
+    if (group < least) least = group;
+  }
+  const uint64_t mean = sum / kSmallGroups;
+  return mean < 2 * least ? mean : 2 * least;
 }
 
 void HugePages::give_up(uint64_t until) {
@@ -61,7 +81,7 @@ bool HugePages::advise(char* region, uint64_t mapped) {
   }
   switch (verdict_) {
     case Verdict::kUntried:
-      small_ns_ = touch_ns(region, kSmallFaults) / kSmallFaults;
+      small_ns_ = measure_small(region);
       verdict_ = Verdict::kMayPay;
       return false;
     case Verdict::kMayPay:

@@ -42,6 +42,11 @@ class HugePages {
   // From the first region on: for a mode that goes round through much more memory than the program would.
   void begin_early() { from_ = 0; }
 
+  // What a small fault costs, by a few groups of them: their mean, unless one was held up, as by a host that took the processor away for
+  // a millisecond. Whoever believed that would take every huge page for cheap, and go on at fifty milliseconds each.
+  static constexpr unsigned kSmallGroups = 4;
+  static uint64_t small_price(const uint64_t (&groups)[kSmallGroups]);
+
  private:
   enum class Verdict : uint8_t { kUntried, kMayPay, kDoesNot };
 

@@ -10,7 +10,7 @@
 
 #include "../support/storm.h"
 
-enum { kMiB = 1024 * 1024, kQueue = 4096, kBatch = 64 };
+enum { kMiB = 1024 * 1024, kQueue = 4096, kBatch = 64, kLeast = 10000, kPatience = 60 };
 
 struct queue {
   _Atomic(void*) slot[kQueue];
@@ -70,6 +70,12 @@ static void* answer(void* seed) {
   return NULL;
 }
 
+/* A busy machine may take longer than the time that was asked for. */
+static int is_over(double end) {
+  const double now = now_seconds();
+  return now >= end && (atomic_load(&g_passed) > kLeast || now >= end + kPatience);
+}
+
 static int verdict(const char* what, size_t most_live) {
   const size_t peak = status_kib("VmHWM:") * 1024;
   const size_t bound = most_live + most_live / 5 + 32 * (size_t)kMiB;
@@ -83,13 +89,13 @@ static int free_only(const struct storm* storm) {
   pthread_t thread;
   if (pthread_create(&thread, NULL, only_free, NULL) != 0) storm_fail("no thread");
   const double end = now_seconds() + storm->seconds;
-  for (unsigned long at = 0; now_seconds() < end;) {
+  for (unsigned long at = 0; !is_over(end);) {
     for (int i = 0; i < kBatch; ++i) put(&g_there, at++, 16 + next_random(&state) % 4000);
   }
   atomic_store(&g_stop, 1);
   pthread_join(thread, NULL);
   storm_say("%lu blocks freed by the other thread\n", atomic_load(&g_passed));
-  return atomic_load(&g_passed) > 10000 ? verdict("free_only", atomic_load(&g_there.most)) : 1;
+  return atomic_load(&g_passed) > kLeast ? verdict("free_only", atomic_load(&g_there.most)) : 1;
 }
 
 static int producer_consumer(const struct storm* storm) {
@@ -97,7 +103,7 @@ static int producer_consumer(const struct storm* storm) {
   pthread_t thread;
   if (pthread_create(&thread, NULL, answer, (void*)(uintptr_t)state) != 0) storm_fail("no thread");
   const double end = now_seconds() + storm->seconds;
-  for (unsigned long at = 0; now_seconds() < end;) {
+  for (unsigned long at = 0; !is_over(end);) {
     for (int i = 0; i < kBatch; ++i) {
       const uint32_t random = next_random(&state);
       put(&g_there, at++, 16 + random % (random % 61 == 0 ? 60000 : 3000));
@@ -107,7 +113,7 @@ static int producer_consumer(const struct storm* storm) {
   atomic_store(&g_stop, 1);
   pthread_join(thread, NULL);
   storm_say("%lu blocks passed\n", atomic_load(&g_passed));
-  return atomic_load(&g_passed) > 10000
+  return atomic_load(&g_passed) > kLeast
              ? verdict("producer_consumer", atomic_load(&g_there.most) + atomic_load(&g_back.most))
              : 1;
 }

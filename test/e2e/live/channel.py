@@ -32,7 +32,7 @@ class Listener:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.bind(b"\0loam-%016x" % self.cookie)
         self.socket.listen(16)
-        self.socket.settimeout(3)
+        self.socket.settimeout(30)
 
     def __enter__(self):
         return self
@@ -44,7 +44,7 @@ class Listener:
         """Asks the process to connect; the connection."""
         queue_signal(pid, self.cookie)
         connection, _ = self.socket.accept()
-        connection.settimeout(3)
+        connection.settimeout(30)
         return connection
 
 

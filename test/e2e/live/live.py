@@ -53,7 +53,7 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)["process"]
 
-    def wait_until_alone(self, pid, before, seconds=4):
+    def wait_until_alone(self, pid, before, seconds=60):
         """Nothing that the question brought may stay. Looks several times: a signal may still be on its way."""
         deadline = time.monotonic() + seconds
         quiet = 0

@@ -65,7 +65,7 @@ class Answers(live.Case):
 
     def test_all_but_one_thread_block_the_signal(self):
         code = ("import signal, threading, time\n"
-                "threading.Thread(target=time.sleep, args=(30,), daemon=True).start()\n"
+                "threading.Thread(target=time.sleep, args=(300,), daemon=True).start()\n"
                 f"signal.pthread_sigmask(signal.SIG_BLOCK, [{channel.SIGNAL}])\n"
                 "print('ready', flush=True); input()")
         target, _ = self.start(PYTHON, "-c", code)
@@ -80,7 +80,7 @@ class Answers(live.Case):
             self.assertEqual((answer, pid, announced), (channel.OK, target.pid, came))
             self.assertGreater(pause, 0)
         self.assertGreater(self.figures(target.pid)["walk"]["live_blocks"], 0)
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + 60
         while live.count(target.pid, "task") != before and time.monotonic() < deadline:
             time.sleep(0.02)
         self.assertEqual(live.count(target.pid, "task"), before)
@@ -133,7 +133,7 @@ class TheProgramsSignal(live.Case):
         for env in (live.preload.environment(), live.preload.plain_environment()):
             target, _ = self.start(HABITS, "reads", env=env)
             target.send_signal(channel.SIGNAL)
-            self.assertEqual(target.wait(timeout=10), -channel.SIGNAL)
+            self.assertEqual(target.wait(timeout=60), -channel.SIGNAL)
 
     def test_passive(self):
         target, _ = self.start(HABITS, "reads", options="deny=habits")

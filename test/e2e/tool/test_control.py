@@ -12,7 +12,7 @@ import unittest
 import support
 from support import FAKE, LOAM, loam
 
-SLEEP = "import time; print('ready', flush=True); time.sleep(30)"
+SLEEP = "import time; print('ready', flush=True); time.sleep(300)"
 
 
 class Control(unittest.TestCase):
@@ -65,7 +65,7 @@ class Control(unittest.TestCase):
 
     def test_zombie(self):
         process = subprocess.Popen(["true"])
-        time.sleep(0.2)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         self.refused(process.pid, "there is no such process")
         process.wait()
 
@@ -84,7 +84,8 @@ class Control(unittest.TestCase):
         target = self.target(way="silent")
         start = time.monotonic()
         self.refused(target.pid, "no answer in 2 s")
-        self.assertLess(time.monotonic() - start, 5)
+        took = time.monotonic() - start
+        self.assertTrue(2 <= took < 30, took)
         self.assertIsNone(target.poll())
 
     def test_stopped(self):
@@ -106,9 +107,7 @@ class Control(unittest.TestCase):
         self.refused(self.target(way="garbage").pid, "no answer in 2 s")
 
     def test_ends_meanwhile(self):
-        target = self.target(f"import signal, threading, os\nthreading.Timer(0.5, lambda: os._exit(0)).start()\n" + SLEEP,
-                             way="silent")
-        self.refused(target.pid, "it ended meanwhile")
+        self.refused(self.target(way="ends").pid, "it ended meanwhile")
 
     @unittest.skipUnless(os.getuid() == 0, "needs root to become another user and to make a namespace")
     def test_permission_and_namespace(self):

@@ -14,7 +14,7 @@ LIBRARY = os.environ.get("LOAM_LIB") or str(support.ROOT / "build/lib/libloam.so
 
 class Live(unittest.TestCase):
     def test_stats_of_a_running_process(self):
-        code = "import time; x = [0] * 1000000; print('ready', flush=True); time.sleep(20)"
+        code = "import time; x = [0] * 1000000; print('ready', flush=True); time.sleep(300)"
         target = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
                                   env=support.plain_environment(LD_PRELOAD=LIBRARY))
         self.addCleanup(target.wait)

@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include <filesystem>
 #include <random>
@@ -254,6 +257,30 @@ TEST_F(Recorder, CutsWhenNobodyReads) {
   EXPECT_LE(ring(0).written.load(), uint64_t{format::kRingWords});
   EXPECT_EQ(events(0).size() + file_->dropped.load(), uint64_t{format::kRingWords});
   EXPECT_GT(file_->dropped.load(), 0u);
+}
+
+// As when a terminal stops the program and its tool alike: who comes back first must not take the other for dead.
+TEST_F(Recorder, WhileItIsStoppedItDoesNotWait) {
+  const pid_t program = fork();
+  if (program == 0) {
+    Writer writer = {};
+    for (uint64_t i = 0; i < format::kRingWords; ++i) put(&writer, 1, allocation(16 * i));
+    _exit(0);
+  }
+  while (ring(0).written.load() < format::kRingWords / 8 * 7) usleep(1000);
+  usleep(20'000);  // it waits
+  kill(program, SIGSTOP);
+  usleep(1'300'000);
+  kill(program, SIGCONT);
+  usleep(50'000);  // it comes back first
+  int status = -1;
+  while (waitpid(program, &status, WNOHANG) == 0) {
+    ring(0).read.store(ring(0).written.load(std::memory_order_acquire), std::memory_order_release);
+    usleep(1000);
+  }
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(file_->state.load(), format::RingState::kRecording);
+  EXPECT_EQ(file_->dropped.load(), 0u);
 }
 
 TEST_F(Recorder, AnotherFileForAChild) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,6 +19,13 @@ namespace {
 using namespace loam;
 
 constexpr int kSignal = 60;
+// On a busy machine a thread gets no processor for a while.
+constexpr uint64_t kPatienceNs = 60'000'000'000;
+#ifdef SYS_poll
+constexpr long kPoll = SYS_poll;
+#else
+constexpr long kPoll = SYS_ppoll;
+#endif
 
 void on_signal(int, siginfo_t* info, void* context) { scan::Stop::on_signal(info, context); }
 
@@ -43,12 +52,19 @@ class Stop : public testing::Test {
   void start(unsigned count, Body body) {
     for (unsigned i = 0; i < count; ++i) {
       threads.emplace_back([this, body] {
-        started.fetch_add(1);
+        ids[started.fetch_add(1)] = sys::thread_id();
         body();
       });
+      while (ids[threads.size() - 1].load() == 0) std::this_thread::yield();
     }
-    while (started.load() < threads.size()) std::this_thread::yield();
-    usleep(50'000);  // who is to wait in the kernel does
+  }
+
+  // Until the threads from that one on wait in the call.
+  void wait_until_in(long call, size_t first = 0) {
+    for (size_t i = first; i < threads.size(); ++i) {
+      sys::WaitingThread waiting{};
+      while (!sys::read_waiting(ids[i], &waiting) || waiting.call != call) std::this_thread::yield();
+    }
   }
 
   void spin() {
@@ -65,6 +81,7 @@ class Stop : public testing::Test {
   std::atomic<bool> end{false};
   std::atomic<uint64_t> turns{0};
   std::atomic<unsigned> started{0};
+  std::atomic<uint32_t> ids[200] = {};
   std::vector<std::thread> threads;
   scan::Scratch scratch;
   scan::Stop stop;
@@ -74,14 +91,13 @@ TEST_F(Stop, NobodyRunsUntilResumed) {
   start(3, [this] { spin(); });
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
-  ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+  ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
   EXPECT_EQ(count(stop, scan::Fate::kAnswered), 3u);
   const uint64_t before = turns.load();
   usleep(20'000);
   EXPECT_EQ(turns.load(), before);
   stop.resume();
-  usleep(20'000);
-  EXPECT_GT(turns.load(), before);
+  while (turns.load() == before) std::this_thread::yield();
   EXPECT_TRUE(stop.nobody_ran());
   EXPECT_GT(stop.pause_ns(), 20'000'000u);
 }
@@ -95,7 +111,7 @@ TEST_F(Stop, RegistersAndStackAreThoseOfTheInterrupted) {
   });
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
-  ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+  ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
   const sys::Registers& registers = stop.thread(0).registers;
   bool seen = false;
   for (unsigned i = 0; i < registers.count; ++i) seen = seen || registers.words[i] == 0x1234'5678'9abc'def0;
@@ -109,11 +125,12 @@ TEST_F(Stop, WhoWaitsInPollIsLeftAlone) {
   std::atomic<int> interrupts{0};
   start(4, [this, &interrupts] {
     pollfd entry{pipe_ends[0], POLLIN, 0};
-    while (!end && poll(&entry, 1, 10'000) < 0) interrupts.fetch_add(1);
+    while (!end && poll(&entry, 1, -1) < 0) interrupts.fetch_add(1);
   });
+  wait_until_in(kPoll);
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
-  ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+  ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
   EXPECT_EQ(count(stop, scan::Fate::kWaiting), 4u);
   for (unsigned i = 0; i < stop.count(); ++i) EXPECT_NE(stop.thread(i).registers.stack, 0u);
   stop.resume();
@@ -126,18 +143,19 @@ TEST_F(Stop, WhoHasBeenRunningMeanwhileIsTold) {
     char byte;
     pollfd entry{pipe_ends[0], POLLIN, 0};
     while (!end) {
-      if (poll(&entry, 1, 10'000) > 0) (void)!read(pipe_ends[0], &byte, 1);
+      if (poll(&entry, 1, -1) > 0) (void)!read(pipe_ends[0], &byte, 1);
     }
   });
+  wait_until_in(kPoll);
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
-  ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+  ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
   ASSERT_EQ(count(stop, scan::Fate::kWaiting), 1u);
   ASSERT_EQ(write(pipe_ends[1], "x", 1), 1);
-  usleep(20'000);
+  for (int left = 1; left > 0; std::this_thread::yield()) ASSERT_EQ(ioctl(pipe_ends[0], FIONREAD, &left), 0);
   stop.resume();
   EXPECT_FALSE(stop.nobody_ran());
-  ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+  ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
   EXPECT_EQ(count(stop, scan::Fate::kAnswered), 1u);
   stop.resume();
 }
@@ -148,9 +166,10 @@ TEST_F(Stop, CallsThatGoOnAreInterrupted) {
     char byte;
     if (read(pipe_ends[0], &byte, 1) != 1) failures.fetch_add(1);
   });
+  wait_until_in(SYS_read);
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
-  ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+  ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
   EXPECT_EQ(count(stop, scan::Fate::kAnswered), 4u);
   stop.resume();
   EXPECT_EQ(failures.load(), 0);
@@ -171,6 +190,8 @@ TEST_F(Stop, WhoBlocksTheSignalIsSilentOrWaits) {
     char byte;
     (void)!read(pipe_ends[0], &byte, 1);
   });
+  while (!sys::blocks_signal(ids[0], kSignal)) std::this_thread::yield();
+  wait_until_in(SYS_read, 1);
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
   ASSERT_TRUE(stop.stop(kSignal, 200'000'000));
@@ -185,12 +206,12 @@ TEST_F(Stop, TwoHundredThreads) {
   });
   start(100, [this] {
     pollfd entry{pipe_ends[0], POLLIN, 0};
-    while (!end) poll(&entry, 1, 10'000);
+    while (!end) poll(&entry, 1, -1);
   });
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+    ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
     EXPECT_EQ(count(stop, scan::Fate::kAnswered) + count(stop, scan::Fate::kWaiting), 200u);
     stop.resume();
   }
@@ -205,7 +226,7 @@ TEST_F(Stop, ThreadsComeAndGo) {
   ASSERT_TRUE(stop.prepare(scratch));
   stop.watch(kSignal);
   for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(stop.stop(kSignal, 1'000'000'000));
+    ASSERT_TRUE(stop.stop(kSignal, kPatienceNs));
     EXPECT_EQ(count(stop, scan::Fate::kSilent), 0u);
     const uint64_t before = turns.load();
     usleep(2000);

@@ -190,22 +190,24 @@ template <size_t Size>
 }
 
 constexpr uint64_t kPageBytes = 4096;
+// For what is called from there: to bind a function, the first time it is called, takes the dynamic linker more than a page.
+constexpr size_t kPagesBelow = 16;
 ucontext_t g_back;
 ucontext_t g_other;
 bool g_far;
 void on_other_stack() {
-  const uint64_t place = reinterpret_cast<uint64_t>(g_room) + 2 * kPageBytes - 2048;
+  const uint64_t place = reinterpret_cast<uint64_t>(g_room) + (kPagesBelow + 2) * kPageBytes - 2048;
   g_far ? from_afar<5 * kPageBytes>(place) : land_at(place);
 }
 
 TEST_F(Memos, ATraceReadsNothingBehindTheStacksEnd) {
-  constexpr size_t kPages = 16;
+  constexpr size_t kPages = kPagesBelow + 16;
   void* room = mmap(nullptr, kPages * kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(room, MAP_FAILED);
   g_room = static_cast<char*>(room);
   for (int i = 0; i < 60; ++i) {
     g_far = i % 20 < 10;
-    const size_t bytes = (g_far ? kPages : 2) * kPageBytes;
+    const size_t bytes = (g_far ? kPages : kPagesBelow + 2) * kPageBytes;
     ASSERT_EQ(mprotect(g_room, bytes, PROT_READ | PROT_WRITE), 0);
     ASSERT_EQ(getcontext(&g_other), 0);
     g_other.uc_stack.ss_sp = g_room;

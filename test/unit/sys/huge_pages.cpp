@@ -54,6 +54,12 @@ TEST(HugeCredit, FaultsThatAreALittleTooDearEndTooInTime) {
   EXPECT_LT(borne(credit, kSmall * 512), 10u);
 }
 
+TEST(HugePages, OneStallIsNotThePriceOfAllSmallFaults) {
+  EXPECT_EQ(sys::HugePages::small_price({2'900, 3'000, 3'100, 3'400}), 3'100u);
+  EXPECT_EQ(sys::HugePages::small_price({3'000, 3'000, 400'000, 3'000}), 6'000u);
+  EXPECT_EQ(sys::HugePages::small_price({400'000, 3'000, 3'000, 3'000}), 6'000u);
+}
+
 TEST(HugePages, SmallHeapsAreNotTouched) {
   sys::HugePages pages;
   EXPECT_FALSE(pages.may_touch(1 << 20));

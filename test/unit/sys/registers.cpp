@@ -87,17 +87,19 @@ TEST(Registers, WhileTheProgramRunsAllCount) {
   handled = false;
   const long self = syscall(SYS_gettid);
   const int process = getpid();
+  std::atomic<bool> marked{false};
   std::thread other([&] {
-    usleep(20'000);
+    while (!marked) std::this_thread::yield();
     syscall(SYS_tgkill, process, self, SIGUSR1);
   });
   uint8_t done = 0;
   asm volatile(
-      "mov %[mark], %%r8\n"
+      "mov %[mark], %%r8\n\t"
+      "movb $1, %[marked]\n"
       "1: cmpb $0, %[handled]\n\t"
       "je 1b\n\t"
       "setne %[done]"
-      : [done] "=&r"(done)
+      : [done] "=&r"(done), [marked] "+m"(marked)
       : [mark] "r"(kMark), [handled] "m"(handled)
       : "r8", "memory");
   other.join();

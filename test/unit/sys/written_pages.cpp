@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "support/huge_page.hpp"
 #include "sys/kernel.hpp"
 
 namespace loam::sys {
@@ -85,10 +86,11 @@ struct Huge {
     pages.close();
     unmap(mapped, 3 * kHuge);
   }
+  // Of the first of them.
   uint64_t small_bytes() {
     uint64_t bytes = 0;
     const auto add = [](uint64_t from, uint64_t to, void* sum) { *static_cast<uint64_t*>(sum) += to - from; };
-    EXPECT_TRUE(pages.visit_small(start, start + 2 * kHuge, add, &bytes));
+    EXPECT_TRUE(pages.visit_small(start, start + kHuge, add, &bytes));
     return bytes;
   }
 
@@ -111,8 +113,11 @@ TEST(SysWrittenPages, AHugePageThatAWriteHasSplitIsJoined) {
   if (before == 0) {
     EXPECT_EQ(huge.small_bytes(), Huge::kHuge - kPage) << "the page written to does not count";
   }
-  ASSERT_TRUE(huge.pages.join(huge.start));
-  EXPECT_EQ(huge.small_bytes(), before == 0 ? 0u : before - Huge::kHuge);
+  if (!huge.pages.join(huge.start)) {
+    EXPECT_FALSE(test::huge_page_is_to_be_had());
+    return;
+  }
+  EXPECT_EQ(huge.small_bytes(), 0u);
   EXPECT_EQ(huge.memory[5 * kPage], 2);
   EXPECT_EQ(huge.memory[6 * kPage], 1);
   uint64_t written = 0;
