@@ -42,12 +42,13 @@ bool Assist::drain(Marker& marker, Marker::GoOn go_on) {
   if (!second.prepare()) return marker.drain_while(go_on);
   second.set_beside(true);
   go_on_ = go_on;
-  by_others_.store(0, std::memory_order_relaxed);
   pool_.empty_out();
   pool_.keep(kStock);
   marker.join(second);
   bool whole = true;
   do {
+    // What others have marked by now counts as the marker's own (take_over).
+    by_others_.store(0, std::memory_order_relaxed);
     open();
     whole = marker.drain_beside(pool_, count);
     close();
