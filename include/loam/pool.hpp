@@ -96,21 +96,25 @@ class pool {
     deallocate(object);
   }
 
-  // Fills the span with memory for objects; all or nothing. About a quarter faster than as many calls of allocate().
+  // Fills the span with memory for objects; all or nothing. O(objects), less than half a nanosecond for each that never was handed out, or
+  // came back by deallocate(span) in the order of allocate(span).
   void allocate(std::span<T*> objects) {
     std::size_t done = 0;
     try {
-      detail::free_list list =
-          free_;  // in registers: what is written to blocks and states could not change a copy
+      // In registers: what is written to blocks and states could not change a copy.
+      detail::free_list list = free_;
       void* block;
       if (!objects.empty() && list.take_newest(block)) objects[done++] = from_block(block);
-      for (; done < objects.size(); ++done) {
-        if (list.take_listed(block) || list.take_fresh(shape, block)) [[likely]] {
-          objects[done] = from_block(block);
+      while (done < objects.size()) {
+        if (list.take_listed(block)) {
+          objects[done++] = from_block(block);
           continue;
         }
+        done += list.take_fresh(shape, objects.size() - done,
+                                [&](std::size_t i, void* fresh) { objects[done + i] = from_block(fresh); });
+        if (done == objects.size()) break;
         free_ = list;
-        objects[done] = allocate_slow();
+        objects[done++] = allocate_slow();
         list = free_;
       }
       free_ = list;
@@ -119,9 +123,11 @@ class pool {
       throw;
     }
   }
+  // The last one first: what allocate(span) took side by side goes back in front of what was never handed out, and nothing is written to it.
   void deallocate(std::span<T* const> objects) noexcept {
     detail::free_list list = free_;
-    for (T* object : objects) {
+    for (std::size_t i = objects.size(); i-- > 0;) {
+      T* const object = objects[i];
       if (!has_fences && list.give(pages_, shape, to_block(object))) [[likely]]
         continue;
       free_ = list;

@@ -209,6 +209,17 @@ class fresh_blocks {
     state = state_++;
     return true;
   }
+  // Calls put(number, block) for the next ones, at most `most`; returns how many, live from now on.
+  template <class Put>
+  std::size_t take_many(const block_shape& shape, std::size_t most, Put put) noexcept {
+    const auto room = static_cast<std::size_t>(end_ - at_) / shape.size;
+    const std::size_t count = most < room ? most : room;
+    for (std::size_t i = 0; i < count; ++i) put(i, at_ + i * shape.size);
+    std::fill_n(state_, count, block_state::live);
+    at_ += count * shape.size;
+    state_ += count;
+    return count;
+  }
   // Whether the free block lies in front of all others, in the same page, and is one of them now. States tell: those of two pages are
   // never neighbours.
   bool take_back(void* block, block_state* state) noexcept {
@@ -260,6 +271,11 @@ class free_list {
       return false;
     *state = block_state::live;
     return true;
+  }
+
+  template <class Put>
+  std::size_t take_fresh(const block_shape& shape, std::size_t most, Put put) noexcept {
+    return fresh_.take_many(shape, most, put);
   }
 
   // Gives the block back, any address at all, if it is a live one of these pages for all that their table tells at once. False: it
