@@ -9,25 +9,25 @@
 namespace loam::collector {
 namespace {
 
-struct Node {
-  Node* next;
+struct FinalizedNode {
+  FinalizedNode* next;
   uint64_t number;
 };
 
 std::vector<uint64_t>* ran;
 
-void note(void* object, void*) { ran->push_back(static_cast<Node*>(object)->number); }
+void note(void* object, void*) { ran->push_back(static_cast<FinalizedNode*>(object)->number); }
 
 // Number 2 leads to 1, which leads to 0; 3 and 4 lead to each other.
 void make(Order order) {
-  Node* nodes[5];
+  FinalizedNode* nodes[5];
   for (uint64_t i = 0; i < 5; ++i) {
-    nodes[i] = static_cast<Node*>(allocate(Kind::kNormal, sizeof(Node)));
+    nodes[i] = static_cast<FinalizedNode*>(allocate(Kind::kNormal, sizeof(FinalizedNode)));
     nodes[i]->number = i;
     nodes[i]->next = i == 0 ? nullptr : i == 3 ? nullptr : nodes[i - 1];
   }
   nodes[3]->next = nodes[4];
-  for (Node* node : nodes) {
+  for (FinalizedNode* node : nodes) {
     const sys::LockGuard guard(heap.lock);
     ASSERT_TRUE(finalizers.set(reinterpret_cast<uint64_t>(node), note, nullptr, order, nullptr, nullptr));
   }
@@ -38,7 +38,7 @@ class GcFinalize : public testing::Test {
   void SetUp() override {
     start();
     // The collector's own data are part of this program's, and name the start of the heap: the object there is always reached.
-    static_cast<void>(allocate(Kind::kNormal, sizeof(Node)));
+    static_cast<void>(allocate(Kind::kNormal, sizeof(FinalizedNode)));
     seen_.clear();
     ran = &seen_;
   }
@@ -77,7 +77,7 @@ TEST_F(GcFinalize, LongLinksAfterFinalizersShortOnesBefore) {
   static uint64_t short_seen;
   struct Make {
     static void object() {
-      auto* node = static_cast<Node*>(allocate(Kind::kNormal, sizeof(Node)));
+      auto* node = static_cast<FinalizedNode*>(allocate(Kind::kNormal, sizeof(FinalizedNode)));
       const auto address = reinterpret_cast<uint64_t>(node);
       // In disguise, or the links themselves would hold it: they lie among the data.
       auto* cell = static_cast<uint64_t*>(allocate(Kind::kAtomic, 2 * sizeof(uint64_t)));

@@ -13,23 +13,24 @@
 namespace loam::collector {
 namespace {
 
-struct Node {
-  Node* next;
+struct ThreadNode {
+  ThreadNode* next;
   uint64_t number;
 };
 
 // Builds lists that only its own stack leads to, and looks at them again.
 void churn(uint64_t rounds, std::atomic<uint64_t>* faults) {
   for (uint64_t round = 0; round < rounds; ++round) {
-    Node* list = nullptr;
+    ThreadNode* list = nullptr;
     for (uint64_t i = 0; i < 2000; ++i) {
-      auto* node = static_cast<Node*>(allocate(Kind::kNormal, sizeof(Node)));
+      auto* node = static_cast<ThreadNode*>(allocate(Kind::kNormal, sizeof(ThreadNode)));
       if (node->next != nullptr || node->number != 0) ++*faults;
       *node = {list, i};
       list = node;
     }
     uint64_t number = 2000;
-    for (const Node* node = list; node != nullptr; node = node->next) *faults += node->number != --number;
+    for (const ThreadNode* node = list; node != nullptr; node = node->next)
+      *faults += node->number != --number;
   }
 }
 
@@ -46,23 +47,24 @@ TEST(GcThreads, EachKeepsItsOwn) {
 
 TEST(GcThreads, AThreadThatDoesNotUseTheHeapHoldsObjectsToo) {
   std::atomic<int> stage{0};
-  static std::atomic<Node*> handed{nullptr};
+  static std::atomic<ThreadNode*> handed{nullptr};
   std::atomic<uint64_t> seen{0};
   std::thread stranger([&] {
     while (stage.load() == 0) std::this_thread::yield();
-    Node* volatile held = handed.exchange(nullptr);
+    ThreadNode* volatile held = handed.exchange(nullptr);
     stage = 2;
     while (stage.load() == 2) std::this_thread::yield();
     seen = held->number;
   });
-  auto* node = static_cast<Node*>(allocate(Kind::kNormal, sizeof(Node)));
+  auto* node = static_cast<ThreadNode*>(allocate(Kind::kNormal, sizeof(ThreadNode)));
   node->number = 77;
   handed = node;
   node = nullptr;
   stage = 1;
   while (stage.load() != 2) std::this_thread::yield();
   collect_now();
-  for (int i = 0; i < 100000; ++i) static_cast<Node*>(allocate(Kind::kNormal, sizeof(Node)))->number = 1;
+  for (int i = 0; i < 100000; ++i)
+    static_cast<ThreadNode*>(allocate(Kind::kNormal, sizeof(ThreadNode)))->number = 1;
   stage = 3;
   stranger.join();
   EXPECT_EQ(seen, 77u);
