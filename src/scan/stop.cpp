@@ -306,6 +306,8 @@ void Stop::end_thread(uint32_t id, uint64_t stack) {
     threads_[i].registers.count = 0;
     threads_[i].registers.weak_count = 0;
     threads_[i].registers.stack = stack + sys::kRedZone;  // it stands at a call: nothing below is in use
+    // On a busy machine it may not have come to its handler, and all of its stack would count.
+    if (threads_[i].fate == Fate::kSilent) threads_[i].fate = Fate::kWaiting;
   }
 }
 

@@ -64,7 +64,7 @@ class Stop {
   // next attempt.
   bool nobody_ran();
 
-  // Of a thread that has stopped inside exit(): its registers are nobody's, its stack counts from `stack` on.
+  // Of a thread that has stopped inside exit(), where it waits for us: its registers are nobody's, its stack counts from `stack` on.
   void end_thread(uint32_t id, uint64_t stack);
 
   unsigned count() const { return count_; }

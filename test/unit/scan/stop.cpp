@@ -199,6 +199,9 @@ TEST_F(Stop, WhoBlocksTheSignalIsSilentOrWaits) {
   EXPECT_EQ(count(stop, scan::Fate::kSilent), 1u);
   EXPECT_EQ(count(stop, scan::Fate::kWaiting), 1u);
   stop.resume();
+  // Who waits for us in exit() is no stranger, whether it has answered or not.
+  stop.end_thread(ids[0], 0x1000);
+  EXPECT_EQ(count(stop, scan::Fate::kSilent), 0u);
 }
 
 TEST_F(Stop, TwoHundredThreads) {
