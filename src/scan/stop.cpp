@@ -19,6 +19,8 @@ constexpr unsigned kMostRounds = 16;
 constexpr unsigned kPatientRounds = 3;
 // So often it is asked whether who has not answered is still there.
 constexpr uint64_t kPromptNs = 3'000'000;
+// What counts of one such wait. Longer ones are everybody's: the whole process was stopped, or the machine was.
+constexpr uint64_t kMostStepNs = 50'000'000;
 // So long somebody may block the signal: libc does while a thread begins or ends, which may lose its processor just then.
 constexpr unsigned kLooks = 10;
 constexpr uint64_t kDeafNs = 30'000'000;
@@ -191,13 +193,16 @@ void Stop::look_after(int signal, bool at_last) {
   }
 }
 
-void Stop::wait_for_answers(uint64_t deadline) {
+void Stop::wait_for_answers(uint64_t patience_ns) {
+  const uint64_t begin = sys::monotonic_ns();
+  uint64_t waited = 0;
   for (;;) {
     const uint32_t left = waiting_for_.load(std::memory_order_acquire);
-    const uint64_t now = sys::monotonic_ns();
-    if (left == 0 || now >= deadline) return;
-    futex_wait(waiting_for_, left, deadline - now);
+    if (left == 0 || waited >= patience_ns) break;
+    futex_wait(waiting_for_, left, patience_ns - waited);
+    waited = sys::monotonic_ns() - begin;
   }
+  waited_ns_ += waited < kMostStepNs ? waited : kMostStepNs;
 }
 
 // Who was left alone and has been running since is no longer. Returns whether there is anybody.
@@ -236,7 +241,6 @@ void Stop::round(int signal, uint64_t patience_ns) {
   }
   // All signals at once: what precedes them is done while everybody still runs.
   if (begin_ns_ == 0) begin_ns_ = sys::monotonic_ns();
-  const uint64_t deadline = begin_ns_ + patience_ns;
   for (unsigned i = 0; i < count_; ++i) {
     StoppedThread& thread = threads_[i];
     const bool told = thread.answered.load(std::memory_order_relaxed) != 0;
@@ -245,10 +249,9 @@ void Stop::round(int signal, uint64_t patience_ns) {
     thread.name.entry = 0;
   }
   for (;;) {
-    const uint64_t prompt = sys::monotonic_ns() + kPromptNs;
-    wait_for_answers(prompt < deadline ? prompt : deadline);
+    wait_for_answers(kPromptNs);
     if (waiting_for_.load(std::memory_order_acquire) == 0) return;
-    const bool at_last = sys::monotonic_ns() >= deadline;
+    const bool at_last = waited_ns_ >= patience_ns;
     look_after(signal, at_last);
     if (at_last) return;
   }
@@ -258,6 +261,7 @@ bool Stop::stop(int signal, uint64_t patience_ns) {
   released_.store(0, std::memory_order_relaxed);
   waiting_for_.store(0, std::memory_order_relaxed);
   begin_ns_ = 0;
+  waited_ns_ = 0;
   for (unsigned i = 0; i < count_; ++i) {
     if (threads_[i].fate != Fate::kGone) threads_[i].fate = Fate::kNew;
     threads_[i].asked.store(0, std::memory_order_relaxed);
@@ -302,6 +306,8 @@ void Stop::end_thread(uint32_t id, uint64_t stack) {
     threads_[i].registers.count = 0;
     threads_[i].registers.weak_count = 0;
     threads_[i].registers.stack = stack + sys::kRedZone;  // it stands at a call: nothing below is in use
+    // On a busy machine it may not have come to its handler, and all of its stack would count.
+    if (threads_[i].fate == Fate::kSilent) threads_[i].fate = Fate::kWaiting;
   }
 }
 

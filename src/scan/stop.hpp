@@ -64,7 +64,7 @@ class Stop {
   // next attempt.
   bool nobody_ran();
 
-  // Of a thread that has stopped inside exit(): its registers are nobody's, its stack counts from `stack` on.
+  // Of a thread that has stopped inside exit(), where it waits for us: its registers are nobody's, its stack counts from `stack` on.
   void end_thread(uint32_t id, uint64_t stack);
 
   unsigned count() const { return count_; }
@@ -88,7 +88,7 @@ class Stop {
   bool send(StoppedThread& thread, int signal);
   void round(int signal, uint64_t patience_ns);
   bool somebody_ran();
-  void wait_for_answers(uint64_t deadline);
+  void wait_for_answers(uint64_t patience_ns);
   bool is_deaf(StoppedThread& thread, int signal) const;
   void look_after(int signal, bool at_last);
   void withdraw(StoppedThread& thread, Fate fate);
@@ -102,6 +102,7 @@ class Stop {
   std::atomic<uint32_t> waiting_for_{0};  // answers
   std::atomic<uint32_t> released_{0};
   uint64_t begin_ns_ = 0;
+  uint64_t waited_ns_ = 0;  // for answers, since the stop began
   uint64_t pause_ns_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -198,6 +199,9 @@ TEST_F(Stop, WhoBlocksTheSignalIsSilentOrWaits) {
   EXPECT_EQ(count(stop, scan::Fate::kSilent), 1u);
   EXPECT_EQ(count(stop, scan::Fate::kWaiting), 1u);
   stop.resume();
+  // Who waits for us in exit() is no stranger, whether it has answered or not.
+  stop.end_thread(ids[0], 0x1000);
+  EXPECT_EQ(count(stop, scan::Fate::kSilent), 0u);
 }
 
 TEST_F(Stop, TwoHundredThreads) {
@@ -215,6 +219,35 @@ TEST_F(Stop, TwoHundredThreads) {
     EXPECT_EQ(count(stop, scan::Fate::kAnswered) + count(stop, scan::Fate::kWaiting), 200u);
     stop.resume();
   }
+}
+
+// As when a terminal stops the program: that its threads do not answer meanwhile says nothing of them. It is stopped while it waits for them,
+// as it does most of the time.
+TEST_F(Stop, WhileTheProcessIsStoppedNobodyIsSilent) {
+  constexpr uint64_t kPatience = 800'000'000;
+  const pid_t child = fork();
+  if (child == 0) {
+    for (int i = 0; i < 30; ++i) std::thread([this] { spin(); }).detach();
+    unsigned silent = 0;
+    struct pollfd told{pipe_ends[0], POLLIN, 0};
+    if (!stop.prepare(scratch)) _exit(2);
+    while (poll(&told, 1, 0) == 0) {
+      if (!stop.stop(kSignal, kPatience)) _exit(3);
+      silent += count(stop, scan::Fate::kSilent);
+      stop.resume();
+    }
+    _exit(silent == 0 ? 0 : 1);
+  }
+  for (int i = 0; i < 4; ++i) {
+    usleep(30'000);
+    kill(child, SIGSTOP);
+    usleep(1'000'000);
+    kill(child, SIGCONT);
+  }
+  ASSERT_EQ(write(pipe_ends[1], "x", 1), 1);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(Stop, ThreadsComeAndGo) {
