@@ -24,7 +24,7 @@ struct Node {
 
 constexpr size_t kSlots = 3000;
 // In the heap: lists move from slot to slot while it is being read.
-std::atomic<Node*>* volatile table = nullptr;
+std::atomic<Node*>* volatile lists_in_slots = nullptr;
 
 Node* make_node(Node* next) {
   auto* node = static_cast<Node*>(allocate(Kind::kNormal, sizeof(Node)));
@@ -45,7 +45,7 @@ uint64_t faults_of(const Node* list) {
 // Takes a list out of one slot, and puts it, with one more in front, into another: for a moment only a register holds it.
 void move_lists(uint64_t seed, uint64_t rounds, std::atomic<uint64_t>* faults) {
   std::mt19937_64 random(seed);
-  std::atomic<Node*>* const slots = table;
+  std::atomic<Node*>* const slots = lists_in_slots;
   for (uint64_t i = 0; i < rounds; ++i) {
     Node* list = slots[random() % kSlots].exchange(nullptr);
     *faults += faults_of(list);
@@ -64,15 +64,16 @@ class GcCycle : public testing::Test {
     heap.settings.concurrent_from = 0;
     heap.settings.generations_from = 0;
     heap.settings.least_growth = uint64_t{256} << 10;
-    table = static_cast<std::atomic<Node*>*>(allocate(Kind::kNormal, kSlots * sizeof(std::atomic<Node*>)));
+    lists_in_slots =
+        static_cast<std::atomic<Node*>*>(allocate(Kind::kNormal, kSlots * sizeof(std::atomic<Node*>)));
     collect_now();
     known_ = generations.able();
     cycles_ = heap.figures.concurrent_collections;
   }
   void TearDown() override {
     // Some word on a stack may still lead to it.
-    for (size_t i = 0; i < kSlots; ++i) table[i] = nullptr;
-    table = nullptr;
+    for (size_t i = 0; i < kSlots; ++i) lists_in_slots[i] = nullptr;
+    lists_in_slots = nullptr;
     heap.settings = before_;
     collect_now();
     EXPECT_FALSE(cycle.going_on());
