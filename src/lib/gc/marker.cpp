@@ -320,12 +320,14 @@ bool Marker::has_rest() const {
 }
 
 bool Marker::help_beside(Pool& pool, GoOn go_on) {
-  if (!has_rest() && !fetch(pool)) return false;
-  shared_ = true;
-  while (run(&pool, go_on) && fetch(pool)) {
+  shared_ = true;  // what is fetched may be followed at once
+  const bool some = has_rest() || fetch(pool);
+  if (some) {
+    while (run(&pool, go_on) && fetch(pool)) {
+    }
   }
   shared_ = false;
-  return true;
+  return some;
 }
 
 bool Marker::take_over(Marker& other) {
