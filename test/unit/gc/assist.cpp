@@ -79,6 +79,31 @@ TEST_F(GcAssist, EachObjectIsTakenOnceWhoeverComesAndGoes) {
   EXPECT_LE(told, reached);
 }
 
+TEST_F(GcAssist, PartsOfLargeObjectsAreSharedToo) {
+  static constinit Marker marker;
+  constexpr uint64_t kLarge = 6;
+  constexpr uint64_t kEach = kNodes / kLarge;
+  std::vector<uint64_t> large(kLarge);
+  heap.lock.unlock();
+  elsewhere([&] {
+    for (uint64_t i = 0; i < kLarge; ++i) {
+      auto* const all = static_cast<uint64_t*>(allocate(Kind::kNormal, kEach * sizeof(uint64_t)));
+      for (uint64_t j = 0; j < kEach; ++j) all[j] = nodes_[i * kEach + j];
+      large[i] = reinterpret_cast<uint64_t>(all);
+    }
+  });
+  heap.lock.lock();
+  open_all(false);
+  ASSERT_TRUE(marker.prepare());
+  for (const uint64_t object : large) marker.add_word(object);
+  std::atomic<bool> done{false};
+  std::thread other = helper(done);
+  EXPECT_TRUE(assist.drain(marker, go_on));
+  done = true;
+  other.join();
+  EXPECT_EQ(marker.objects(), kNodes + kLarge);
+}
+
 // As before a fork.
 TEST_F(GcAssist, NobodyMarksOnceAllAreToldToStand) {
   static constinit Marker marker;
