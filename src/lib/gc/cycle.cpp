@@ -30,6 +30,8 @@ constexpr uint64_t kOpeningPart = 16;
 // At the least, before anybody has to wait.
 constexpr uint64_t kSlack = uint64_t{512} << 10;
 constexpr uint64_t kNapNs = 50'000;
+// Few and long rather than many and short: each may end milliseconds late, where the processor is a virtual one.
+constexpr uint64_t kPayNapNs = 250'000;
 constexpr uint64_t kMostPaidNs = 300'000;
 // So long the second thread waits for the last stop before it looks again what was written meanwhile; twice as long each time, for a program
 // that has come to rest is to stay at rest.
@@ -213,7 +215,7 @@ void Cycle::pay() {
     if (assist.help(until_ns, has_paid))
       clear_dead_stack();
     else
-      wait(phase_, now, kNapNs);
+      wait(phase_, now, kPayNapNs);
   }
 }
 
