@@ -86,8 +86,8 @@ class rc_leaks {
     });
     walk_all(count);
     for (auto& [object, what] : objects_) {
-      const std::int64_t all = std::int64_t{object->biased.count()} +
-                               rc_count(object->shared.load(std::memory_order_acquire));
+      const std::int64_t all =
+          std::int64_t{object->biased.count()} + rc_count(object->shared.load(std::memory_order_acquire));
       if (is_elsewhere(*object) || all > what.inside) call_live(*object);
     }
     walker spread(*this, [](rc_tracer& tracer, rc_header& target) {
