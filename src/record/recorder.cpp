@@ -124,7 +124,7 @@ bool wait_for_room(RingFile& file, Writer& writer) {
     if (read != writer.read || next_beat != beat) waited = 0;
     writer.read = read;
     beat = next_beat;
-    if (writer.written - read <= format::kRingWords / 4 * 3) return true;
+    if (writer.written - read <= uint64_t{format::kRingWords} / 4 * 3) return true;
     if (file.state.load(std::memory_order_relaxed) == RingState::kCut) return false;
     if (waited > format::kReaderPatienceNs) {
       cut(file);
@@ -143,7 +143,7 @@ class Words {
   void add(WordKind kind, uint64_t number) { add(format::word_of(kind, number)); }
   // The line after the next two, which the tool's processor has had since it was written last.
   uint64_t end() const {
-    constexpr uint64_t kAhead = 3 * 64 / sizeof(uint64_t);
+    constexpr uint64_t kAhead = uint64_t{3} * 64 / sizeof(uint64_t);
     sys::ask_to_write(&ring_[(at_ + kAhead) % format::kRingWords]);
     return at_;
   }

@@ -64,6 +64,7 @@ class HugeRepair : public testing::Test {
 TEST_F(HugeRepair, JoinsWhatIsWholeInALargeHeap) {
   constexpr size_t kBytes = 8 * kHuge;
   std::vector<char*> blocks;
+  blocks.reserve(8);
   for (int i = 0; i < 8; ++i) blocks.push_back(make(kBytes, kBytes));
   char* part = make(kBytes, kHuge / 2);
   const bool can = can_join(blocks[0]);
@@ -95,6 +96,7 @@ TEST_F(HugeRepair, ASmallHeapIsLeftAlone) {
 
 TEST_F(HugeRepair, NoTimeNoJoining) {
   std::vector<char*> blocks;
+  blocks.reserve(8);
   for (int i = 0; i < 8; ++i) blocks.push_back(make(8 * kHuge, 8 * kHuge));
   scan::HugeRepair repair;
   repair.join(runtime::view_of_heap(), 0);
