@@ -6,6 +6,7 @@
 #include "lib/gc/heap.hpp"
 #include "lib/gc/stop.hpp"
 #include "sys/kernel.hpp"
+#include "sys/sanitizer.hpp"
 #include "sys/side_thread.hpp"
 #include "sys/syscall.hpp"
 
@@ -47,6 +48,8 @@ void help(void*) {
 }
 
 bool start_thread() {
+  // The thread sanitizer keeps its account of a thread where libc put it; this one has none.
+  if (LOAM_WATCHED_THREADS != 0) return false;
   if (started) return helper_id.load(std::memory_order_relaxed) != 0;
   started = true;
   if (!inside) {
