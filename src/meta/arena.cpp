@@ -20,7 +20,28 @@ void* Arena::allocate(size_t bytes) {
         return reinterpret_cast<void*>(start);
       }
     }
+    if (lock_.held_by_me()) return allocate_inside(wanted);
     if (!add_chunk(end)) return nullptr;
+  }
+}
+
+// For a signal handler that interrupted add_chunk(): a chunk by itself, of which no more than this is ever touched. The current one is half
+// changed perhaps, and is left as it is.
+void* Arena::allocate_inside(uint64_t bytes) {
+  auto* chunk = static_cast<char*>(sys::map(kChunk));
+  if (chunk == nullptr) return nullptr;
+  enlist(chunk);
+  used_.fetch_add(bytes, std::memory_order_relaxed);
+  return chunk + kLine;
+}
+
+// A handler may come between any two steps, and enlist one of its own.
+void Arena::enlist(char* chunk) {
+  mapped_.fetch_add(kChunk, std::memory_order_relaxed);
+  char*& before = *reinterpret_cast<char**>(chunk);
+  before = newest_.load(std::memory_order_relaxed);
+  while (
+      !newest_.compare_exchange_weak(before, chunk, std::memory_order_release, std::memory_order_relaxed)) {
   }
 }
 
@@ -47,7 +68,6 @@ char* Arena::map_chunk() {
 }
 
 bool Arena::add_chunk(uint64_t seen_end) {
-  if (lock_.held_by_me()) return false;  // a signal handler interrupted this very function
   sys::LockGuard guard(lock_);
   if (end_.load(std::memory_order_relaxed) != seen_end) return true;
   char* chunk = map_chunk();
@@ -63,9 +83,7 @@ bool Arena::add_chunk(uint64_t seen_end) {
   // Both chunks of the huge page are the arena's: a chunk by itself may be aligned as well.
   if (chunk + kChunk == area_ && reinterpret_cast<uint64_t>(chunk) % kHugePage == 0)
     huge_pages_.advise(chunk, mapped());
-  mapped_.fetch_add(kChunk, std::memory_order_relaxed);
-  *reinterpret_cast<char**>(chunk) = newest_.load(std::memory_order_relaxed);
-  newest_.store(chunk, std::memory_order_release);
+  enlist(chunk);
   const auto start = reinterpret_cast<uint64_t>(chunk);
   // Between these two stores an allocation sees the old end with the new start or the reverse; the distance test in
   // allocate() refuses both.

@@ -1,7 +1,8 @@
 // Memory about memory: the heap's records come from here, never from the heap itself. Owns mappings of its own, gives
 // out zeroed pieces and takes none back; whoever needs reuse keeps a pool of records.
 // Invariant: what was given out stays readable for ever, so a stale pointer to a record is harmless to read.
-// Locking: lock-free while the current chunk lasts; a lock of the highest rank for the next chunk.
+// Locking: lock-free while the current chunk lasts; a lock of the highest rank for the next chunk. A signal handler that interrupts who holds it
+// is served all the same.
 #pragma once
 
 #include <atomic>
@@ -47,6 +48,8 @@ class Arena {
   static constexpr size_t kArea = 4 * kHugePage;
 
   bool add_chunk(uint64_t seen_end);
+  void* allocate_inside(uint64_t bytes);
+  void enlist(char* chunk);
   char* map_chunk();
   bool open_area();
 
