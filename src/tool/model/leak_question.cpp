@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "tool/model/control_client.hpp"
@@ -15,9 +17,19 @@ namespace {
 
 std::string mebibytes(std::uint64_t bytes) { return fmt::format("{} MiB", (bytes + (1 << 19)) >> 20); }
 
-std::string refusal_text(const Reply& reply) {
+// Of a process whose threads come and go faster than they can be stopped, or one that holds a lock of the heap's, another look mostly
+// succeeds.
+constexpr int kMostQuestions = 5;
+constexpr std::chrono::milliseconds kBetweenQuestions{200};
+
+format::LeakRefusal refusal_of(const Reply& reply) {
   format::LeakRefusal why{};
   if (reply.payload.size() == sizeof why) std::memcpy(&why, reply.payload.data(), sizeof why);
+  return why;
+}
+
+std::string refusal_text(const Reply& reply) {
+  const format::LeakRefusal why = refusal_of(reply);
   if (why.error == EAGAIN) return "its threads could not be stopped all at once: try again";
   if (why.error != 0) return fmt::format("it cannot be copied: {}", error_text(static_cast<int>(why.error)));
   const std::string group =
@@ -32,6 +44,11 @@ std::string refusal_text(const Reply& reply) {
 
 std::vector<char> ask_for_leaks(std::uint64_t pid, const Question& question) {
   Reply reply = ask_process(pid, question);
+  for (int asked = 1; asked < kMostQuestions && reply.head.answer != format::Answer::kOk; ++asked) {
+    if (refusal_of(reply).error != EAGAIN) break;
+    std::this_thread::sleep_for(kBetweenQuestions);
+    reply = ask_process(pid, question);
+  }
   if (reply.head.answer != format::Answer::kOk)
     throw Failure(kExitFailure, fmt::format("cannot search process {}: {}", pid, refusal_text(reply)));
   return std::move(reply.payload);
